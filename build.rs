@@ -19,8 +19,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .compile_well_known_types(true)
         .extern_path(".google.protobuf", "::pbjson_types")
         .compile_fds(compiler.file_descriptor_set())?;
-    pbjson_build::Builder::new()
-        .register_descriptors(&descriptors)?
-        .build(&[".quotad", ".google.rpc"])?;
+    pbjson_build::Builder::new().register_descriptors(&descriptors)?.build(&[".quotad", ".google.rpc"])?;
     Ok(())
 }

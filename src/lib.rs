@@ -1,1 +1,6 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod domain;
 pub mod proto;
