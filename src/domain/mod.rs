@@ -1,5 +1,11 @@
 //! The rules, pure: no async, no I/O, no clock, no randomness, no wire types. Time and catalogs come in as arguments.
 
+pub mod account;
 pub mod amount;
+pub mod entry;
+pub mod meter;
 pub mod name;
+pub mod quota;
+pub mod reservation;
 pub mod time;
+pub mod window;

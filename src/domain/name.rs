@@ -3,6 +3,7 @@
 //! An account's name is a path of collection/id pairs, `tenants/acme/users/u1`; its first pair is the tenant. Behind it
 //! stands a [`Uid`] that never changes.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
@@ -141,6 +142,14 @@ impl std::str::FromStr for Pattern {
 }
 
 impl Pattern {
+    /// A pattern of one pair.
+    ///
+    /// # Errors
+    /// [`NameError`] if either part is not valid.
+    pub fn from_parts(collection: &str, id: &str) -> Result<Pattern, NameError> {
+        format!("{collection}/{id}").parse()
+    }
+
     /// The whole pattern.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -222,11 +231,11 @@ impl fmt::Debug for MeterName {
 }
 
 /// The number behind a meter's name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct MeterId(pub u64);
 
 /// The identity behind an account's name. Counters, holds and ledger know only this.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Uid(pub u128);
 
 impl Uid {
@@ -270,7 +279,7 @@ impl fmt::Debug for Uid {
 }
 
 /// A caller's id as the store knows it: the first 16 bytes of SHA-256(tenant's uid, namespace, text).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IdKey(pub u128);
 
 /// The two namespaces of ids that a tenant has.

@@ -1,5 +1,6 @@
 //! Points and lengths of time in whole milliseconds. There is no `now()` here: time comes in as an argument.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
@@ -10,7 +11,7 @@ use std::fmt;
 /// assert_eq!(t + Span::from_secs(1), Timestamp::from_millis(2_500));
 /// assert_eq!(t.ceil_second(), 2);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -71,7 +72,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A length of time in milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct Span(i64);
 
 impl Span {
@@ -92,7 +93,7 @@ impl Span {
 }
 
 /// A half-open stretch of time: `start <= t < end`. A lifetime reaches from [`Timestamp::MIN`] to [`Timestamp::MAX`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Period {
     /// The first instant that belongs to it.
     pub start: Timestamp,

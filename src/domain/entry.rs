@@ -1,0 +1,147 @@
+//! Journal entries: what the atomic step writes about itself, and all that the flusher needs to fill the ledger.
+
+use super::name::{IdKey, MeterId, Uid};
+use super::reservation::Reservation;
+use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The format of an encoded entry; its first byte. Readers take this and the one before.
+pub const FORMAT: u8 = 1;
+
+/// One entry of a partition's journal: what one group commit (or one script call) did.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Entry {
+    /// The store's time when it was written.
+    pub time: Timestamp,
+    /// What was done, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// What one operation did.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Effect {
+    /// The tenant.
+    pub tenant: Uid,
+    /// The store's time of the operation.
+    pub time: Timestamp,
+    /// The tenant's catalog version that it was decided under; 0 where none was needed.
+    pub catalog_version: u64,
+    /// What it was.
+    pub kind: Kind,
+    /// The caller's request id, its fingerprint and the reservation it belongs to.
+    pub request: Option<RequestStamp>,
+    /// The reservation as it stands after the operation.
+    pub reservation: Option<Box<Reservation>>,
+    /// What it changed on counters: one for each charge that changed any.
+    pub lines: Vec<Line>,
+}
+
+/// What an operation was.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Kind {
+    /// A hold was taken.
+    Reserve = 1,
+    /// Use was recorded.
+    Commit = 2,
+    /// A hold was given back.
+    Release = 3,
+    /// A deadline was moved, or a hold raised.
+    Extend = 4,
+    /// Use was recorded without a hold.
+    Consume = 5,
+    /// Committed use was given back.
+    Free = 6,
+    /// A deadline passed.
+    Expire = 7,
+    /// A repeat that came too late to be recognised was undone.
+    Reverse = 8,
+}
+
+/// A request id as the store remembers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RequestStamp {
+    /// The id.
+    pub key: IdKey,
+    /// Over what it asked for.
+    pub fingerprint: u64,
+    /// The reservation it made or changed.
+    pub reservation: Option<IdKey>,
+}
+
+/// What one charge changed on every account of its path. Amounts are signed: what was given back is below zero.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// Index of the charge in the reservation (or in a Free by amount).
+    pub charge: u8,
+    /// The charged account's name.
+    pub account: Box<str>,
+    /// The meter's name.
+    pub meter: Box<str>,
+    /// The number behind it.
+    pub meter_id: MeterId,
+    /// What it is for.
+    pub item: Box<str>,
+    /// The further accounts of the path.
+    pub also: Vec<Box<str>>,
+    /// The time of the Reserve: the periods that contain it are those that changed (rule 8).
+    pub effective: Timestamp,
+    /// Change of what is used, on every level alike.
+    pub used: i64,
+    /// Change of what is held, on every level alike.
+    pub held: i64,
+    /// The accounts, the charged one's chain first (the charged one is `chain - 1`), then what `also` adds.
+    pub levels: Vec<LineLevel>,
+    /// How many of `levels` are the charged account's own chain.
+    pub chain: u8,
+}
+
+impl Line {
+    /// The charged account's uid.
+    pub fn charged(&self) -> Option<Uid> {
+        self.levels.get(usize::from(self.chain).checked_sub(1)?).map(|level| level.account)
+    }
+}
+
+/// What a line changed on one account: `used` and `held` of the line, of which these parts stand in the top-up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LineLevel {
+    /// The account.
+    pub account: Uid,
+    /// The part of the line's `used` that is the top-up's.
+    pub used_top_up: i64,
+    /// The part of the line's `held` that is the top-up's.
+    pub held_top_up: i64,
+}
+
+/// Why bytes are not an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer quotad.
+    #[error("journal entry of format {0}, which this version does not read")]
+    Format(u8),
+    /// Not an entry.
+    #[error("journal entry is damaged")]
+    Damaged,
+}
+
+impl Entry {
+    /// The entry as bytes, the format first.
+    pub fn encode(&self) -> Vec<u8> {
+        let out = vec![FORMAT];
+        // Serializing plain data into a growing vector has nothing that can fail.
+        postcard::to_extend(self, out).unwrap_or_default()
+    }
+
+    /// Reads what [`Entry::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for another format or damaged bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
+        match bytes.split_first() {
+            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|_| DecodeError::Damaged),
+            Some((&other, _)) => Err(DecodeError::Format(other)),
+            None => Err(DecodeError::Damaged),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Quotas: the limits of one account, pattern or plan on one meter, and which of them bind an account.
+
+use super::name::{AccountName, MeterName, NameError, Pattern};
+use super::time::Timestamp;
+use super::window::{Window, WindowKind, WindowSpec};
+use std::fmt;
+use std::sync::Arc;
+
+/// What an administrator sets: the limits of one subject on one meter, made together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Quota {
+    /// The tenant it belongs to; `None` for the installation.
+    pub tenant: Option<String>,
+    /// Whose limits these are.
+    pub subject: Subject,
+    /// On which meter.
+    pub meter: MeterName,
+    /// At most one of each kind of window.
+    pub limits: Vec<Limit>,
+    /// An amount beside the periods, spent after them, kept at a reset (S3.16).
+    pub top_up: Option<u64>,
+    /// The share of each limit that one hold may take, in percent (rule 17).
+    pub hold_share_percent: Option<u8>,
+    /// Whether it denies or only records.
+    pub enforcement: Enforcement,
+    /// A note for people (S0.10).
+    pub note: String,
+    /// Counts up with each change, from 1.
+    pub version: i64,
+    /// When this version was made.
+    pub create_time: Timestamp,
+    /// When it was last changed (S2.10).
+    pub update_time: Timestamp,
+}
+
+/// A limit over one window.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// Over what time, as it was written.
+    pub window: WindowSpec,
+    /// How much.
+    pub value: LimitValue,
+}
+
+/// Unlimited and finite; absent is the third (rule 2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LimitValue {
+    /// Lifts the limit for this subject.
+    Unlimited,
+    /// 0 to 2^63-1; 0 denies.
+    Finite(u64),
+}
+
+/// Whether a quota denies (rule 13).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Enforcement {
+    /// Denies what does not fit.
+    #[default]
+    Enforce,
+    /// Counts, and records what it would have denied.
+    Shadow,
+}
+
+/// Whose limits a quota sets.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Subject {
+    /// One account.
+    Account(AccountName),
+    /// Every matching account by itself (S0.15).
+    Pattern(Pattern),
+    /// Every account that carries the plan.
+    Plan(String),
+}
+
+impl Subject {
+    /// Reads `tenants/acme/users/u1`, `tenants/acme/users/-` or `plans/vip`.
+    ///
+    /// # Errors
+    /// [`NameError`] if it is none of these.
+    pub fn parse(text: &str) -> Result<Subject, NameError> {
+        if let Some(plan) = text.strip_prefix("plans/")
+            && !plan.contains('/')
+        {
+            Pattern::from_parts("plans", plan)?;
+            return Ok(Subject::Plan(plan.to_owned()));
+        }
+        let pattern: Pattern = text.parse()?;
+        if pattern.is_wild() { Ok(Subject::Pattern(pattern)) } else { Ok(Subject::Account(text.parse()?)) }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Account(name) => f.write_str(name.as_str()),
+            Subject::Pattern(pattern) => f.write_str(pattern.as_str()),
+            Subject::Plan(plan) => write!(f, "plans/{plan}"),
+        }
+    }
+}
+
+/// Where a limit comes from, strongest first (rule 1, S0.39).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Origin {
+    /// The account's own quota.
+    Own,
+    /// Its plan's.
+    Plan,
+    /// A pattern of the tenant.
+    Tenant,
+    /// A pattern of the installation.
+    Installation,
+}
+
+/// One limit that binds an account, with where it comes from.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// Over what time.
+    pub window: Arc<Window>,
+    /// The limit; `None` where the window is lifted: counted and shown, never denying.
+    pub limit: Option<u64>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The account, pattern or plan whose quota it is.
+    pub subject: Arc<str>,
+    /// Whether it denies.
+    pub enforcement: Enforcement,
+    /// The share that one hold may take, in percent.
+    pub hold_share_percent: Option<u8>,
+}
+
+/// Everything that binds one account on one meter.
+#[derive(Clone, Debug, Default)]
+pub struct EffectiveQuota {
+    /// At most one limit of each kind of window.
+    pub limits: Vec<Effective>,
+    /// The top-up beside the periods.
+    pub top_up: Option<u64>,
+}
+
+/// A quota that applies to an account, with its rank.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// How strong it is.
+    pub origin: Origin,
+    /// The quota.
+    pub quota: &'a Quota,
+}
+
+/// Which limits bind: window by window the strongest candidate that names the window's kind; an absent one falls
+/// through, `unlimited` lifts (rule 1, S0.16). Among patterns of one origin the more specific one is stronger.
+///
+/// `default_zone` is the zone of windows that name none. A window that no longer compiles is left out; the catalog
+/// refuses such a window when it is set.
+pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str) -> EffectiveQuota {
+    let mut ranked: Vec<&Candidate<'_>> = candidates.iter().collect();
+    ranked.sort_by(|a, b| a.origin.cmp(&b.origin).then_with(|| specificity(b.quota).cmp(&specificity(a.quota))));
+
+    let mut result = EffectiveQuota::default();
+    let mut seen: Vec<WindowKind> = Vec::new();
+    for candidate in ranked {
+        let quota = candidate.quota;
+        result.top_up = result.top_up.or(quota.top_up);
+        for limit in &quota.limits {
+            if seen.contains(&limit.window.kind) {
+                continue;
+            }
+            let Ok(window) = limit.window.compile(default_zone) else { continue };
+            seen.push(limit.window.kind);
+            result.limits.push(Effective {
+                window: Arc::new(window),
+                limit: match limit.value {
+                    LimitValue::Unlimited => None,
+                    LimitValue::Finite(limit) => Some(limit),
+                },
+                origin: candidate.origin,
+                subject: quota.subject.to_string().into(),
+                enforcement: quota.enforcement,
+                hold_share_percent: quota.hold_share_percent,
+            });
+        }
+    }
+    result.limits.sort_by_key(|limit| limit.window.kind());
+    result
+}
+
+fn specificity(quota: &Quota) -> Option<impl Ord + use<>> {
+    match &quota.subject {
+        Subject::Pattern(pattern) => Some(pattern.specificity()),
+        Subject::Account(_) | Subject::Plan(_) => None,
+    }
+}

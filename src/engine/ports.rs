@@ -1,0 +1,243 @@
+//! The ports: what the engine needs of the world. `store` makes them real; nothing above knows a product.
+
+use crate::domain::account::{Account, Plan};
+use crate::domain::entry::Entry;
+use crate::domain::meter::Meter;
+use crate::domain::name::{IdKey, MeterId, Uid};
+use crate::domain::quota::Quota;
+use crate::domain::reservation::{Reservation, State};
+use crate::domain::time::{Period, Timestamp};
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future behind a port.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a store could not answer. Driver errors stop at the adapter; this says what the caller may know.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Can't be reached or written now; nothing of this call is known to have happened.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What is stored can't be what was written: a gap, damage, another schema.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+/// Where a partition's journal stands in the ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Watermark {
+    /// The counter store's lifetime.
+    pub incarnation: u64,
+    /// The last entry of it that is in the ledger; 0: none.
+    pub seq: u64,
+}
+
+/// A counter, as the ledger knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct CounterKey {
+    /// Whose.
+    pub account: Uid,
+    /// On which meter.
+    pub meter: MeterId,
+}
+
+/// A question for the use that the ledger has on one counter over some time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UsageQuery {
+    /// The counter.
+    pub counter: CounterKey,
+    /// Over which effective times; [`Period::ALWAYS`] for the lifetime.
+    pub period: Period,
+    /// If set, the answer is split into steps of this many milliseconds, aligned to 1970.
+    pub step: Option<i64>,
+}
+
+/// What was used: the whole, and the part of it that the top-up took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Used {
+    /// All of it, in the meter's smallest unit.
+    pub total: i64,
+    /// The part that stands in the top-up.
+    pub top_up: i64,
+}
+
+/// The answer to a [`UsageQuery`].
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct UsageAnswer {
+    /// Over the whole period.
+    pub used: Used,
+    /// What was charged to that very account and not to one below it, over its lifetime.
+    pub own: i64,
+    /// By step: number of the step since 1970 and its use, in order, empty ones left out.
+    pub steps: Vec<(i64, Used)>,
+}
+
+/// An outcome of a request id that the ledger remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownRequest {
+    /// The fingerprint.
+    pub fingerprint: u64,
+    /// What it was.
+    pub kind: u8,
+    /// The reservation it made or changed.
+    pub reservation: Option<IdKey>,
+}
+
+/// Which reservations to list.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ReservationFilter {
+    /// Only those that charge this account or one below it.
+    pub account: Option<String>,
+    /// Only these states; empty: all.
+    pub states: Vec<State>,
+    /// Only those after this one in the list's order (create time, key, both falling).
+    pub after: Option<(Timestamp, IdKey)>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// What of a repeated reservation the flusher found, to be undone in the counter store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Repeated {
+    /// The tenant.
+    pub tenant: Uid,
+    /// The reservation's key.
+    pub reservation: IdKey,
+}
+
+/// The ledger: what happened, append-only, with the counters that follow from it.
+pub trait Ledger: Send + Sync {
+    /// Writes journal entries `(seq, entry)` of one partition and moves its watermark, in one transaction. What is at or
+    /// below the watermark of that incarnation is skipped; a gap is [`StoreError::Corrupt`]. Answers the watermark after.
+    fn append<'a>(
+        &'a self,
+        partition: u32,
+        incarnation: u64,
+        entries: &'a [(u64, Entry)],
+    ) -> Boxed<'a, Result<Watermark, StoreError>>;
+
+    /// The watermark of a partition.
+    fn watermark(&self, partition: u32) -> Boxed<'_, Result<Watermark, StoreError>>;
+
+    /// Answers many usage questions from one snapshot, in order, with the partition's watermark of that snapshot.
+    fn usage<'a>(
+        &'a self,
+        partition: u32,
+        queries: &'a [UsageQuery],
+    ) -> Boxed<'a, Result<(Watermark, Vec<UsageAnswer>), StoreError>>;
+
+    /// Reads reservations by key.
+    fn reservations<'a>(
+        &'a self,
+        tenant: Uid,
+        keys: &'a [IdKey],
+    ) -> Boxed<'a, Result<Vec<Option<Reservation>>, StoreError>>;
+
+    /// Reads what is known of request ids.
+    fn requests<'a>(
+        &'a self,
+        tenant: Uid,
+        keys: &'a [IdKey],
+    ) -> Boxed<'a, Result<Vec<Option<KnownRequest>>, StoreError>>;
+
+    /// All open reservations of a partition.
+    fn open_reservations(&self, partition: u32) -> Boxed<'_, Result<Vec<Reservation>, StoreError>>;
+
+    /// A page of a tenant's reservations, newest first.
+    fn list_reservations<'a>(
+        &'a self,
+        tenant: Uid,
+        filter: &'a ReservationFilter,
+    ) -> Boxed<'a, Result<Vec<Reservation>, StoreError>>;
+
+    /// Forgets what may be forgotten at `now`: ended reservations and request ids older than 35 days, but none with
+    /// allocation still in use. Answers how many rows went.
+    fn prune(&self, now: Timestamp) -> Boxed<'_, Result<u64, StoreError>>;
+}
+
+/// Everything configured for one tenant, with its version: what a snapshot is made of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CatalogData {
+    /// Version of the tenant's view: the greater of the tenant's and the installation's, both drawn from one sequence.
+    pub version: u64,
+    /// The installation's meters and the tenant's own; the tenant's wins where both have the name.
+    pub meters: Vec<Meter>,
+    /// The tenant's accounts.
+    pub accounts: Vec<Account>,
+    /// The installation's plans and the tenant's own.
+    pub plans: Vec<Plan>,
+    /// The installation's quotas and the tenant's own, the current versions.
+    pub quotas: Vec<Quota>,
+}
+
+/// A change of the catalog, in the order of the document that asked for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CatalogWrite {
+    /// Make the meter be so.
+    PutMeter(Meter),
+    /// Remove the meter.
+    DeleteMeter(Meter),
+    /// Make the account's record be so.
+    PutAccount(Account),
+    /// Remove the record.
+    DeleteAccount(Account),
+    /// Make the plan be so.
+    PutPlan(Plan),
+    /// Remove the plan.
+    DeletePlan(Plan),
+    /// Make the quota be so: a new version, the current one closed.
+    PutQuota(Quota),
+    /// Delete the quota: the current version becomes deleted.
+    DeleteQuota(Quota),
+}
+
+/// What a catalog write needs to know beside the changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WriteContext {
+    /// Whose catalog; `None`: the installation's.
+    pub tenant: Option<String>,
+    /// Who asks, for the audit.
+    pub actor: String,
+    /// When.
+    pub now: Timestamp,
+    /// Write only if the catalog's version is still this one.
+    pub expect_version: Option<u64>,
+}
+
+/// The outcome of a catalog write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// Done; the new version.
+    Done(u64),
+    /// The version was another one: nothing was written.
+    Conflict(u64),
+}
+
+/// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
+pub trait CatalogStore: Send + Sync {
+    /// Everything that the tenant sees; `None`: the installation's own and nothing else.
+    fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// Names of all tenants that have anything configured, in order.
+    fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>>;
+
+    /// Writes all changes, the audit entries and the new version in one transaction.
+    fn write<'a>(
+        &'a self,
+        context: &'a WriteContext,
+        changes: &'a [CatalogWrite],
+    ) -> Boxed<'a, Result<Written, StoreError>>;
+
+    /// A small text kept by name (the digest of the catalog file applied last).
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<String>, StoreError>>;
+
+    /// Keeps a small text by name.
+    fn set_note<'a>(&'a self, name: &'a str, text: &'a str) -> Boxed<'a, Result<(), StoreError>>;
+}
+
+/// The store's clock.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
