@@ -1,0 +1,115 @@
+//! One method for each RPC: writes get their ids, unary calls are retried where that is safe.
+
+use super::connection::Client;
+use super::error::Error;
+use super::ids::FillIds;
+use crate::proto::v1::*;
+use tonic::Streaming;
+use tonic::codegen::tokio_stream::Stream;
+
+/// Methods that only read: name, service, request -> answer.
+macro_rules! reads {
+    ($($(#[$doc:meta])+ $name:ident, $service:ident.$rpc:ident, $request:ty => $answer:ty;)+) => {
+        impl Client {
+            $($(#[$doc])+
+            ///
+            /// # Errors
+            /// [`Error`] as the server says, or if it cannot be reached.
+            pub async fn $name(&self, request: $request) -> Result<$answer, Error> {
+                self.call(request, |request| {
+                    let mut service = self.$service();
+                    async move { service.$rpc(request).await }
+                })
+                .await
+            })+
+        }
+    };
+}
+
+/// Methods that write: like [`reads`], with ids filled in first.
+macro_rules! writes {
+    ($($(#[$doc:meta])+ $name:ident, $request:ty => $answer:ty;)+) => {
+        impl Client {
+            $($(#[$doc])+
+            ///
+            /// An empty `request_id` (and `reservation_id`, where the call makes the reservation) gets a fresh UUID.
+            ///
+            /// # Errors
+            /// [`Error`] as the server says, or if it cannot be reached.
+            pub async fn $name(&self, mut request: $request) -> Result<$answer, Error> {
+                request.fill_ids();
+                self.call(request, |request| {
+                    let mut service = self.quota();
+                    async move { service.$name(request).await }
+                })
+                .await
+            })+
+        }
+    };
+}
+
+writes! {
+    /// Holds the amounts on every limit that applies, all or nothing.
+    reserve, ReserveRequest => ReserveResponse;
+    /// Turns a hold, or a part of it, into recorded use.
+    commit, CommitRequest => CommitResponse;
+    /// Gives a hold, or a part of it, back.
+    release, ReleaseRequest => ReleaseResponse;
+    /// Moves the deadline of a hold, and may raise it.
+    extend, ExtendRequest => ExtendResponse;
+    /// Reserves and commits in one step.
+    consume, ConsumeRequest => ConsumeResponse;
+    /// Gives committed allocation back.
+    free, FreeRequest => FreeResponse;
+    /// Up to 64 reserves, each deciding by itself, answered in order.
+    batch_reserve, BatchReserveRequest => BatchReserveResponse;
+    /// Up to 64 commits, each deciding by itself, answered in order.
+    batch_commit, BatchCommitRequest => BatchCommitResponse;
+    /// Up to 64 consumes, each deciding by itself, answered in order.
+    batch_consume, BatchConsumeRequest => BatchConsumeResponse;
+}
+
+reads! {
+    /// Whether the charges would fit now. Holds nothing.
+    check, quota.check, CheckRequest => CheckResponse;
+    /// One reservation as it stands now.
+    get_reservation, quota.get_reservation, GetReservationRequest => GetReservationResponse;
+    /// One page of the tenant's reservations, newest first.
+    list_reservations, quota.list_reservations, ListReservationsRequest => ListReservationsResponse;
+    /// Every window of every meter of one account.
+    usage, usage_service.get_usage, GetUsageRequest => GetUsageResponse;
+    /// Makes the catalog be what a YAML document says. A repeat changes nothing further; with an `etag`, the repeat of
+    /// an apply that had its effect and lost its answer says `ETAG_MISMATCH`.
+    apply, catalog.apply, ApplyRequest => ApplyResponse;
+    /// The catalog as a YAML document.
+    export, catalog.export, ExportRequest => ExportResponse;
+    /// One meter as the tenant sees it.
+    get_meter, catalog.get_meter, GetMeterRequest => GetMeterResponse;
+    /// One page of the meters that the tenant sees, by name.
+    list_meters, catalog.list_meters, ListMetersRequest => ListMetersResponse;
+    /// One quota.
+    get_quota, catalog.get_quota, GetQuotaRequest => GetQuotaResponse;
+    /// One page of the tenant's quotas, by subject and meter.
+    list_quotas, catalog.list_quotas, ListQuotasRequest => ListQuotasResponse;
+    /// One account's record.
+    get_account, catalog.get_account, GetAccountRequest => GetAccountResponse;
+    /// One page of the tenant's account records, by name.
+    list_accounts, catalog.list_accounts, ListAccountsRequest => ListAccountsResponse;
+}
+
+impl Client {
+    /// A stream of operations, answered as they finish and told apart by their tags.
+    ///
+    /// The requests go out as they are and nothing is sent twice: when the stream breaks, the caller opens another and
+    /// repeats what was not answered, so it should name its ids. The client's time limit does not apply.
+    ///
+    /// # Errors
+    /// [`Error`] if the stream can't be opened; later errors come out of the stream as `tonic::Status`.
+    pub async fn enforce(
+        &self,
+        requests: impl Stream<Item = EnforceRequest> + Send + 'static,
+    ) -> Result<Streaming<EnforceResponse>, Error> {
+        let answers = self.quota().enforce(requests).await.map_err(|status| self.error(status))?;
+        Ok(answers.into_inner())
+    }
+}
