@@ -1,11 +1,16 @@
 //! The rules, pure: no async, no I/O, no clock, no randomness, no wire types. Time and catalogs come in as arguments.
 
 pub mod account;
+pub mod admission;
 pub mod amount;
+pub mod counter;
+pub mod decision;
 pub mod entry;
+pub mod error;
 pub mod meter;
 pub mod name;
 pub mod quota;
 pub mod reservation;
+pub mod settlement;
 pub mod time;
 pub mod window;

@@ -114,6 +114,8 @@ pub struct Held {
     pub committed: u64,
     /// The part of `committed` that the deadline charged and no commit has confirmed yet.
     pub unconfirmed: u64,
+    /// What the deadline gave back: what a late commit as held stands for.
+    pub lapsed: u64,
     /// What was given back by Free.
     pub freed: u64,
     /// What the final commit recorded, so that a repeat with other amounts can be told.
@@ -125,6 +127,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// What it stands for when nobody says an amount: what is held, what the deadline charged, what it gave back.
+    pub fn as_held(&self) -> u64 {
+        self.held + self.unconfirmed + self.lapsed
+    }
+
     /// Whether what it committed can be freed.
     pub fn is_allocation(&self) -> bool {
         self.rules.family == super::meter::Family::Allocation

@@ -1,0 +1,44 @@
+//! Answers of a decision: a denial is a value with every limit that stands in the way (rule 4).
+
+use super::time::Timestamp;
+use super::window::WindowKind;
+
+/// Why a limit stands in the way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Cause {
+    /// Used up as far as this request is concerned.
+    Spent,
+    /// It would fit if what others hold were given back.
+    HeldByOthers,
+    /// No quota at any level, and the meter denies in that case.
+    NoQuota,
+    /// The amount, or the sum it leads to, is beyond 2^53-1.
+    AmountRange,
+    /// The hold's period has ended, so it can't be raised.
+    PeriodEnded,
+    /// More than the share of the limit that one hold may take.
+    HoldShare,
+}
+
+/// One limit that stands in the way, with its figures before the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The window's kind.
+    pub kind: WindowKind,
+    /// The limit; `None` where none exists.
+    pub limit: Option<u64>,
+    /// Used in the period.
+    pub used: u64,
+    /// Held by open reservations in the period.
+    pub held: u64,
+    /// limit - used - held.
+    pub remaining: i64,
+    /// What was asked of this limit.
+    pub requested: u64,
+    /// When the window resets.
+    pub reset: Option<Timestamp>,
+    /// Why.
+    pub cause: Cause,
+    /// Whether it denies, or would have.
+    pub enforced: bool,
+}

@@ -1,0 +1,378 @@
+//! What commit, release, extend, free and expiry change: the specification of every state x operation.
+//!
+//! The table stands in `src/ARCHITECTURE.md`. Each function takes a reservation as it is and answers what changes, or
+//! why not; nothing here touches a counter. Amounts are in the meter's smallest unit.
+
+use super::error::RuleError;
+use super::meter::{ChargeMoment, Expiry, Overage};
+use super::reservation::{Held, Reservation, State};
+use super::time::Timestamp;
+
+/// What one charge changes on every account of its path.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Change {
+    /// Index of the charge.
+    pub charge: usize,
+    /// Change of what is used.
+    pub used: i64,
+    /// Change of what is held.
+    pub held: i64,
+    /// By level of the path: the parts of these that stand in the top-up, (used, held).
+    pub top_up: Vec<(i64, i64)>,
+}
+
+impl Change {
+    fn none(charge: usize, held: &Held) -> Change {
+        Change { charge, used: 0, held: 0, top_up: vec![(0, 0); held.path.len()] }
+    }
+
+    /// Whether nothing moves.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0 && self.held == 0 && self.top_up.iter().all(|parts| *parts == (0, 0))
+    }
+}
+
+/// What an operation makes of a reservation: how it stands afterwards, and what that changes on counters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settlement {
+    /// The reservation afterwards.
+    pub reservation: Reservation,
+    /// What changes.
+    pub changes: Vec<Change>,
+}
+
+/// One charge that a commit, release or extend lists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listed {
+    /// Index in the reservation.
+    pub charge: usize,
+    /// The amount; `None`: as held.
+    pub amount: Option<u64>,
+}
+
+/// What the limits leave for a commit above its hold, on one level of one charge's path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Room {
+    /// The least rest over the enforced windows of the reserve's periods; `None`: nothing limits, or the period is kept
+    /// no longer.
+    pub rest: Option<i64>,
+    /// The top-up's rest.
+    pub top_up: u64,
+}
+
+/// Whether a commit needs to know the limits: it goes above its hold where a rule or a top-up asks what fits.
+pub fn needs_room(reservation: &Reservation, listed: &[Listed]) -> bool {
+    listed.iter().any(|item| {
+        let charge = &reservation.charges[item.charge];
+        let above = item.amount.unwrap_or(charge.as_held()) > charge.held + charge.unconfirmed;
+        let ruled = charge.rules.overage != Overage::Record && reservation.state.is_open();
+        above && (ruled || charge.path.iter().any(|level| level.has_top_up))
+    })
+}
+
+/// Commit: turns what is held into what is used, with the amounts that were really used (rule 6), in whatever state the
+/// reservation is, unless it was committed or released already (rule 7).
+///
+/// `listed` is what the caller lists (all charges, as held, if it lists none); `room` tells for (charge, level) what
+/// fits beyond the hold, after the changes that this very commit already makes.
+///
+/// # Errors
+/// [`RuleError`] for a state that allows no commit, or overage that is refused.
+pub fn commit(
+    before: &Reservation,
+    listed: &[Listed],
+    is_final: bool,
+    mut room: impl FnMut(usize, usize, &[Change]) -> Room,
+) -> Result<Settlement, RuleError> {
+    match before.state {
+        State::Committed => return Err(RuleError::Committed(Box::new(before.clone()))),
+        State::Released => return Err(RuleError::Released),
+        State::Held | State::PartiallyCommitted | State::Parked | State::Expired => {}
+    }
+    let late = before.state == State::Expired;
+    let mut after = before.clone();
+    let mut changes: Vec<Change> = Vec::with_capacity(before.charges.len());
+    let mut extras: Vec<(usize, u64)> = Vec::new();
+
+    // First what is covered: what the hold, or a charge at expiry, already stands for.
+    for (index, charge) in after.charges.iter_mut().enumerate() {
+        let item = listed.iter().find(|item| item.charge == index);
+        let mut change = Change::none(index, charge);
+        let amount = item.map_or(0, |item| item.amount.unwrap_or(charge.as_held()));
+        if item.is_some() {
+            let confirmed = amount.min(charge.unconfirmed);
+            charge.unconfirmed -= confirmed;
+            let covered = (amount - confirmed).min(charge.held);
+            use_hold(charge, covered, &mut change);
+            extras.push((index, amount - confirmed - covered));
+        }
+        if is_final {
+            let rest = charge.held;
+            release_hold(charge, rest, &mut change);
+            if charge.rules.charge == ChargeMoment::OnCommit {
+                let rest = charge.unconfirmed;
+                give_back(charge, rest, &mut change);
+            }
+            charge.unconfirmed = 0;
+            charge.final_amount = Some(amount);
+        }
+        changes.push(change);
+    }
+
+    // Then what goes above, against what that leaves.
+    for (index, extra) in extras.into_iter().filter(|(_, extra)| *extra > 0) {
+        let charge = &mut after.charges[index];
+        let rooms: Vec<Room> = (0..charge.path.len()).map(|level| room(index, level, &changes)).collect();
+        let fits = rooms.iter().filter_map(Room::fits).min();
+        let extra = match (charge.rules.overage, fits) {
+            (Overage::Refuse, Some(fits)) if extra > fits && !late => return Err(RuleError::OverageRefused(index)),
+            (Overage::Cap, Some(fits)) if !late => extra.min(fits),
+            _ => extra,
+        };
+        let lapsed = extra.min(charge.lapsed);
+        charge.lapsed -= lapsed;
+        after.flags.overrun |= extra > lapsed;
+        use_more(charge, extra, &rooms, &mut changes[index]);
+    }
+
+    after.flags.late |= late;
+    after.state = match (is_final, late) {
+        (true, _) => State::Committed,
+        (false, true) => State::Expired,
+        (false, false) if before.state == State::Parked => State::Parked,
+        (false, false) => State::PartiallyCommitted,
+    };
+    Ok(Settlement { reservation: after, changes })
+}
+
+/// Whether a second final commit asks for what the first recorded: then it is a repeat, not another amount (rule 7).
+pub fn repeats_commit(before: &Reservation, listed: &[Listed], as_held: bool) -> bool {
+    as_held
+        || before.charges.iter().enumerate().all(|(index, charge)| {
+            let item = listed.iter().find(|item| item.charge == index);
+            item.map_or(Some(0), |item| item.amount.or(charge.final_amount)) == charge.final_amount
+        })
+}
+
+/// Release: gives back what is held, all of it or what is listed. After a release, or a deadline that gave back, it has
+/// no effect; after a commit, or a deadline that charged, it is refused (rule 7).
+///
+/// # Errors
+/// [`RuleError`] as said.
+pub fn release(before: &Reservation, listed: &[Listed], all: bool) -> Result<Option<Settlement>, RuleError> {
+    match before.state {
+        State::Committed => return Err(RuleError::Committed(Box::new(before.clone()))),
+        State::Expired if before.charges.iter().any(|charge| charge.unconfirmed > 0) => {
+            return Err(RuleError::Committed(Box::new(before.clone())));
+        }
+        State::Released | State::Expired => return Ok(None),
+        State::Held | State::PartiallyCommitted | State::Parked => {}
+    }
+    let mut after = before.clone();
+    let mut changes = Vec::new();
+    for (index, charge) in after.charges.iter_mut().enumerate() {
+        let item = listed.iter().find(|item| item.charge == index);
+        if !all && item.is_none() {
+            continue;
+        }
+        let amount = item.and_then(|item| item.amount).unwrap_or(charge.held).min(charge.held);
+        let mut change = Change::none(index, charge);
+        release_hold(charge, amount, &mut change);
+        changes.push(change);
+    }
+    if all || !after.holds() {
+        after.state = State::Released;
+    }
+    Ok(Some(Settlement { reservation: after, changes }))
+}
+
+/// Extend: moves the deadline, never earlier, and raises holds by what was admitted: (charge, amount, by level the part
+/// in the top-up).
+///
+/// # Errors
+/// [`RuleError`] unless the reservation is held or partially committed.
+pub fn extend(
+    before: &Reservation,
+    expire_time: Timestamp,
+    raised: &[(usize, u64, Vec<u64>)],
+) -> Result<Settlement, RuleError> {
+    match before.state {
+        State::Held | State::PartiallyCommitted => {}
+        State::Parked => return Err(RuleError::Parked),
+        State::Committed => return Err(RuleError::Committed(Box::new(before.clone()))),
+        State::Released => return Err(RuleError::Released),
+        State::Expired => return Err(RuleError::Expired),
+    }
+    let mut after = before.clone();
+    after.expire_time = after.expire_time.max(expire_time);
+    let mut changes = Vec::new();
+    for (index, amount, top_up) in raised {
+        let charge = &mut after.charges[*index];
+        let mut change = Change::none(*index, charge);
+        take(charge, *amount, top_up, &mut change);
+        changes.push(change);
+    }
+    Ok(Settlement { reservation: after, changes })
+}
+
+/// Takes an admitted amount: held, or used at once where the meter charges on reserve.
+pub fn take(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Change) {
+    let at_once = charge.rules.charge == ChargeMoment::OnReserve;
+    for (position, level) in charge.path.iter_mut().enumerate() {
+        let part = top_up.get(position).copied().unwrap_or(0);
+        if at_once {
+            level.used_top_up += part;
+            change.top_up[position].0 += signed(part);
+        } else {
+            level.held_top_up += part;
+            change.top_up[position].1 += signed(part);
+        }
+    }
+    if at_once {
+        charge.committed += amount;
+        charge.unconfirmed += amount;
+        change.used += signed(amount);
+    } else {
+        charge.held += amount;
+        change.held += signed(amount);
+    }
+}
+
+/// The change that takes a new reservation's charge.
+pub fn take_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) -> Change {
+    let mut change = Change::none(index, charge);
+    take(charge, amount, top_up, &mut change);
+    change
+}
+
+/// The deadline passes: each charge's hold goes by its meter's expiry rule (rule 9).
+pub fn expire(before: &Reservation) -> Settlement {
+    let mut after = before.clone();
+    let mut changes = Vec::new();
+    let mut parked = false;
+    for (index, charge) in after.charges.iter_mut().enumerate() {
+        let mut change = Change::none(index, charge);
+        let held = charge.held;
+        match charge.rules.expiry {
+            Expiry::GiveBack => {
+                release_hold(charge, held, &mut change);
+                charge.lapsed += held;
+            }
+            Expiry::Charge => {
+                use_hold(charge, held, &mut change);
+                charge.unconfirmed += held;
+            }
+            Expiry::Park => parked |= held > 0,
+        }
+        changes.push(change);
+    }
+    after.state = if parked { State::Parked } else { State::Expired };
+    Settlement { reservation: after, changes }
+}
+
+/// Free by reservation: gives back all that its allocation charges committed (rule 10). A second one finds nothing.
+///
+/// # Errors
+/// [`RuleError::Open`] while it holds, [`RuleError::NotFreeable`] if it charges a consumption meter.
+pub fn free(before: &Reservation) -> Result<(Settlement, Vec<u64>), RuleError> {
+    if before.state.is_open() {
+        return Err(RuleError::Open);
+    }
+    if let Some(index) = before.charges.iter().position(|charge| !charge.is_allocation()) {
+        return Err(RuleError::NotFreeable(index));
+    }
+    let mut after = before.clone();
+    let mut changes = Vec::new();
+    let mut freed = Vec::new();
+    for (index, charge) in after.charges.iter_mut().enumerate() {
+        let mut change = Change::none(index, charge);
+        let amount = charge.committed - charge.freed;
+        for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
+            let part = level.used_top_up.min(amount);
+            level.used_top_up -= part;
+            parts.0 -= signed(part);
+        }
+        change.used -= signed(amount);
+        charge.freed += amount;
+        changes.push(change);
+        freed.push(amount);
+    }
+    Ok((Settlement { reservation: after, changes }, freed))
+}
+
+/// A repeat that came too late to be recognised is undone: what it holds and used goes back, as if it had never been.
+pub fn reverse(before: &Reservation) -> Settlement {
+    let mut after = before.clone();
+    let mut changes = Vec::new();
+    for (index, charge) in after.charges.iter_mut().enumerate() {
+        let mut change = Change::none(index, charge);
+        let (held, committed) = (charge.held, charge.committed - charge.freed);
+        release_hold(charge, held, &mut change);
+        give_back(charge, committed, &mut change);
+        charge.unconfirmed = 0;
+        changes.push(change);
+    }
+    after.state = State::Released;
+    Settlement { reservation: after, changes }
+}
+
+impl Room {
+    /// What fits in all; `None` where nothing limits.
+    pub fn fits(&self) -> Option<u64> {
+        Some(u64::try_from(self.rest?).unwrap_or(0).saturating_add(self.top_up))
+    }
+}
+
+/// What was held becomes used: on each level the period's part first, then the top-up's (S3.25).
+fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
+    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
+        let in_period = charge.held - level.held_top_up;
+        let part = amount.saturating_sub(in_period);
+        level.held_top_up -= part;
+        level.used_top_up += part;
+        parts.0 += signed(part);
+        parts.1 -= signed(part);
+    }
+    charge.held -= amount;
+    charge.committed += amount;
+    change.held -= signed(amount);
+    change.used += signed(amount);
+}
+
+/// What was held is free again: the top-up's part goes first, so that what stays held stands in the period.
+fn release_hold(charge: &mut Held, amount: u64, change: &mut Change) {
+    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
+        let part = level.held_top_up.min(amount);
+        level.held_top_up -= part;
+        parts.1 -= signed(part);
+    }
+    charge.held -= amount;
+    change.held -= signed(amount);
+}
+
+/// What was charged goes back: the top-up's part first.
+fn give_back(charge: &mut Held, amount: u64, change: &mut Change) {
+    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
+        let part = level.used_top_up.min(amount);
+        level.used_top_up -= part;
+        parts.0 -= signed(part);
+    }
+    charge.committed -= amount;
+    change.used -= signed(amount);
+}
+
+/// Use beyond the hold: the period's rest first, then the top-up's, then the period goes below zero (rule 3).
+fn use_more(charge: &mut Held, amount: u64, rooms: &[Room], change: &mut Change) {
+    for ((level, parts), room) in charge.path.iter_mut().zip(&mut change.top_up).zip(rooms) {
+        let rest = room.rest.map_or(amount, |rest| u64::try_from(rest).unwrap_or(0));
+        let part = amount.saturating_sub(rest).min(room.top_up);
+        level.used_top_up += part;
+        parts.0 += signed(part);
+    }
+    charge.committed = charge.committed.saturating_add(amount);
+    change.used = change.used.saturating_add(signed(amount));
+}
+
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
