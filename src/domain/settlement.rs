@@ -124,14 +124,13 @@ pub fn commit(
         let charge = &mut after.charges[index];
         let rooms: Vec<Room> = (0..charge.path.len()).map(|level| room(index, level, &changes)).collect();
         let fits = rooms.iter().filter_map(Room::fits).min();
+        after.flags.overrun |= extra > charge.lapsed;
         let extra = match (charge.rules.overage, fits) {
             (Overage::Refuse, Some(fits)) if extra > fits && !late => return Err(RuleError::OverageRefused(index)),
             (Overage::Cap, Some(fits)) if !late => extra.min(fits),
             _ => extra,
         };
-        let lapsed = extra.min(charge.lapsed);
-        charge.lapsed -= lapsed;
-        after.flags.overrun |= extra > lapsed;
+        charge.lapsed -= extra.min(charge.lapsed);
         use_more(charge, extra, &rooms, &mut changes[index]);
     }
 

@@ -1,3 +1,4 @@
 //! Use cases: verbs, step by step. Knows ports, not products.
 
+pub mod call;
 pub mod ports;
