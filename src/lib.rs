@@ -6,3 +6,5 @@ pub mod client;
 pub mod domain;
 pub mod engine;
 pub mod proto;
+pub mod telemetry;
+pub mod transport;

@@ -1,0 +1,84 @@
+//! The log: readable or JSON lines on standard error, one line for one fault. Standard output belongs to commands.
+
+use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::fields;
+
+/// The environment variable that sets the filter, in the syntax of `RUST_LOG`.
+pub const FILTER_VARIABLE: &str = "QUOTAD_LOG";
+
+/// The filter where nobody sets one.
+const DEFAULT_FILTER: &str = "info";
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people; coloured on a terminal.
+    #[default]
+    Readable,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Why the log could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("log filter {filter:?}: {source}")]
+pub struct BadFilter {
+    filter: String,
+    source: tracing_subscriber::filter::ParseError,
+}
+
+/// Starts the log of the process and sends panics through it.
+///
+/// The filter is `filter`, else the variable [`FILTER_VARIABLE`], else `info`. In a process that has a log already
+/// (several servers in one test) it changes nothing and succeeds.
+///
+/// # Errors
+/// A filter that can't be parsed.
+pub fn init(format: Format, filter: Option<&str>) -> Result<(), BadFilter> {
+    let text = filter.map(str::to_owned).or_else(|| std::env::var(FILTER_VARIABLE).ok());
+    let filter = parse_filter(text.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match format {
+        Format::Readable => lines.with_ansi(io::stderr().is_terminal()).finish().try_init(),
+        Format::Json => lines.json().flatten_event(true).finish().try_init(),
+    };
+    if started.is_ok() {
+        panic::set_hook(Box::new(log_panic));
+    }
+    Ok(())
+}
+
+fn parse_filter(text: &str) -> Result<EnvFilter, BadFilter> {
+    EnvFilter::builder().parse(text).map_err(|source| BadFilter { filter: text.to_owned(), source })
+}
+
+/// The one line of a panic. The layer that catches it answers INTERNAL and logs nothing more.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let message = panic.payload_as_str().unwrap_or("(no message)");
+    tracing::error!({ fields::LOCATION } = location, thread = thread.name(), "panicked: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_filter_is_named() {
+        assert!(parse_filter("info,quotad=debug").is_ok());
+        let error = parse_filter("quotad=loud").expect_err("no such level").to_string();
+        assert!(error.contains("quotad=loud"), "{error}");
+    }
+
+    #[test]
+    fn a_second_log_in_one_process_is_harmless() {
+        init(Format::Json, Some("off")).expect("the first or a later one");
+        init(Format::Readable, Some("off")).expect("a later one");
+    }
+}

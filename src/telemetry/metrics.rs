@@ -1,0 +1,312 @@
+//! Every instrument: its name, its meaning, and handles that are looked up once, because a lookup by name on every call would cost
+//! as much as a decision.
+
+use std::sync::{LazyLock, OnceLock};
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::fields;
+
+/// Calls answered, by rpc and code.
+pub const REQUESTS_TOTAL: &str = "quotad_requests_total";
+/// Time from request to the head of the answer, by rpc.
+pub const REQUEST_SECONDS: &str = "quotad_request_seconds";
+/// Decisions, by rpc, outcome and cause.
+pub const DECISIONS_TOTAL: &str = "quotad_decisions_total";
+/// Open gRPC connections.
+pub const CONNECTIONS: &str = "quotad_connections";
+/// Calls being worked on.
+pub const INFLIGHT: &str = "quotad_inflight";
+/// Calls refused because too many were being worked on.
+pub const SHED_TOTAL: &str = "quotad_shed_total";
+/// Always 1; the label says which version runs.
+pub const BUILD_INFO: &str = "quotad_build_info";
+/// The last sequence number of the journal.
+pub const JOURNAL_HEAD: &str = "quotad_journal_head";
+/// The last sequence number that is in the ledger.
+pub const JOURNAL_WATERMARK: &str = "quotad_journal_watermark";
+/// Journal entries not yet in the ledger.
+pub const UNFLUSHED_ENTRIES: &str = "quotad_unflushed_entries";
+/// Age of the oldest journal entry not yet in the ledger.
+pub const UNFLUSHED_SECONDS: &str = "quotad_unflushed_seconds";
+/// Time of one flush to the ledger.
+pub const FLUSH_SECONDS: &str = "quotad_flush_seconds";
+/// Journal entries posted to the ledger.
+pub const FLUSHED_ENTRIES_TOTAL: &str = "quotad_flushed_entries_total";
+/// Reservations that still hold.
+pub const OPEN_RESERVATIONS: &str = "quotad_open_reservations";
+/// Reservations that nobody answered in time, by the rule that settled them.
+pub const EXPIRED_TOTAL: &str = "quotad_expired_total";
+/// Commits that came after the deadline and were recorded.
+pub const LATE_TOTAL: &str = "quotad_late_total";
+/// Commits above what was held and above the limit.
+pub const OVERRUN_TOTAL: &str = "quotad_overrun_total";
+/// Commits of reservations that were no longer known.
+pub const RECOVERED_TOTAL: &str = "quotad_recovered_total";
+/// Decisions that had to read the ledger first.
+pub const MISSES_TOTAL: &str = "quotad_misses_total";
+/// Decisions planned again because the catalog changed under them.
+pub const REPLANS_TOTAL: &str = "quotad_replans_total";
+/// Counters in memory.
+pub const COUNTERS: &str = "quotad_counters";
+
+/// Bounds of the histograms in seconds, from a cached decision to a stuck disk.
+const SECONDS: &[f64] =
+    &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// How often histograms are folded; between two folds they keep every sample.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Installs the recorder of the process on the first call and gives the handle that renders it.
+///
+/// Several servers in one process share it. If the embedding program has installed another recorder, that one gets the
+/// samples and this handle renders nothing.
+pub fn install() -> PrometheusHandle {
+    static HANDLE: LazyLock<PrometheusHandle> = LazyLock::new(|| {
+        let builder = PrometheusBuilder::new();
+        let builder = match builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS) {
+            Ok(builder) => builder,
+            // Only an empty list of bounds is refused, and SECONDS is not empty: summaries would still be of use.
+            Err(_) => PrometheusBuilder::new(),
+        };
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder is installed; /metrics stays empty");
+        }
+        describe();
+        gauge!(BUILD_INFO, fields::VERSION => env!("CARGO_PKG_VERSION")).set(1.0);
+        handle
+    });
+    HANDLE.clone()
+}
+
+/// Folds histograms until it is dropped; one such task per process is enough, more do no harm.
+pub async fn upkeep(handle: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
+    use metrics::{describe_counter as c, describe_gauge as g, describe_histogram as h};
+    c!(REQUESTS_TOTAL, "Calls answered");
+    h!(REQUEST_SECONDS, Unit::Seconds, "Time from request to the head of the answer");
+    c!(DECISIONS_TOTAL, "Decisions");
+    g!(CONNECTIONS, "Open gRPC connections");
+    g!(INFLIGHT, "Calls being worked on");
+    c!(SHED_TOTAL, "Calls refused because too many were being worked on");
+    g!(BUILD_INFO, "Always 1; the label says which version runs");
+    g!(JOURNAL_HEAD, "Last sequence number of the journal");
+    g!(JOURNAL_WATERMARK, "Last sequence number that is in the ledger");
+    g!(UNFLUSHED_ENTRIES, "Journal entries not yet in the ledger");
+    g!(UNFLUSHED_SECONDS, Unit::Seconds, "Age of the oldest journal entry not yet in the ledger");
+    h!(FLUSH_SECONDS, Unit::Seconds, "Time of one flush to the ledger");
+    c!(FLUSHED_ENTRIES_TOTAL, "Journal entries posted to the ledger");
+    g!(OPEN_RESERVATIONS, "Reservations that still hold");
+    c!(EXPIRED_TOTAL, "Reservations that nobody answered in time");
+    c!(LATE_TOTAL, "Commits that came after the deadline and were recorded");
+    c!(OVERRUN_TOTAL, "Commits above what was held and above the limit");
+    c!(RECOVERED_TOTAL, "Commits of reservations that were no longer known");
+    c!(MISSES_TOTAL, "Decisions that had to read the ledger first");
+    c!(REPLANS_TOTAL, "Decisions planned again because the catalog changed under them");
+    g!(COUNTERS, "Counters in memory");
+}
+
+/// The instruments of one method.
+#[derive(Clone)]
+pub struct RpcMetrics {
+    rpc: String,
+    seconds: Histogram,
+    /// A counter appears when its code is first seen, so that `/metrics` does not list what never happened.
+    codes: [OnceLock<Counter>; CODES.len()],
+}
+
+/// The label values of the code, by the number of the gRPC status; the last is for answers that carry none.
+const CODES: [&str; 18] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+    "HTTP",
+];
+
+impl RpcMetrics {
+    /// The instruments of `rpc`, which is `package.Service/Method` without a leading slash. Installs the recorder.
+    pub fn new(rpc: &str) -> Self {
+        install();
+        let seconds = histogram!(REQUEST_SECONDS, fields::RPC => rpc.to_owned());
+        RpcMetrics { rpc: rpc.to_owned(), seconds, codes: Default::default() }
+    }
+
+    /// Counts one answer. `code` is the number of the gRPC status; `None` or an unknown number for an answer below gRPC.
+    pub fn answered(&self, code: Option<usize>, took: Duration) {
+        let slot = code.unwrap_or(usize::MAX).min(CODES.len() - 1);
+        let count = || counter!(REQUESTS_TOTAL, fields::RPC => self.rpc.clone(), fields::CODE => CODES[slot]);
+        self.codes[slot].get_or_init(count).increment(1);
+        self.seconds.record(took);
+    }
+}
+
+/// Counts the decisions of one method, by cause.
+pub struct DecisionMetrics {
+    rpc: &'static str,
+    causes: &'static [&'static str],
+    granted: Counter,
+    denied: Vec<OnceLock<Counter>>,
+}
+
+impl DecisionMetrics {
+    /// The instruments of `rpc`; `causes` are the label values, and a denial names one by its place. Installs the recorder.
+    pub fn new(rpc: &'static str, causes: &'static [&'static str]) -> Self {
+        install();
+        let granted =
+            counter!(DECISIONS_TOTAL, fields::RPC => rpc, fields::OUTCOME => "granted", fields::CAUSE => "none");
+        DecisionMetrics { rpc, causes, granted, denied: causes.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Counts a grant.
+    pub fn granted(&self) {
+        self.granted.increment(1);
+    }
+
+    /// Counts a denial by the place of its first cause in the list given to [`DecisionMetrics::new`]. A place beyond the
+    /// list is not counted.
+    pub fn denied(&self, cause: usize) {
+        let (Some(slot), Some(&cause)) = (self.denied.get(cause), self.causes.get(cause)) else { return };
+        let rpc = self.rpc;
+        slot.get_or_init(
+            || counter!(DECISIONS_TOTAL, fields::RPC => rpc, fields::OUTCOME => "denied", fields::CAUSE => cause),
+        )
+        .increment(1);
+    }
+}
+
+/// The instruments of the engine and the ledger, one handle each.
+pub struct EngineMetrics {
+    /// [`JOURNAL_HEAD`].
+    pub journal_head: Gauge,
+    /// [`JOURNAL_WATERMARK`].
+    pub journal_watermark: Gauge,
+    /// [`UNFLUSHED_ENTRIES`].
+    pub unflushed_entries: Gauge,
+    /// [`UNFLUSHED_SECONDS`].
+    pub unflushed_seconds: Gauge,
+    /// [`FLUSH_SECONDS`].
+    pub flush_seconds: Histogram,
+    /// [`FLUSHED_ENTRIES_TOTAL`].
+    pub flushed_entries: Counter,
+    /// [`OPEN_RESERVATIONS`].
+    pub open_reservations: Gauge,
+    /// [`LATE_TOTAL`].
+    pub late: Counter,
+    /// [`OVERRUN_TOTAL`].
+    pub overrun: Counter,
+    /// [`RECOVERED_TOTAL`].
+    pub recovered: Counter,
+    /// [`MISSES_TOTAL`].
+    pub misses: Counter,
+    /// [`REPLANS_TOTAL`].
+    pub replans: Counter,
+    /// [`COUNTERS`].
+    pub counters: Gauge,
+}
+
+impl EngineMetrics {
+    /// Counts `count` reservations settled at their deadline by `rule`, which is one of a small fixed set of words.
+    pub fn expired(&self, rule: &'static str, count: u64) {
+        counter!(EXPIRED_TOTAL, fields::RULE => rule).increment(count);
+    }
+}
+
+/// The engine's instruments. Installs the recorder.
+pub fn engine() -> &'static EngineMetrics {
+    static ENGINE: LazyLock<EngineMetrics> = LazyLock::new(|| {
+        install();
+        EngineMetrics {
+            journal_head: gauge!(JOURNAL_HEAD),
+            journal_watermark: gauge!(JOURNAL_WATERMARK),
+            unflushed_entries: gauge!(UNFLUSHED_ENTRIES),
+            unflushed_seconds: gauge!(UNFLUSHED_SECONDS),
+            flush_seconds: histogram!(FLUSH_SECONDS),
+            flushed_entries: counter!(FLUSHED_ENTRIES_TOTAL),
+            open_reservations: gauge!(OPEN_RESERVATIONS),
+            late: counter!(LATE_TOTAL),
+            overrun: counter!(OVERRUN_TOTAL),
+            recovered: counter!(RECOVERED_TOTAL),
+            misses: counter!(MISSES_TOTAL),
+            replans: counter!(REPLANS_TOTAL),
+            counters: gauge!(COUNTERS),
+        }
+    });
+    &ENGINE
+}
+
+/// The instruments of the sockets, one handle each.
+pub struct SocketMetrics {
+    /// [`CONNECTIONS`].
+    pub connections: Gauge,
+    /// [`INFLIGHT`].
+    pub inflight: Gauge,
+    /// [`SHED_TOTAL`].
+    pub shed: Counter,
+}
+
+/// The sockets' instruments. Installs the recorder.
+pub fn sockets() -> &'static SocketMetrics {
+    static SOCKETS: LazyLock<SocketMetrics> = LazyLock::new(|| {
+        install();
+        SocketMetrics { connections: gauge!(CONNECTIONS), inflight: gauge!(INFLIGHT), shed: counter!(SHED_TOTAL) }
+    });
+    &SOCKETS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instruments_appear_with_labels_and_buckets() {
+        let handle = install();
+        RpcMetrics::new("test.Service/Method").answered(Some(5), Duration::from_micros(80));
+        RpcMetrics::new("test.Service/Method").answered(None, Duration::from_micros(80));
+        let decisions = DecisionMetrics::new("test.Service/Method", &["SPENT", "NO_QUOTA"]);
+        decisions.granted();
+        decisions.denied(1);
+        decisions.denied(9);
+        engine().flush_seconds.record(0.2);
+        engine().expired("refund", 3);
+        let text = handle.render();
+        for expected in [
+            "# HELP quotad_requests_total Calls answered",
+            "quotad_requests_total{rpc=\"test.Service/Method\",code=\"NOT_FOUND\"} 1",
+            "quotad_requests_total{rpc=\"test.Service/Method\",code=\"HTTP\"} 1",
+            "quotad_request_seconds_bucket{rpc=\"test.Service/Method\",le=\"0.0001\"} 2",
+            "quotad_request_seconds_bucket{rpc=\"test.Service/Method\",le=\"0.00005\"} 0",
+            "outcome=\"denied\",cause=\"NO_QUOTA\"} 1",
+            "quotad_flush_seconds_bucket{le=\"0.25\"} 1",
+            "quotad_expired_total{rule=\"refund\"} 3",
+            "quotad_build_info{version=",
+        ] {
+            assert!(text.contains(expected), "{expected} is missing in\n{text}");
+        }
+    }
+}
