@@ -192,41 +192,53 @@ pub enum CatalogWrite {
     DeleteQuota(Quota),
 }
 
-/// What a catalog write needs to know beside the changes.
+/// The changes of one scope: of one tenant's catalog, or of the installation's.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WriteContext {
+pub struct ScopeWrite {
     /// Whose catalog; `None`: the installation's.
     pub tenant: Option<String>,
+    /// Write only if the version that [`CatalogStore::load`] gives for this scope is still this one.
+    pub expect_version: Option<u64>,
+    /// The changes, in order.
+    pub changes: Vec<CatalogWrite>,
+}
+
+/// Who writes to the catalog, and when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WriteContext {
     /// Who asks, for the audit.
     pub actor: String,
     /// When.
     pub now: Timestamp,
-    /// Write only if the catalog's version is still this one.
-    pub expect_version: Option<u64>,
 }
 
 /// The outcome of a catalog write.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
-    /// Done; the new version.
+    /// Done; the new version of every scope that had a change. Without any change: the version as it was.
     Done(u64),
-    /// The version was another one: nothing was written.
+    /// The version of a scope was another one: nothing was written.
     Conflict(u64),
 }
 
 /// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
 pub trait CatalogStore: Send + Sync {
-    /// Everything that the tenant sees; `None`: the installation's own and nothing else.
+    /// Everything that the tenant sees; `None`: the installation's own and nothing else. The version is that of what is
+    /// seen: the greater of the tenant's and the installation's.
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// The version of what the tenant sees, as [`CatalogStore::load`] gives it; `None`: of the whole installation with
+    /// all its tenants, which every write raises.
+    fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>>;
 
     /// Names of all tenants that have anything configured, in order.
     fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>>;
 
-    /// Writes all changes, the audit entries and the new version in one transaction.
+    /// Writes all changes of all scopes, the audit entries and the new version in one transaction.
     fn write<'a>(
         &'a self,
         context: &'a WriteContext,
-        changes: &'a [CatalogWrite],
+        scopes: &'a [ScopeWrite],
     ) -> Boxed<'a, Result<Written, StoreError>>;
 
     /// A small text kept by name (the digest of the catalog file applied last).
