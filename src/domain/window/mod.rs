@@ -1,79 +1,29 @@
-//! Placeholder while the real module is on its way; replaced whole by it.
-#![allow(missing_docs)]
+//! Windows: over what time a limit counts, from a lifetime down to a minute, in the wall clock of an IANA zone.
+//!
+//! A [`WindowSpec`] is what a person writes; [`WindowSpec::compile`] checks it and gives a [`Window`], which answers for
+//! any instant in which period it lies. Three rules hold for every kind with a calendar and every zone:
+//!
+//! - Periods tile time: each end is the next start, and a boundary instant belongs to the new period (S4.23).
+//! - A boundary at a local time that a clock change skips falls on the first instant after the gap; two boundaries that
+//!   fall on one instant so (a zone that skipped a whole day) leave no empty period between them (S3.15).
+//! - A boundary at a local time that happens twice falls on the first of the two (S3.15). An hour or a cron interval
+//!   that is repeated so is one long period, not two.
+//!
+//! The zones are those of the database built into the program, never of the machine, so that every replica and every
+//! run agrees.
 
-use super::time::{Period, Span, Timestamp};
+mod anchor;
+mod calendar;
+mod compiled;
+mod cron;
+mod error;
+mod kind;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod zone;
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
-pub enum WindowKind {
-    Lifetime,
-    Minute,
-    Hour,
-    Day,
-    Week,
-    Month,
-    Year,
-    Cron,
-    Sliding,
-    Rate,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct WindowSpec {
-    pub kind: WindowKind,
-    pub zone: Option<String>,
-    pub anchor: Option<String>,
-    pub length: Option<Span>,
-    pub cron: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
-pub struct WindowId(pub u64);
-
-#[derive(Clone, Debug)]
-pub struct Window(WindowSpec);
-
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("bad window")]
-pub struct WindowError;
-
-impl WindowError {
-    pub fn field(&self) -> &'static str {
-        "zone"
-    }
-}
-
-impl WindowSpec {
-    pub fn compile(&self, _default_zone: &str) -> Result<Window, WindowError> {
-        Ok(Window(self.clone()))
-    }
-}
-
-impl WindowKind {
-    pub fn as_str(self) -> &'static str {
-        "lifetime"
-    }
-}
-
-impl Window {
-    pub fn kind(&self) -> WindowKind {
-        self.0.kind
-    }
-    pub fn id(&self) -> WindowId {
-        WindowId(self.0.kind as u64)
-    }
-    pub fn spec(&self) -> &WindowSpec {
-        &self.0
-    }
-    pub fn zone_name(&self) -> &str {
-        ""
-    }
-    pub fn length(&self) -> Option<Span> {
-        self.0.length
-    }
-    pub fn period_at(&self, _t: Timestamp) -> Period {
-        Period::ALWAYS
-    }
-    pub fn bucket_millis(&self) -> i64 {
-        self.0.length.map_or(1, |length| length.millis() / 60)
-    }
-}
+pub use compiled::{SLIDING_BUCKETS, Window, WindowId};
+pub use error::WindowError;
+pub use kind::WindowKind;
+pub use spec::WindowSpec;
