@@ -59,7 +59,7 @@ pub enum Kind {
 }
 
 /// A request id as the store remembers it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RequestStamp {
     /// The id.
     pub key: IdKey,
@@ -67,6 +67,8 @@ pub struct RequestStamp {
     pub fingerprint: u64,
     /// The reservation it made or changed.
     pub reservation: Option<IdKey>,
+    /// What a Free by amount gave back, by charge.
+    pub amounts: Vec<u64>,
 }
 
 /// What one charge changed on every account of its path. Amounts are signed: what was given back is below zero.

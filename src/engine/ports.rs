@@ -74,7 +74,7 @@ pub struct UsageAnswer {
 }
 
 /// An outcome of a request id that the ledger remembers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KnownRequest {
     /// The fingerprint.
     pub fingerprint: u64,
@@ -82,6 +82,8 @@ pub struct KnownRequest {
     pub kind: u8,
     /// The reservation it made or changed.
     pub reservation: Option<IdKey>,
+    /// What a Free by amount gave back, by charge.
+    pub amounts: Vec<u64>,
 }
 
 /// Which reservations to list.
@@ -97,25 +99,34 @@ pub struct ReservationFilter {
     pub limit: u32,
 }
 
-/// What of a repeated reservation the flusher found, to be undone in the counter store.
+/// A reservation that a repeat made a second time, too late to be recognised (rule 5); to be undone in the counter store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Repeated {
     /// The tenant.
     pub tenant: Uid,
-    /// The reservation's key.
-    pub reservation: IdKey,
+    /// The second one, whole.
+    pub reservation: Box<Reservation>,
+}
+
+/// What [`Ledger::append`] answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Appended {
+    /// The watermark afterwards.
+    pub watermark: Watermark,
+    /// Reservations that were there already, made by an earlier entry.
+    pub repeated: Vec<Repeated>,
 }
 
 /// The ledger: what happened, append-only, with the counters that follow from it.
 pub trait Ledger: Send + Sync {
     /// Writes journal entries `(seq, entry)` of one partition and moves its watermark, in one transaction. What is at or
-    /// below the watermark of that incarnation is skipped; a gap is [`StoreError::Corrupt`]. Answers the watermark after.
+    /// below the watermark of that incarnation is skipped; a gap is [`StoreError::Corrupt`].
     fn append<'a>(
         &'a self,
         partition: u32,
         incarnation: u64,
         entries: &'a [(u64, Entry)],
-    ) -> Boxed<'a, Result<Watermark, StoreError>>;
+    ) -> Boxed<'a, Result<Appended, StoreError>>;
 
     /// The watermark of a partition.
     fn watermark(&self, partition: u32) -> Boxed<'_, Result<Watermark, StoreError>>;
