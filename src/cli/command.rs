@@ -1,0 +1,102 @@
+//! The commands of the program, and the way of one of them from its arguments to the exit status.
+
+use super::output::{self, Answer, Fault};
+use super::render::View;
+use super::{args::ConnectionArgs, call, catalog, reservations, serve, usage};
+use crate::client::Client;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// The program.
+#[derive(Debug, Parser)]
+#[command(
+    name = "quotad",
+    version,
+    about = "A quota authority: exact holds over accounts, meters and calendar windows, over gRPC",
+    after_help = "Exit status: 0 granted or done, 2 denied, 1 error.\n\n\
+                  `quotad COMMAND --help` explains a command and shows examples."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Ask whether charges would fit now; holds nothing
+    Check(call::CheckArgs),
+    /// Hold amounts on every limit that applies, all or nothing
+    Reserve(call::ReserveArgs),
+    /// Turn a hold, or a part of it, into recorded use
+    Commit(call::CommitArgs),
+    /// Give a hold, or a part of it, back
+    Release(call::ReleaseArgs),
+    /// Move the deadline of a hold, and raise it if charges are given
+    Extend(call::ExtendArgs),
+    /// Reserve and commit in one step, for use whose amount is known
+    Consume(call::ConsumeArgs),
+    /// Give committed use of an allocation meter back (bytes deleted, services stopped)
+    Free(call::FreeArgs),
+    /// Show one reservation as it stands now
+    Reservation(reservations::ReservationArgs),
+    /// List a tenant's reservations, newest first
+    Reservations(reservations::ReservationsArgs),
+    /// Show limits and use of one account
+    Usage(usage::UsageArgs),
+    /// Make the catalog (meters, plans, quotas) be what a YAML file says
+    Apply(catalog::ApplyArgs),
+    /// Write the catalog as YAML
+    Export(catalog::ExportArgs),
+}
+
+/// Reads the command line, the program's name first.
+///
+/// # Errors
+/// The exit status, after the text was printed: 0 for `--help` and `--version`, 1 for a wrong command line (2 means
+/// denied).
+pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, ExitCode> {
+    Cli::try_parse_from(args).map_err(|error| {
+        // Where even that can't be written, the exit status still tells.
+        let _ = error.print();
+        if error.use_stderr() { ExitCode::from(output::FAILED) } else { ExitCode::SUCCESS }
+    })
+}
+
+/// Does what the command line says; the result is the program's exit status.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Reserve(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Commit(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Release(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Extend(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Consume(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Free(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Reservation(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Reservations(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Usage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Apply(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
+        Command::Export(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
+    }
+}
+
+/// Runs one client command on a runtime of its own and prints its answer or its error.
+fn ask(connection: &ConnectionArgs, command: impl AsyncFnOnce(Client, View) -> Result<Answer, Fault>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output::fail(&Fault::Usage(format!("no runtime: {error}")), connection.json),
+    };
+    let view = View { unicode: std::io::stdout().is_terminal(), now: View::clock() };
+    let answer = runtime.block_on(async { command(connection.client()?, view).await });
+    match answer {
+        Ok(answer) => output::print(&answer, connection.json),
+        Err(fault) => output::fail(&fault, connection.json),
+    }
+}

@@ -1,0 +1,22 @@
+//! The command line: one file for each family of commands, `args/` for what they share, `render/` for what people read.
+//!
+//! Exit status: 0 granted or done, 2 denied, 1 error. A closed pipe (`quotad usage ... | head`) is not an error.
+
+mod args;
+mod call;
+mod catalog;
+mod command;
+mod output;
+mod render;
+mod reservations;
+pub mod serve;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
+pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, ReleaseArgs, ReserveArgs};
+pub use catalog::{ApplyArgs, ExportArgs};
+pub use command::{Cli, Command, parse, run};
+pub use reservations::{ReservationArgs, ReservationsArgs, StateArg};
+pub use usage::UsageArgs;

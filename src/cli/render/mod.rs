@@ -1,0 +1,13 @@
+//! What people read: a short sentence, then a table where there are several lines to tell.
+
+mod changes;
+mod decision;
+mod reservation;
+mod table;
+mod usage;
+
+pub(super) use changes::changes;
+pub(super) use decision::{allowance, denial, freed};
+pub(super) use reservation::{Aside, outcome, outcome_of, reservation, reservations};
+pub(super) use table::View;
+pub(super) use usage::usage;
