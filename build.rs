@@ -1,5 +1,7 @@
 //! Compiles `proto/` to Rust, JSON mappings and a descriptor set for reflection. Needs no `protoc`.
 
+#![allow(clippy::print_stdout, reason = "it is how a build script talks to Cargo")]
+
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {

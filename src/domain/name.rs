@@ -337,7 +337,7 @@ fn check_path(text: &str, wild: bool) -> Result<(), NameError> {
         return Err(NameError::TooLong);
     }
     let parts = text.split('/').count();
-    if parts % 2 != 0 {
+    if !parts.is_multiple_of(2) {
         return Err(NameError::NotPairs);
     }
     if parts / 2 > MAX_DEPTH {

@@ -1,1 +1,14 @@
-fn main() {}
+//! All integration tests in one binary: one link, one place. Each module tests one thing against the real program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "in a test a panic is the answer, and what it prints is read by a person"
+)]
+
+mod support;
+mod tidy;
+mod tools;

@@ -1,0 +1,38 @@
+//! One run of the program's command line.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+/// What a run left.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// Exit status; `None`: ended by a signal.
+    pub(crate) status: Option<i32>,
+    /// Standard output.
+    pub(crate) stdout: String,
+    /// Standard error.
+    pub(crate) stderr: String,
+}
+
+impl Output {
+    /// Standard output as one JSON document.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+/// Runs `quotad` with these arguments, without standard input and without settings from the environment.
+pub(crate) fn cli<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quotad"));
+    command.args(args).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUOTAD_")) {
+        command.env_remove(name);
+    }
+    let output = command.output().unwrap();
+    Output {
+        status: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

@@ -1,0 +1,18 @@
+//! What the tests stand on: the real program on free ports, folders that go away, seeds that stay.
+
+#![allow(dead_code, reason = "a toolbox: not every tool is in use at every time")]
+
+mod cli;
+mod port;
+mod seed;
+mod server;
+mod tempdir;
+
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use {
+    cli::{Output, cli},
+    port::unused_addr,
+    seed::{for_each_seed, seed},
+    server::{Options, Server},
+    tempdir::TempDir,
+};
