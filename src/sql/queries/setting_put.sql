@@ -1,0 +1,5 @@
+-- Purpose: sets one setting.
+-- $1 name, $2 value
+-- Rows: none.
+INSERT INTO setting (name, value) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value

@@ -1,0 +1,113 @@
+//! Connections to the database file: one that writes, a few that read, one for checkpoints.
+
+use super::errors::store_error;
+use super::migrate;
+use crate::engine::ports::StoreError;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections that read.
+const READERS: u32 = 4;
+/// Distinct statements that a connection keeps prepared.
+const STATEMENTS: usize = 256;
+/// Pages of write-ahead log (4 KiB each) after which the writer itself makes a checkpoint: only if nobody calls
+/// [`Database::checkpoint`].
+const CHECKPOINT_PAGES: &str = "65536";
+/// Bytes that the log file keeps after a checkpoint.
+const LOG_SIZE: &str = "67108864";
+
+/// When a transaction counts as written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sync {
+    /// With the operating system: survives the end of the process, not a power cut.
+    Normal,
+    /// On the disk.
+    Full,
+}
+
+/// An open database. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Database {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    checkpointer: SqlitePool,
+}
+
+impl Database {
+    /// Opens the file at `path`, makes it if it is missing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be opened or written; [`StoreError::Corrupt`] if it is damaged or
+    /// has a schema that this version does not know.
+    pub async fn open(path: &Path, sync: Sync) -> Result<Database, StoreError> {
+        let options = options(path, sync);
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(store_error)?;
+        if let Err(error) = migrate::run(&writer).await {
+            writer.close().await;
+            return Err(error);
+        }
+        // Not opened read-only: a reader of a write-ahead log must be able to make its index.
+        let reader =
+            pool.clone().max_connections(READERS).connect_lazy_with(options.clone().pragma("query_only", "on"));
+        let checkpointer = pool.max_connections(1).connect_lazy_with(options);
+        Ok(Database { writer, reader, checkpointer })
+    }
+
+    /// The one connection that writes. Begin with `begin_with("BEGIN IMMEDIATE")`: a transaction that reads first and
+    /// writes then fails if another process wrote in between.
+    pub(super) fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// The connections that read; each transaction sees one snapshot.
+    pub(super) fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// Moves what is written from the log into the database file, as far as no reader needs the log, on a connection of
+    /// its own: writers and readers go on meanwhile. Call it from time to time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be written.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.checkpointer).await.map_err(store_error)?;
+        Ok(())
+    }
+
+    /// Closes all connections when their work is done; the last one empties the log.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.checkpointer.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match sync {
+            Sync::Normal => SqliteSynchronous::Normal,
+            Sync::Full => SqliteSynchronous::Full,
+        })
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(1024)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_SIZE)
+        .pragma("cache_size", "-32768")
+        .pragma("temp_store", "memory")
+}

@@ -1,0 +1,42 @@
+//! Opening, closing and opening again; a schema from the future; settings.
+
+use super::support::Folder;
+use crate::engine::ports::StoreError;
+use crate::store::database::{Database, Sync};
+
+#[tokio::test]
+async fn settings_survive_a_close() {
+    let folder = Folder::new();
+    let database = folder.database().await;
+    assert_eq!(database.setting("partitions").await.unwrap(), None);
+    database.set_setting("partitions", "8").await.unwrap();
+    database.set_setting("partitions", "16").await.unwrap();
+    database.checkpoint().await.unwrap();
+    database.close().await;
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the log is gone after a clean close");
+    let again = Database::open(&folder.file(), Sync::Full).await.unwrap();
+    assert_eq!(again.setting("partitions").await.unwrap().as_deref(), Some("16"));
+    again.close().await;
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let folder = Folder::new();
+    let database = folder.database().await;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'later', 1, x'00', 0)";
+    sqlx::query(newer).execute(database.writer()).await.unwrap();
+    database.close().await;
+    match Database::open(&folder.file(), Sync::Normal).await {
+        Err(StoreError::Corrupt(text)) => assert!(text.contains("schema 9999"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let folder = Folder::new();
+    std::fs::write(folder.file(), "this is not a database, but some text that is long enough to be one".repeat(100))
+        .unwrap();
+    assert!(matches!(Database::open(&folder.file(), Sync::Normal).await, Err(StoreError::Corrupt(_))));
+}

@@ -1,0 +1,4 @@
+//! The ports made real. Driver types and driver errors stop in here: what leaves are domain values and
+//! [`StoreError`](crate::engine::ports::StoreError).
+
+pub mod database;
