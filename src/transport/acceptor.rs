@@ -56,6 +56,9 @@ pub(super) fn run(
     runtime.block_on(async move {
         let mut next = 0;
         while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+            if accepted.as_ref().is_err_and(|error| is_of_one_connection(error.kind())) {
+                continue;
+            }
             let dealt = accepted.and_then(|(stream, _)| deal(stream, &seats, &mut next, max_connections));
             if let Err(error) = dealt {
                 tracing::warn!({ fields::ERROR } = %error, "a connection could not be accepted");
@@ -63,6 +66,12 @@ pub(super) fn run(
             }
         }
     });
+}
+
+/// A caller that left before it was accepted: no fault of the server.
+fn is_of_one_connection(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(kind, ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// Gives the connection to the next core; one that can't take more is passed over.

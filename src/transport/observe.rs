@@ -104,13 +104,30 @@ impl<F> ObserveFuture<F> {
 
     /// One line for a fault of the server, with the causes that the service left in the status.
     fn log_fault(&self, response: &Response<Body>) {
-        let Some(code @ (Code::Internal | Code::Unknown | Code::DataLoss)) = code(response) else { return };
-        let error = match response.extensions().get::<Status>() {
-            Some(status) => with_causes(status),
-            None => Status::from_header_map(response.headers()).map(|s| s.message().to_owned()).unwrap_or_default(),
+        if !matches!(code(response), Some(Code::Internal | Code::Unknown | Code::DataLoss)) {
+            return;
+        }
+        let read_back;
+        let status = match response.extensions().get::<Status>() {
+            Some(status) => status,
+            None => {
+                read_back = Status::from_header_map(response.headers()).unwrap_or_else(|| Status::unknown(""));
+                &read_back
+            }
         };
-        tracing::error!({ fields::RPC } = self.method.rpc, { fields::CODE } = ?code, { fields::ERROR } = error, "call failed");
+        if is_fault(status) {
+            let (code, error) = (status.code(), with_causes(status));
+            tracing::error!({ fields::RPC } = self.method.rpc, { fields::CODE } = ?code, { fields::ERROR } = error, "call failed");
+        }
     }
+}
+
+/// Whether an answer tells of a fault of the server. The services give every fault of theirs a reason in the details or a
+/// cause; an INTERNAL with neither comes from the library below, for a malformed message, and a line in the log for each
+/// would let a caller fill the disk.
+pub(super) fn is_fault(status: &Status) -> bool {
+    matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss)
+        && (!status.details().is_empty() || status.source().is_some())
 }
 
 /// The code of an answer as far as its head tells: an error stands in the head, and a stream may still fail later. `None` is

@@ -26,6 +26,7 @@ use super::health::{self, Health};
 use super::http::{self, HttpState};
 use super::layers::Layers;
 use super::methods::Methods;
+use super::observe;
 use super::reflection;
 use super::server::{self, RunningServer, ServerConfig};
 use super::shed::InFlight;
@@ -260,6 +261,51 @@ async fn shutdown_with_an_idle_connection_is_quick() {
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
+#[tokio::test]
+async fn a_body_that_drips_in_is_cut() {
+    let (server, _health) = start(config(), Duration::from_millis(100)).await;
+    // Five bytes are announced, one comes. Health has no exemption from the deadline of unary calls.
+    let call = "POST /grpc.health.v1.Health/Check HTTP/1.1\nHost: x\nContent-Type: application/grpc-web+proto\n\
+                Content-Length: 5\nConnection: close\n\n";
+    let answer = exchange(server.local_addr(), call, &[0]).await;
+    assert!(answer.contains("grpc-status: 4"), "{answer}");
+}
+
+/// RELIABILITY 3.10, rows 21, 23, 24, 26 and 31: codes that mostly come from the libraries below, pinned here.
+#[tokio::test]
+async fn malformed_calls_are_refused() {
+    let layers = Layers::new(&methods(LONG), InFlight::new(10).into(), &[]);
+    let stack = layers.around(routes(&Health::new(SERVED).await));
+    for (kind, encoding, body, expected) in [
+        ("application/grpc", "gzip", vec![1, 0, 0, 0, 1, 0], Some(Code::Unimplemented)),
+        ("application/grpc", "identity", vec![0, 0, 0, 0, 1, 0x0a], Some(Code::Internal)),
+        ("application/grpc", "identity", vec![0, 0, 0, 0, 3, 0x0a, 1, 0xff], Some(Code::Internal)),
+        ("application/grpc", "identity", vec![], Some(Code::Internal)),
+        ("application/grpc", "identity", vec![0, 0, 0, 0, 9], Some(Code::Internal)),
+        // HTTP 415.
+        ("application/json", "identity", b"{}".to_vec(), None),
+    ] {
+        let request = HttpRequest::post("/grpc.health.v1.Health/Check")
+            .version(::http::Version::HTTP_2)
+            .header("content-type", kind)
+            .header("grpc-encoding", encoding)
+            .body(Body::new(axum::body::Body::from(body)))
+            .expect("a request");
+        let Ok(response) = stack.clone().oneshot(request).await;
+        let status = Status::from_header_map(response.headers());
+        assert_eq!(status.as_ref().map(Status::code), expected, "{kind} {encoding}: {} {status:?}", response.status());
+        assert_eq!(response.status() == 415, expected.is_none());
+        // A malformed message is no fault of the server, and its line in the log would be the caller's to repeat.
+        assert!(status.is_none_or(|status| !observe::is_fault(&status)));
+    }
+
+    let (server, _health) = start(config(), LONG).await;
+    let mut request = tonic::Request::new(HealthCheckRequest::default());
+    request.metadata_mut().insert("x-long", "x".repeat(17 << 10).parse().expect("ASCII"));
+    let status = HealthClient::new(connect(&server).await).check(request).await.expect_err("too many header bytes");
+    assert!(status.message().contains("431"), "{status:?}");
+}
+
 /// Sends bytes and reads until the server closes.
 async fn exchange(addr: SocketAddr, head: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(addr).await.expect("it listens");
@@ -297,7 +343,7 @@ async fn the_http_port_shows_life_readiness_and_metrics() {
     let state = HttpState {
         health: health.clone(),
         metrics: metrics::install(),
-        before_scrape: std::sync::Arc::new(|| metrics::engine().counters.set(42.0)),
+        before_scrape: std::sync::Arc::new(|| ::metrics::gauge!("quotad_test_scraped").set(42.0)),
     };
     let addr = SocketAddr::from(([127, 0, 0, 1], 0));
     let server = http::start(addr, &tokio::runtime::Handle::current(), state).expect("a free port");
@@ -310,7 +356,7 @@ async fn the_http_port_shows_life_readiness_and_metrics() {
     health.set_ready().await;
     assert!(get("/readyz").await.starts_with("http/1.1 200"));
     let page = get("/metrics").await;
-    assert!(page.contains("quotad_build_info{version=") && page.contains("quotad_counters 42"), "{page}");
+    assert!(page.contains("quotad_build_info{version=") && page.contains("quotad_test_scraped 42"), "{page}");
     assert!(get("/else").await.starts_with("http/1.1 404"));
     server.shutdown().await;
 }

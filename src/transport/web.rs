@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use tonic::Status;
 use tonic::body::Body;
 use tonic_web::GrpcWebLayer;
@@ -30,6 +30,8 @@ pub(super) enum WebFuture<F> {
     Native(F),
     /// From a browser.
     Browser(Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>),
+    /// Not gRPC: refused.
+    Neither,
 }
 
 impl<S> Service<Request<Body>> for Web<S>
@@ -46,11 +48,14 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if is_native(&request) {
-            return WebFuture::Native(self.inner.call(request));
+        match way(&request) {
+            Way::Native => WebFuture::Native(self.inner.call(request)),
+            Way::Browser => {
+                let service = self.cors.layer(GrpcWebLayer::new().layer(self.inner.clone()));
+                WebFuture::Browser(Box::pin(service.oneshot(request)))
+            }
+            Way::Neither => WebFuture::Neither,
         }
-        let service = self.cors.layer(GrpcWebLayer::new().layer(self.inner.clone()));
-        WebFuture::Browser(Box::pin(service.oneshot(request)))
     }
 }
 
@@ -64,16 +69,35 @@ where
         match &mut *self {
             WebFuture::Native(inner) => Pin::new(inner).poll(cx),
             WebFuture::Browser(inner) => inner.as_mut().poll(cx),
+            WebFuture::Neither => Poll::Ready(Ok(unsupported_media_type())),
         }
     }
 }
 
-/// HTTP/2, not a preflight, not a gRPC-web content type.
-fn is_native(request: &Request<Body>) -> bool {
-    let is_web = |kind: &HeaderValue| kind.as_bytes().starts_with(b"application/grpc-web");
-    request.version() == Version::HTTP_2
-        && request.method() != Method::OPTIONS
-        && !request.headers().get(header::CONTENT_TYPE).is_some_and(is_web)
+/// Which way a request goes.
+enum Way {
+    Native,
+    Browser,
+    /// Not gRPC at all.
+    Neither,
+}
+
+/// HTTP/1 and preflights are for the browser's way, which refuses by itself what is not gRPC-web.
+fn way(request: &Request<Body>) -> Way {
+    if request.version() != Version::HTTP_2 || request.method() == Method::OPTIONS {
+        return Way::Browser;
+    }
+    match request.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) {
+        Some(kind) if kind.starts_with(b"application/grpc-web") => Way::Browser,
+        Some(kind) if kind.starts_with(b"application/grpc") => Way::Native,
+        _ => Way::Neither,
+    }
+}
+
+fn unsupported_media_type() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    response
 }
 
 /// The rules for browsers. `origins` are the web pages that may call, for example `https://console.example.com`, and `*`
