@@ -33,7 +33,7 @@ pub(super) enum Calendar {
     /// On a day of each year, `time` seconds after midnight; 29 February is the 28th in other years.
     Year { month: i8, day: i8, time: i64 },
     /// At each match of a cron expression.
-    Cron(CronTimes),
+    Cron(Box<CronTimes>),
 }
 
 impl Calendar {

@@ -55,7 +55,13 @@ pub(super) enum Course {
     /// Minutes of UTC.
     Minutes,
     /// Boundaries on the local clock of a zone.
-    Local(Zone, Calendar),
+    Local(Box<(Zone, Calendar)>),
+}
+
+impl Course {
+    pub(super) fn local(zone: Zone, calendar: Calendar) -> Course {
+        Course::Local(Box::new((zone, calendar)))
+    }
 }
 
 impl Window {
@@ -89,7 +95,7 @@ impl Window {
     /// The zone whose clock it follows, as the database writes it; `UTC` for kinds that follow none.
     pub fn zone_name(&self) -> &str {
         match &self.0.course {
-            Course::Local(zone, _) => zone.name(),
+            Course::Local(local) => local.0.name(),
             Course::Always | Course::Minutes => "UTC",
         }
     }
@@ -136,7 +142,7 @@ impl Window {
         match &self.0.course {
             Course::Always => Period::ALWAYS,
             Course::Minutes => minute_at(t),
-            Course::Local(zone, calendar) => local_at(zone, calendar, t),
+            Course::Local(local) => local_at(&local.0, &local.1, t),
         }
     }
 
@@ -158,7 +164,7 @@ impl Window {
 impl Inner {
     fn zone(&self) -> Option<&str> {
         match &self.course {
-            Course::Local(zone, _) => Some(zone.name()),
+            Course::Local(local) => Some(local.0.name()),
             Course::Always | Course::Minutes => None,
         }
     }

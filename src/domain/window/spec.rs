@@ -75,13 +75,13 @@ impl WindowSpec {
         let anchor_text = anchor.map(|anchor| anchor.normal());
         let (calendar, cron_text) = match (anchor, cron) {
             (Some(anchor), _) => (Some(anchor.calendar()), None),
-            (None, Some((times, text))) => (Some(Calendar::Cron(times)), Some(text)),
+            (None, Some((times, text))) => (Some(Calendar::Cron(Box::new(times))), Some(text)),
             (None, None) => (None, None),
         };
         let course = match (self.kind, zone, calendar) {
             (WindowKind::Minute, _, _) => Course::Minutes,
-            (WindowKind::Hour, Some(zone), _) => Course::Local(zone, Calendar::Every { step: HOUR, phase: 0 }),
-            (_, Some(zone), Some(calendar)) => Course::Local(zone, calendar),
+            (WindowKind::Hour, Some(zone), _) => Course::local(zone, Calendar::Every { step: HOUR, phase: 0 }),
+            (_, Some(zone), Some(calendar)) => Course::local(zone, calendar),
             _ => Course::Always,
         };
         Ok(Window::new(self.clone(), length, anchor_text, cron_text, course))
