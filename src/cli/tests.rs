@@ -1,7 +1,7 @@
 //! The command line: what is read, what is refused and how, and what people and programs get to see.
 
 use super::args::value;
-use super::output::{Fault, canonical, error_json, error_text};
+use super::output::{Answer, Fault, canonical, error_json, error_text};
 use super::render::{self, Aside, View};
 use super::{Cli, TenantArgs};
 use crate::client::{Error, FieldViolation, StatusError};
@@ -123,6 +123,20 @@ fn exit_status_of_wrong_command_lines_and_of_a_server_that_is_not_there() {
         status(super::parse(["quotad", "release", "--id", "r", "--tenant", "tenants/a", "--addr", "x"])),
         failed
     );
+}
+
+#[test]
+fn a_denial_is_an_exit_status_of_its_own() {
+    let response = CheckResponse { outcome: Some(check_response::Outcome::Denied(Denial::default())) };
+    let answer = Answer::new(&response, "denied: it does not fit".into()).unwrap();
+    let status = |denied: bool, json: bool| {
+        let note = denied.then(|| "request id q".to_owned());
+        let answer = Answer { denied, note, text: answer.text.clone(), json: answer.json.clone() };
+        format!("{:?}", super::output::print(&answer, json))
+    };
+    let (done, denied) = (std::process::ExitCode::SUCCESS, std::process::ExitCode::from(2));
+    assert_eq!([status(false, false), status(false, true)], [format!("{done:?}"), format!("{done:?}")]);
+    assert_eq!([status(true, false), status(true, true)], [format!("{denied:?}"), format!("{denied:?}")]);
 }
 
 fn reservation(state: ReservationState, held: i64, committed: i64) -> Reservation {

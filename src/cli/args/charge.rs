@@ -23,9 +23,16 @@ pub struct ChargeArgs {
     /// A further account that must have room too (a project, a pool); may be repeated
     #[arg(long, help_heading = "Charges", value_name = "ACCOUNT", requires = "account", conflicts_with = "charge")]
     pub also: Vec<String>,
-    /// A whole charge in one word, may be repeated: ACCOUNT,METER[,AMOUNT][,item=ITEM][,also=ACCOUNT]...
-    /// for example tenants/acme/users/u1,llm.cost,500,item=gpt,also=tenants/acme/projects/p1
-    #[arg(long, help_heading = "Charges", value_name = "CHARGE", value_parser = parse_charge)]
+    /// Whole charges, each in one word.
+    #[arg(
+        long,
+        help_heading = "Charges",
+        value_name = "CHARGE",
+        value_parser = parse_charge,
+        // Not a doc comment: rustdoc would take the brackets for links.
+        help = "A whole charge in one word, may be repeated: ACCOUNT,METER[,AMOUNT][,item=ITEM][,also=ACCOUNT]...,\n\
+                for example tenants/acme/users/u1,llm.cost,500,item=gpt,also=tenants/acme/projects/p1"
+    )]
     pub charge: Vec<Charge>,
 }
 
