@@ -7,6 +7,6 @@ pub mod client;
 pub mod domain;
 pub mod engine;
 pub mod proto;
+pub mod store;
 pub mod telemetry;
 pub mod transport;
-pub mod store;

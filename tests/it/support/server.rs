@@ -252,3 +252,17 @@ fn spawn(options: &Options, dir: &Path, number: u32) -> Child {
 fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
+
+#[test]
+fn a_server_ends_when_asked_and_starts_again_on_its_data() {
+    let mut server = Server::start(Options::new());
+    let first = server.pid();
+    let status = server.terminate();
+    assert!(status.success(), "after SIGTERM: {status}\n{}", server.stderr());
+    server.restart();
+    assert_ne!(server.pid(), first);
+    server.kill_hard();
+    server.restart();
+    assert!(server.grpc_addr().starts_with("127.0.0.1:") && server.http_addr().starts_with("127.0.0.1:"));
+    assert_eq!(server.starts, 3);
+}
