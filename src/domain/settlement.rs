@@ -208,15 +208,14 @@ pub fn extend(
     for (index, amount, top_up) in raised {
         let charge = &mut after.charges[*index];
         let mut change = Change::none(*index, charge);
-        take(charge, *amount, top_up, &mut change);
+        take_by_rule(charge, *amount, top_up, &mut change);
         changes.push(change);
     }
     Ok(Settlement { reservation: after, changes })
 }
 
-/// Takes an admitted amount: held, or used at once where the meter charges on reserve.
-pub fn take(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Change) {
-    let at_once = charge.rules.charge == ChargeMoment::OnReserve;
+/// Takes an admitted amount: held, or used at once.
+fn take(charge: &mut Held, amount: u64, top_up: &[u64], at_once: bool, change: &mut Change) {
     for (position, level) in charge.path.iter_mut().enumerate() {
         let part = top_up.get(position).copied().unwrap_or(0);
         if at_once {
@@ -229,7 +228,6 @@ pub fn take(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Change)
     }
     if at_once {
         charge.committed += amount;
-        charge.unconfirmed += amount;
         change.used += signed(amount);
     } else {
         charge.held += amount;
@@ -237,11 +235,28 @@ pub fn take(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Change)
     }
 }
 
-/// The change that takes a new reservation's charge.
+/// The change that takes a new reservation's charge: held, or used at once where the meter charges on reserve; what is
+/// used at once waits for a commit to confirm it.
 pub fn take_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) -> Change {
     let mut change = Change::none(index, charge);
-    take(charge, amount, top_up, &mut change);
+    take_by_rule(charge, amount, top_up, &mut change);
     change
+}
+
+/// The change that records a charge for good, without a hold: Consume, and a commit that nobody held for.
+pub fn record_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) -> Change {
+    let mut change = Change::none(index, charge);
+    take(charge, amount, top_up, true, &mut change);
+    charge.final_amount = Some(amount);
+    change
+}
+
+fn take_by_rule(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Change) {
+    let at_once = charge.rules.charge == ChargeMoment::OnReserve;
+    take(charge, amount, top_up, at_once, change);
+    if at_once {
+        charge.unconfirmed += amount;
+    }
 }
 
 /// The deadline passes: each charge's hold goes by its meter's expiry rule (rule 9).

@@ -1,4 +1,21 @@
 //! Use cases: verbs, step by step. Knows ports, not products.
 
+pub mod authority;
+pub mod authorize;
 pub mod call;
+mod check;
+mod commit;
+mod extend;
+mod fingerprint;
+mod free;
+mod lookup;
+pub mod operation;
+pub mod plan;
 pub mod ports;
+mod release;
+pub mod report;
+mod reserve;
+pub mod run;
+pub mod snapshot;
+pub mod snapshots;
+pub mod tasks;

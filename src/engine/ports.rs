@@ -9,6 +9,7 @@ use crate::domain::reservation::{Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// A future behind a port.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -125,7 +126,7 @@ pub trait Ledger: Send + Sync {
         &'a self,
         partition: u32,
         incarnation: u64,
-        entries: &'a [(u64, Entry)],
+        entries: &'a [(u64, Arc<Entry>)],
     ) -> Boxed<'a, Result<Appended, StoreError>>;
 
     /// The watermark of a partition.

@@ -1,4 +1,6 @@
 //! The ports made real. Driver types and driver errors stop in here: what leaves are domain values and
 //! [`StoreError`](crate::engine::ports::StoreError).
 
+pub mod clock;
 pub mod database;
+pub mod embedded;

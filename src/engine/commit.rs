@@ -1,0 +1,69 @@
+//! Commit: turns a hold into recorded use, with the amounts that were really used. Nothing that happened is refused.
+
+use super::authority::{Authority, listed, stamp, unexpected};
+use super::call::{Answer, CallError, ReserveCall, SettleCall};
+use super::fingerprint::{Rpc, fingerprint};
+use super::operation::{Outcome, Verb};
+use super::plan::{Amounts, plan_charges};
+use super::reserve::template;
+use crate::domain::error::RuleError;
+use crate::domain::name::{IdKey, IdSpace};
+use crate::domain::reservation::Reservation;
+
+impl Authority {
+    /// Commits all that is held, or what is listed; a part with `is_final` false.
+    ///
+    /// # Errors
+    /// [`CallError`] for a state that allows no commit, charges never held, refused overage, a reused id, or a store that
+    /// can't answer.
+    pub async fn commit(&self, call: SettleCall, is_final: bool) -> Result<Answer<Reservation>, CallError> {
+        let tenant = self.open(&call.tenant);
+        let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &call.reservation_id);
+        let print = fingerprint(Rpc::Commit, &call.reservation_id, &call.charges, None, is_final);
+        let stamp = stamp(&tenant, call.request_id.as_deref(), print);
+        let listed = listed(&call.charges);
+        let mut done = self
+            .runner
+            .run(&tenant, stamp, &|_, _| {
+                Ok((Verb::Commit { key, listed: listed.clone(), is_final, recover: None }, None))
+            })
+            .await?;
+
+        let complete = !call.charges.is_empty() && call.charges.iter().all(|charge| charge.amount.is_some());
+        if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)) && complete {
+            // Neither store nor ledger knows it, but the caller says all there is to know (rule 7).
+            done = self
+                .runner
+                .run(&tenant, stamp, &|snapshot, now| {
+                    let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Required, now)?;
+                    let mut reservation = template(&recovered(&call), charges);
+                    (reservation.tenant, reservation.key) = (tenant.uid(), key);
+                    reservation.id = call.reservation_id.as_str().into();
+                    reservation.fingerprint = print;
+                    let recover = Some(Box::new(reservation));
+                    Ok((Verb::Commit { key, listed: listed.clone(), is_final, recover }, Some(plan)))
+                })
+                .await?;
+        }
+        let durability = self.runner.durability(&done, call.wait_for_durable).await?;
+        match done.outcome {
+            Outcome::Reservation(reservation) => {
+                Ok(Answer { value: *reservation, replayed: done.replayed, durability })
+            }
+            Outcome::Refused(error) => Err(error.into()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn recovered(call: &SettleCall) -> ReserveCall {
+    ReserveCall {
+        tenant: call.tenant.clone(),
+        reservation_id: Some(call.reservation_id.clone()),
+        request_id: None,
+        charges: Vec::new(),
+        ttl: None,
+        labels: Vec::new(),
+        wait_for_durable: false,
+    }
+}

@@ -1,0 +1,71 @@
+//! Fingerprints: what makes two calls with one id the same call (rule 5). Made from validated contents, never from wire
+//! bytes, without labels and request id.
+
+use super::call::ChargeRequest;
+use crate::domain::time::Span;
+use sha2::{Digest, Sha256};
+
+const VERSION: u8 = 1;
+
+/// The RPC that a fingerprint is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Rpc {
+    /// Reserve.
+    Reserve = 1,
+    /// Commit.
+    Commit = 2,
+    /// Release.
+    Release = 3,
+    /// Extend.
+    Extend = 4,
+    /// Consume.
+    Consume = 5,
+    /// Free.
+    Free = 6,
+}
+
+/// The first 8 bytes of SHA-256 over format version, RPC, reservation id, the charges in sorted order, ttl and final.
+pub fn fingerprint(
+    rpc: Rpc,
+    reservation_id: &str,
+    charges: &[ChargeRequest],
+    ttl: Option<Span>,
+    is_final: bool,
+) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update([VERSION, rpc as u8]);
+    text(&mut hash, reservation_id);
+    hash.update([u8::from(is_final)]);
+    hash.update(ttl.map_or(-1, Span::millis).to_be_bytes());
+    let mut sorted: Vec<&ChargeRequest> = charges.iter().collect();
+    sorted.sort_by(|a, b| {
+        (a.account.as_str(), a.meter.as_str(), &a.item, a.amount).cmp(&(
+            b.account.as_str(),
+            b.meter.as_str(),
+            &b.item,
+            b.amount,
+        ))
+    });
+    hash.update((sorted.len() as u64).to_be_bytes());
+    for charge in sorted {
+        text(&mut hash, charge.account.as_str());
+        text(&mut hash, charge.meter.as_str());
+        text(&mut hash, &charge.item);
+        hash.update([u8::from(charge.amount.is_some())]);
+        hash.update(charge.amount.unwrap_or(0).to_be_bytes());
+        let mut also: Vec<&str> = charge.also.iter().map(|account| account.as_str()).collect();
+        also.sort_unstable();
+        hash.update((also.len() as u64).to_be_bytes());
+        also.into_iter().for_each(|account| text(&mut hash, account));
+    }
+    let digest = hash.finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(first)
+}
+
+fn text(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_be_bytes());
+    hash.update(text.as_bytes());
+}

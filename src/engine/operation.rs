@@ -1,0 +1,348 @@
+//! Operations and replies: what the engine sends to a counter store, one atomic step each, and what comes back.
+
+use super::call::{AllowanceLine, Denial, Extended, Freed};
+use super::ports::{Boxed, CounterKey, KnownRequest, StoreError, UsageAnswer, Watermark};
+use crate::domain::counter::{Gauge, WindowPlan};
+use crate::domain::entry::{Entry, Kind};
+use crate::domain::error::RuleError;
+use crate::domain::name::{IdKey, Uid};
+use crate::domain::reservation::Reservation;
+use crate::domain::settlement::Listed;
+use crate::domain::time::{Period, Span, Timestamp};
+use std::sync::Arc;
+
+/// One atomic step in a tenant's partition.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The tenant.
+    pub tenant: Uid,
+    /// The catalog version that the plan was made under; 0 without a plan.
+    pub catalog_version: u64,
+    /// The caller's request id, and the fingerprint of what is asked.
+    pub request: Option<IdKey>,
+    /// Fingerprint of the call.
+    pub fingerprint: u64,
+    /// What to do.
+    pub verb: Verb,
+    /// The counters that it may touch and what limits them.
+    pub plan: Option<Plan>,
+    /// What the ledger said about its ids, after a miss.
+    pub known: Known,
+}
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// Look only.
+    Check {
+        /// The charges, nothing held yet.
+        charges: Vec<crate::domain::reservation::Held>,
+    },
+    /// Hold, or record at once.
+    Reserve {
+        /// The reservation to be made; times are filled in by the step.
+        template: Box<Reservation>,
+        /// Time to live.
+        ttl: Span,
+        /// Record at once (Consume).
+        consume: bool,
+        /// The id was made by the server, so nobody can have used it.
+        fresh: bool,
+    },
+    /// Commit.
+    Commit {
+        /// The reservation.
+        key: IdKey,
+        /// What was listed.
+        listed: Charges,
+        /// Whether it ends the reservation.
+        is_final: bool,
+        /// What to record if the ledger does not know the reservation either; the plan is then for it.
+        recover: Option<Box<Reservation>>,
+    },
+    /// Release.
+    Release {
+        /// The reservation.
+        key: IdKey,
+        /// What was listed.
+        listed: Charges,
+    },
+    /// Extend.
+    Extend {
+        /// The reservation.
+        key: IdKey,
+        /// New time to live.
+        ttl: Span,
+        /// What to raise, and by how much.
+        listed: Charges,
+    },
+    /// Free what a reservation committed.
+    FreeReservation {
+        /// The reservation.
+        key: IdKey,
+    },
+    /// Free amounts.
+    FreeAmounts {
+        /// The charges, nothing held; `asked` says how much.
+        charges: Vec<crate::domain::reservation::Held>,
+    },
+    /// Read one reservation.
+    Get {
+        /// The reservation.
+        key: IdKey,
+    },
+    /// Read the planned counters.
+    Usage,
+}
+
+/// The charges that a settlement lists, before they are matched with the reservation's.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Charges(pub Vec<ListedCharge>);
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedCharge {
+    /// The account's name.
+    pub account: Box<str>,
+    /// The meter's name.
+    pub meter: Box<str>,
+    /// The item.
+    pub item: Box<str>,
+    /// How much; `None`: as held.
+    pub amount: Option<u64>,
+}
+
+impl Charges {
+    /// Matches by account, meter and item (rule 6); empty lists every charge, as held.
+    ///
+    /// # Errors
+    /// [`RuleError::ChargeNotHeld`] with the index of a charge that the reservation does not have.
+    pub fn matched(&self, reservation: &Reservation) -> Result<Vec<Listed>, RuleError> {
+        if self.0.is_empty() {
+            return Ok((0..reservation.charges.len()).map(|charge| Listed { charge, amount: None }).collect());
+        }
+        let find = |listed: &ListedCharge| {
+            reservation.charges.iter().position(|held| {
+                held.account == listed.account && held.meter == listed.meter && held.item == listed.item
+            })
+        };
+        self.0
+            .iter()
+            .enumerate()
+            .map(|(index, listed)| {
+                let charge = find(listed).ok_or(RuleError::ChargeNotHeld(index))?;
+                Ok(Listed { charge, amount: listed.amount })
+            })
+            .collect()
+    }
+}
+
+/// The counters that an operation may touch.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The stretch of time in which the planned periods are the current ones; the store's clock must be inside.
+    pub valid: Option<Period>,
+    /// Each counter once.
+    pub counters: Vec<CounterPlan>,
+    /// By charge, by level of its path: index into `counters`.
+    pub paths: Vec<Vec<u16>>,
+    /// Charges on meters that deny where no quota exists, and none does: index of the charge.
+    pub unset: Vec<usize>,
+}
+
+impl Plan {
+    /// The planned counter of that key.
+    pub fn counter(&self, key: CounterKey) -> Option<&CounterPlan> {
+        self.counters.iter().find(|plan| plan.bound.key == key)
+    }
+}
+
+/// One counter and what limits it now.
+#[derive(Clone, Debug)]
+pub struct CounterPlan {
+    /// The account on the meter and its quota.
+    pub bound: Arc<Bound>,
+    /// Its windows in their present periods.
+    pub windows: Arc<Vec<WindowPlan>>,
+}
+
+/// One account on one meter with what binds it, under one version of the catalog.
+#[derive(Debug)]
+pub struct Bound {
+    /// The counter.
+    pub key: CounterKey,
+    /// The account's name.
+    pub account: Arc<str>,
+    /// The meter's name.
+    pub meter: Arc<str>,
+    /// What binds it.
+    pub quota: crate::domain::quota::EffectiveQuota,
+}
+
+/// What the ledger said about an operation's ids.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The reservation: not asked, not there, or there.
+    pub reservation: Option<Option<Box<Reservation>>>,
+    /// The request id: not asked, not there, or there.
+    pub request: Option<Option<KnownRequest>>,
+    /// Everything up to this journal entry was in the ledger when it answered.
+    pub as_of: u64,
+}
+
+/// What a counter store answers.
+#[derive(Debug)]
+pub enum Reply {
+    /// Decided.
+    Done(Box<Done>),
+    /// More deadlines are due than one call may end: send it again.
+    Again,
+    /// The store's time is outside the plan's periods: plan again as of this time.
+    Replan(Timestamp),
+    /// The tenant's catalog is at this version: load it, plan again.
+    Stale(u64),
+    /// Something is not loaded: ask the ledger, then send it again.
+    Miss(Miss),
+    /// The reservation's limits are needed: plan its counters as of its create time, then send it again.
+    NeedPlan(Box<Reservation>),
+}
+
+/// A decided operation.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The answer.
+    pub outcome: Outcome,
+    /// It answers a repeat.
+    pub replayed: bool,
+    /// The partition that decided.
+    pub partition: u32,
+    /// The journal entry that the answer rests on; 0: none.
+    pub seq: u64,
+    /// The store's time.
+    pub now: Timestamp,
+    /// How many limits in SHADOW would have denied.
+    pub shadowed: usize,
+}
+
+/// The answer of a decided operation.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A check that passes.
+    Allowed(Vec<AllowanceLine>),
+    /// It does not fit.
+    Denied(Denial),
+    /// The reservation as it stands.
+    Reservation(Box<Reservation>),
+    /// The reservation after an extend.
+    Extended(Box<Extended>),
+    /// What went back.
+    Freed(Freed),
+    /// By planned counter, by window: its gauge; and what the top-up has used and holds.
+    Usage(Vec<(Vec<Gauge>, crate::domain::counter::Usage)>),
+    /// A rule refuses it.
+    Refused(RuleError),
+}
+
+/// What is not loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Miss {
+    /// The partition.
+    pub partition: u32,
+    /// Counters with the windows that are missing.
+    pub counters: Vec<(CounterKey, Arc<Vec<WindowPlan>>, Vec<usize>)>,
+    /// A reservation.
+    pub reservation: Option<IdKey>,
+    /// A request id.
+    pub request: Option<IdKey>,
+    /// The journal entry up to which the ledger must have everything before it is asked.
+    pub flushed_to: u64,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+/// A counter's missing windows as the ledger knows them.
+#[derive(Clone, Debug)]
+pub struct Refill {
+    /// The counter.
+    pub key: CounterKey,
+    /// All planned windows.
+    pub windows: Arc<Vec<WindowPlan>>,
+    /// Index of each missing one, and the ledger's answer for it.
+    pub answers: Vec<(usize, UsageAnswer)>,
+    /// The lifetime: top-up and own use.
+    pub lifetime: UsageAnswer,
+}
+
+/// The counters: one port, an adapter for each store.
+pub trait Counters: Send + Sync {
+    /// Number of partitions.
+    fn partitions(&self) -> u32;
+
+    /// The partition of a tenant.
+    fn partition_of(&self, tenant: Uid) -> u32;
+
+    /// Runs one operation. A granted operation may take its template along; one that is sent back keeps it. Resolves
+    /// once the effect is as safe as the store's setting promises.
+    fn apply<'a>(&'a self, operation: &'a mut Operation) -> Boxed<'a, Result<Reply, StoreError>>;
+
+    /// Installs what the ledger answered: set, never added, and only where still absent. `as_of` is the ledger's
+    /// watermark of that answer; the store adds what its journal has beyond.
+    fn install<'a>(
+        &'a self,
+        partition: u32,
+        as_of: Watermark,
+        refills: &'a [Refill],
+    ) -> Boxed<'a, Result<(), StoreError>>;
+
+    /// Raises the catalog version under which a tenant (`None`: every tenant) may be decided.
+    fn raise(&self, tenant: Option<Uid>, version: u64) -> Boxed<'_, Result<(), StoreError>>;
+
+    /// Ends at most `limit` reservations whose deadline has passed; answers how many of which kind it ended.
+    fn expire(&self, partition: u32, limit: usize) -> Boxed<'_, Result<usize, StoreError>>;
+
+    /// Undoes a repeat that came too late to be recognised.
+    fn reverse(&self, partition: u32, reservation: Box<Reservation>) -> Boxed<'_, Result<(), StoreError>>;
+
+    /// Where the journal of a partition ends: incarnation and last written entry.
+    fn head(&self, partition: u32) -> Watermark;
+
+    /// Reads on in the journal: at most `limit` entries after `seq`.
+    fn read(&self, partition: u32, seq: u64, limit: usize) -> Boxed<'_, Result<Vec<(u64, Arc<Entry>)>, StoreError>>;
+
+    /// The ledger has everything up to `seq`: it may go, by exact number.
+    fn trim(&self, partition: u32, seq: u64) -> Boxed<'_, Result<(), StoreError>>;
+
+    /// Resolves when the journal of a partition has an entry beyond `seq`.
+    fn written(&self, partition: u32, seq: u64) -> Boxed<'_, ()>;
+
+    /// Drops counters that nobody touched for `idle` and that hold nothing; answers how many.
+    fn drop_idle(&self, partition: u32, idle: Span) -> usize;
+
+    /// Figures for the metrics.
+    fn figures(&self, partition: u32) -> Figures;
+}
+
+/// Figures of one partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Figures {
+    /// Counters in the store.
+    pub counters: usize,
+    /// Open reservations.
+    pub open_reservations: usize,
+    /// Outcomes remembered.
+    pub outcomes: usize,
+    /// Entries that the ledger does not have yet.
+    pub unflushed: usize,
+}
+
+/// The kind of effect that a verb leaves.
+pub fn kind_of(verb: &Verb) -> Kind {
+    match verb {
+        Verb::Reserve { consume: true, .. } => Kind::Consume,
+        Verb::Reserve { .. } | Verb::Check { .. } | Verb::Get { .. } | Verb::Usage => Kind::Reserve,
+        Verb::Commit { .. } => Kind::Commit,
+        Verb::Release { .. } => Kind::Release,
+        Verb::Extend { .. } => Kind::Extend,
+        Verb::FreeReservation { .. } | Verb::FreeAmounts { .. } => Kind::Free,
+    }
+}

@@ -1,0 +1,173 @@
+//! From a request and a snapshot to the counters it touches: pure, no I/O.
+
+use super::call::{CallError, ChargeRequest};
+use super::operation::Plan;
+use super::snapshot::{Chain, Level, Snapshot};
+use crate::domain::meter::{Admission, DefaultPolicy, Meter};
+use crate::domain::name::AccountName;
+use crate::domain::reservation::{self, Held, Reservation};
+use crate::domain::time::{Period, Timestamp};
+use std::sync::Arc;
+
+/// Most limits that one decision may touch (rule 17).
+pub const MAX_LIMITS: usize = 128;
+
+/// Whether a charge must say how much.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Amounts {
+    /// Always, but for meters with POSITIVE admission.
+    ByMeter,
+    /// Always.
+    Required,
+}
+
+/// Plans charges: what they would hold, and every counter on their paths with what limits it at `now`.
+///
+/// # Errors
+/// [`CallError`] for unknown meters, missing amounts (every one is named), or too many limits.
+pub fn plan_charges(
+    snapshot: &Snapshot,
+    charges: &[ChargeRequest],
+    amounts: Amounts,
+    now: Timestamp,
+) -> Result<(Vec<Held>, Plan), CallError> {
+    let meters = find_meters(snapshot, charges)?;
+    let missing: Vec<(usize, &'static str)> = charges
+        .iter()
+        .zip(&meters)
+        .enumerate()
+        .filter(|(_, (charge, meter))| {
+            charge.amount.is_none() && (amounts == Amounts::Required || meter.rules.admission != Admission::Positive)
+        })
+        .map(|(index, _)| (index, "amount is required"))
+        .collect();
+    if !missing.is_empty() {
+        return Err(CallError::BadCharges(missing));
+    }
+
+    let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
+    let mut held = Vec::with_capacity(charges.len());
+    for (index, (charge, meter)) in charges.iter().zip(&meters).enumerate() {
+        let levels = path(snapshot, charge, meter);
+        let limited =
+            levels.iter().any(|level| !level.bound.quota.limits.is_empty() || level.bound.quota.top_up.is_some());
+        if meter.default_policy == DefaultPolicy::Deny && !limited {
+            plan.unset.push(index);
+        }
+        let path = levels.iter().map(|level| add(&mut plan, level, now)).collect();
+        plan.paths.push(path);
+        held.push(template(charge, meter, &levels));
+    }
+    let limits = plan.counters.iter().map(|counter| counter.windows.len()).sum();
+    if limits > MAX_LIMITS { Err(CallError::TooManyLimits(limits)) } else { Ok((held, plan)) }
+}
+
+/// Plans the counters of a reservation's frozen paths in the periods of its create time, for what goes beyond its hold.
+/// A meter that the catalog no longer has limits nothing.
+pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation) -> Plan {
+    let mut plan = Plan::default();
+    for charge in &reservation.charges {
+        let names = std::iter::once(&charge.account).chain(&charge.also);
+        let accounts = names.filter_map(|name| name.parse::<AccountName>().ok());
+        let meter = charge.meter.parse().ok().and_then(|name| snapshot.meter(&name).cloned());
+        let levels: Vec<Arc<Level>> = meter.map_or_else(Vec::new, |meter| {
+            accounts.flat_map(|account| snapshot.chain(&account, &meter).levels.clone()).collect()
+        });
+        for frozen in &charge.path {
+            if let Some(level) = levels.iter().find(|level| level.bound.key.account == frozen.account)
+                && plan.counter(level.bound.key).is_none()
+            {
+                plan.counters.push(level.counter_plan(&level.planned_at(reservation.create_time)));
+            }
+        }
+    }
+    plan
+}
+
+/// Plans one account's own counters on some meters, for a report.
+pub fn plan_usage(
+    snapshot: &Snapshot,
+    account: &AccountName,
+    meters: &[Arc<Meter>],
+    now: Timestamp,
+) -> (Plan, Vec<Arc<Level>>) {
+    let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
+    let mut levels = Vec::with_capacity(meters.len());
+    for meter in meters {
+        if let Some(level) = snapshot.chain(account, meter).levels.last() {
+            add(&mut plan, level, now);
+            levels.push(level.clone());
+        }
+    }
+    (plan, levels)
+}
+
+fn find_meters(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<Vec<Arc<Meter>>, CallError> {
+    let found: Vec<Option<&Arc<Meter>>> = charges.iter().map(|charge| snapshot.meter(&charge.meter)).collect();
+    let unknown: Vec<(usize, String)> = charges
+        .iter()
+        .zip(&found)
+        .enumerate()
+        .filter(|(_, (_, meter))| meter.is_none())
+        .map(|(index, (charge, _))| (index, charge.meter.to_string()))
+        .collect();
+    if unknown.is_empty() {
+        Ok(found.into_iter().flatten().cloned().collect())
+    } else {
+        Err(CallError::MeterNotFound(unknown))
+    }
+}
+
+/// The accounts that one charge must satisfy: the chain of the charged account, then what the further accounts add.
+fn path(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter) -> Vec<Arc<Level>> {
+    let chain: Arc<Chain> = snapshot.chain(&charge.account, meter);
+    let mut levels = chain.levels.clone();
+    for also in &charge.also {
+        for level in &snapshot.chain(also, meter).levels {
+            if !levels.iter().any(|known| known.bound.key == level.bound.key) {
+                levels.push(level.clone());
+            }
+        }
+    }
+    levels
+}
+
+/// Adds a counter to the plan unless it is there, and answers its index.
+fn add(plan: &mut Plan, level: &Level, now: Timestamp) -> u16 {
+    let known = plan.counters.iter().position(|counter| counter.bound.key == level.bound.key);
+    let index = known.unwrap_or_else(|| {
+        let planned = level.planned(now);
+        plan.valid = plan.valid.map(|valid| valid.intersect(&planned.valid));
+        plan.counters.push(level.counter_plan(&planned));
+        plan.counters.len() - 1
+    });
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+/// A charge with nothing held yet.
+fn template(charge: &ChargeRequest, meter: &Meter, levels: &[Arc<Level>]) -> Held {
+    Held {
+        account: charge.account.as_str().into(),
+        meter: charge.meter.as_str().into(),
+        meter_id: charge.meter.id(),
+        item: charge.item.as_str().into(),
+        also: charge.also.iter().map(|account| account.as_str().into()).collect(),
+        asked: charge.amount,
+        held: 0,
+        committed: 0,
+        unconfirmed: 0,
+        lapsed: 0,
+        freed: 0,
+        final_amount: None,
+        rules: meter.rules,
+        path: levels
+            .iter()
+            .map(|level| reservation::Level {
+                account: level.bound.key.account,
+                has_top_up: level.bound.quota.top_up.is_some(),
+                held_top_up: 0,
+                used_top_up: 0,
+            })
+            .collect(),
+    }
+}

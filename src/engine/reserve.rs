@@ -1,0 +1,77 @@
+//! Reserve and Consume: hold, or record at once, on every limit of every path, all or nothing.
+
+use super::authority::{Authority, DEFAULT_TTL, stamp, unexpected};
+use super::call::{Answer, CallError, ReserveCall, Verdict};
+use super::fingerprint::{Rpc, fingerprint};
+use super::operation::{Outcome, Verb};
+use super::plan::{Amounts, plan_charges};
+use crate::domain::name::{IdKey, IdSpace};
+use crate::domain::reservation::{Flags, Held, Reservation, State};
+use crate::domain::time::{Span, Timestamp};
+
+impl Authority {
+    /// Holds the charges until they are committed or released, or their time is over.
+    ///
+    /// # Errors
+    /// [`CallError`] for bad charges, a reused id, or a store that can't answer.
+    pub async fn reserve(&self, call: ReserveCall) -> Result<Answer<Verdict<Reservation>>, CallError> {
+        self.take(call, Rpc::Reserve).await
+    }
+
+    /// Records the charges at once.
+    ///
+    /// # Errors
+    /// As [`Authority::reserve`].
+    pub async fn consume(&self, call: ReserveCall) -> Result<Answer<Verdict<Reservation>>, CallError> {
+        self.take(call, Rpc::Consume).await
+    }
+
+    async fn take(&self, call: ReserveCall, rpc: Rpc) -> Result<Answer<Verdict<Reservation>>, CallError> {
+        let tenant = self.open(&call.tenant);
+        let consume = rpc == Rpc::Consume;
+        let ttl = if consume { Span::from_millis(0) } else { call.ttl.unwrap_or(DEFAULT_TTL) };
+        let named = call.reservation_id.as_deref().unwrap_or("");
+        let print = fingerprint(rpc, named, &call.charges, Some(ttl), true);
+        let id = call.reservation_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+        let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &id);
+
+        let done = self
+            .runner
+            .run(&tenant, stamp(&tenant, call.request_id.as_deref(), print), &|snapshot, now| {
+                let amounts = if consume { Amounts::Required } else { Amounts::ByMeter };
+                let (charges, plan) = plan_charges(snapshot, &call.charges, amounts, now)?;
+                let mut template = template(&call, charges);
+                (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());
+                template.fingerprint = print;
+                let fresh = call.reservation_id.is_none();
+                Ok((Verb::Reserve { template: Box::new(template), ttl, consume, fresh }, Some(plan)))
+            })
+            .await?;
+        let durability = self.runner.durability(&done, call.wait_for_durable).await?;
+        let value = match done.outcome {
+            Outcome::Reservation(reservation) => Verdict::Granted(*reservation),
+            Outcome::Denied(denial) => Verdict::Denied(denial),
+            Outcome::Refused(error) => return Err(error.into()),
+            _ => return Err(unexpected()),
+        };
+        Ok(Answer { value, replayed: done.replayed, durability })
+    }
+}
+
+/// A reservation that holds nothing yet; the atomic step fills in its times.
+pub(super) fn template(call: &ReserveCall, charges: Vec<Held>) -> Reservation {
+    Reservation {
+        tenant: crate::domain::name::Uid::ROOT,
+        tenant_name: call.tenant.as_str().into(),
+        id: Box::default(),
+        key: IdKey(0),
+        fingerprint: 0,
+        state: State::Held,
+        flags: Flags::default(),
+        create_time: Timestamp::default(),
+        expire_time: Timestamp::default(),
+        charges,
+        labels: call.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
+        requests: Vec::new(),
+    }
+}

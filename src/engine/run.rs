@@ -1,0 +1,143 @@
+//! Runs one operation to its end: what the store sends back is mended and sent again, within the caller's patience.
+
+use super::authorize::TenantCtx;
+use super::call::{CallError, Durability};
+use super::operation::{Counters, Done, Known, Miss, Operation, Plan, Reply, Verb};
+use super::plan::plan_reservation;
+use super::ports::{Clock, Ledger, StoreError};
+use super::snapshot::Snapshot;
+use super::snapshots::Snapshots;
+use super::tasks::flush::Flushers;
+use super::tasks::refill;
+use crate::domain::name::IdKey;
+use crate::domain::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often an operation may be sent back before the call gives up.
+const MAX_ROUNDS: usize = 64;
+/// How long a call waits for the ledger when it asked to.
+const DURABLE_WAIT: Duration = Duration::from_secs(9);
+
+/// What the verbs share: the ports, the snapshots and the flusher.
+pub struct Runner {
+    pub(super) counters: Arc<dyn Counters>,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) snapshots: Arc<Snapshots>,
+    pub(super) flushers: Arc<Flushers>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) promised: Durability,
+}
+
+/// What a verb prepares for its operation: the charges' plan and the verb itself, under one snapshot and time.
+pub type Prepare<'a> = dyn Fn(&Snapshot, Timestamp) -> Result<(Verb, Option<Plan>), CallError> + Send + Sync + 'a;
+
+/// The fixed part of an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The request id's key.
+    pub request: Option<IdKey>,
+    /// The fingerprint.
+    pub fingerprint: u64,
+}
+
+impl Runner {
+    /// Prepares and runs an operation.
+    ///
+    /// # Errors
+    /// [`CallError`] from the preparation, or where a store can't answer.
+    pub async fn run(&self, tenant: &TenantCtx, stamp: Stamp, prepare: &Prepare<'_>) -> Result<Done, CallError> {
+        let mut snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
+        let mut operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        for _ in 0..MAX_ROUNDS {
+            match self.counters.apply(&mut operation).await? {
+                Reply::Done(done) => return Ok(*done),
+                Reply::Again => tokio::task::yield_now().await,
+                Reply::Replan(now) => {
+                    metrics::counter!(crate::telemetry::metrics::REPLANS_TOTAL).increment(1);
+                    rebuild(&mut operation, tenant, stamp, &snapshot, now, prepare)?;
+                }
+                Reply::Stale(version) => {
+                    snapshot = self.snapshots.get(tenant.name().as_str(), version).await?;
+                    rebuild(&mut operation, tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+                }
+                Reply::NeedPlan(reservation) => {
+                    operation.catalog_version = snapshot.version();
+                    operation.plan = Some(plan_reservation(&snapshot, &reservation));
+                }
+                Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).await?,
+            }
+        }
+        Err(CallError::Overloaded)
+    }
+
+    /// Asks the ledger for what is missing: identities for the operation, counters for the store.
+    async fn refill(&self, tenant: &TenantCtx, operation: &mut Operation, miss: Miss) -> Result<(), CallError> {
+        metrics::counter!(crate::telemetry::metrics::MISSES_TOTAL).increment(1);
+        if miss.flushed_to > 0 {
+            self.flushers.flushed(miss.partition, miss.flushed_to).await?;
+        }
+        if let Some(key) = miss.reservation {
+            let found = self.ledger.reservations(tenant.uid(), &[key]).await?.pop().flatten();
+            operation.known.reservation = Some(found.map(Box::new));
+            operation.known.as_of = miss.flushed_to;
+        }
+        if let Some(key) = miss.request {
+            operation.known.request = Some(self.ledger.requests(tenant.uid(), &[key]).await?.pop().flatten());
+        }
+        if !miss.counters.is_empty() {
+            refill::counters(&*self.ledger, &*self.counters, &miss).await?;
+        }
+        Ok(())
+    }
+
+    /// How safe the effect of a decided operation is, after waiting for the ledger where the caller asked to.
+    ///
+    /// # Errors
+    /// [`CallError::NotDurable`] if the ledger did not confirm in time; the effect stands.
+    pub async fn durability(&self, done: &Done, wait: bool) -> Result<Durability, CallError> {
+        let durable = self.flushers.watermark(done.partition) >= done.seq;
+        if wait && !durable {
+            let confirmed = self.flushers.flushed(done.partition, done.seq);
+            return match tokio::time::timeout(DURABLE_WAIT, confirmed).await {
+                Ok(Ok(())) => Ok(Durability::Durable),
+                Ok(Err(StoreError::Corrupt(_) | StoreError::Unavailable(_))) | Err(_) => Err(CallError::NotDurable),
+            };
+        }
+        Ok(if durable { Durability::Durable } else { self.promised })
+    }
+}
+
+fn build(
+    tenant: &TenantCtx,
+    stamp: Stamp,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    prepare: &Prepare<'_>,
+) -> Result<Operation, CallError> {
+    let (verb, plan) = prepare(snapshot, now)?;
+    Ok(Operation {
+        tenant: tenant.uid(),
+        catalog_version: if plan.is_some() { snapshot.version() } else { 0 },
+        request: stamp.request,
+        fingerprint: stamp.fingerprint,
+        verb,
+        plan,
+        known: Known::default(),
+    })
+}
+
+/// Plans again; what the ledger said about the ids stays true.
+fn rebuild(
+    operation: &mut Operation,
+    tenant: &TenantCtx,
+    stamp: Stamp,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    prepare: &Prepare<'_>,
+) -> Result<(), CallError> {
+    let known = std::mem::take(&mut operation.known);
+    *operation = build(tenant, stamp, snapshot, now, prepare)?;
+    operation.known = known;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Snapshots: one version of one tenant's catalog in memory, with what was looked up in it kept for the next call.
+
+use super::operation::{Bound, CounterPlan};
+use super::ports::{CatalogData, CounterKey};
+use crate::domain::account::Account;
+use crate::domain::amount;
+use crate::domain::counter::{STEPS, WindowPlan};
+use crate::domain::meter::{Family, Meter};
+use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
+use crate::domain::quota::{Candidate, EffectiveQuota, Enforcement, Origin, Quota, Subject, resolve};
+use crate::domain::time::{Period, Timestamp};
+use crate::domain::window::{Window, WindowKind, WindowSpec};
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Chains kept by shard; beyond that a shard starts anew, so that a flood of names costs time and not memory.
+const CHAINS_PER_SHARD: usize = 8192;
+const SHARDS: usize = 16;
+/// The zone of windows for which nobody names one.
+const DEFAULT_ZONE: &str = "UTC";
+
+/// One version of one tenant's catalog.
+pub struct Snapshot {
+    version: u64,
+    meters: HashMap<MeterName, Arc<Meter>, foldhash::fast::RandomState>,
+    accounts: HashMap<String, Account>,
+    own: HashMap<(String, MeterId), Quota>,
+    plans: HashMap<(String, MeterId), (Origin, Quota)>,
+    patterns: HashMap<MeterId, Vec<(Origin, Quota)>>,
+    lifetime: Option<Arc<Window>>,
+    chains: Vec<Mutex<Chains>>,
+    hasher: foldhash::fast::RandomState,
+}
+
+type Chains = HashMap<(Arc<str>, MeterId), Arc<Chain>, foldhash::fast::RandomState>;
+
+/// An account's chain on one meter: the tenant first, the account itself last.
+pub struct Chain {
+    /// The levels.
+    pub levels: Vec<Arc<Level>>,
+}
+
+/// One account on one meter, with its windows as they stood when they were last asked for.
+pub struct Level {
+    /// The account, the meter and what binds them.
+    pub bound: Arc<Bound>,
+    windows: Vec<(Arc<Window>, WindowPlan)>,
+    planned: ArcSwap<Planned>,
+}
+
+/// Windows in their periods, and the stretch of time in which these are the current ones.
+pub struct Planned {
+    /// When these periods are the current ones.
+    pub valid: Period,
+    /// The windows.
+    pub windows: Arc<Vec<WindowPlan>>,
+}
+
+impl Snapshot {
+    /// Builds the look-ups of one version.
+    pub fn new(data: CatalogData) -> Snapshot {
+        let mut own = HashMap::new();
+        let mut plans: HashMap<(String, MeterId), (Origin, Quota)> = HashMap::new();
+        let mut patterns: HashMap<MeterId, Vec<(Origin, Quota)>> = HashMap::new();
+        for quota in data.quotas {
+            let meter = quota.meter.id();
+            let origin = if quota.tenant.is_some() { Origin::Tenant } else { Origin::Installation };
+            match &quota.subject {
+                Subject::Account(name) => {
+                    own.insert((name.as_str().to_owned(), meter), quota);
+                }
+                Subject::Plan(plan) => {
+                    let key = (plan.clone(), meter);
+                    // A tenant's plan wins over the installation's of the same name.
+                    if plans.get(&key).is_none_or(|(other, _)| origin < *other) {
+                        plans.insert(key, (origin, quota));
+                    }
+                }
+                Subject::Pattern(_) => patterns.entry(meter).or_default().push((origin, quota)),
+            }
+        }
+        let lifetime = WindowSpec { kind: WindowKind::Lifetime, zone: None, anchor: None, length: None, cron: None };
+        Snapshot {
+            version: data.version,
+            meters: data.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter))).collect(),
+            accounts: data.accounts.into_iter().map(|account| (account.name.as_str().to_owned(), account)).collect(),
+            own,
+            plans,
+            patterns,
+            lifetime: lifetime.compile(DEFAULT_ZONE).ok().map(Arc::new),
+            chains: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: foldhash::fast::RandomState::default(),
+        }
+    }
+
+    /// The version.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A meter by name.
+    pub fn meter(&self, name: &MeterName) -> Option<&Arc<Meter>> {
+        self.meters.get(name)
+    }
+
+    /// All meters, by name.
+    pub fn meters(&self) -> Vec<&Arc<Meter>> {
+        let mut all: Vec<_> = self.meters.values().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// The chain of an account on a meter. Looked up once, then kept.
+    pub fn chain(&self, account: &AccountName, meter: &Meter) -> Arc<Chain> {
+        let key = (Arc::<str>::from(account.as_str()), meter.name.id());
+        let shard = &self.chains[(self.hasher.hash_one(&key) as usize) % SHARDS];
+        if let Some(chain) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return chain.clone();
+        }
+        let chain = Arc::new(self.resolve_chain(account, meter));
+        let mut kept = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= CHAINS_PER_SHARD {
+            kept.clear();
+        }
+        kept.insert(key, chain.clone());
+        chain
+    }
+
+    fn resolve_chain(&self, account: &AccountName, meter: &Meter) -> Chain {
+        let mut uid = Uid::ROOT;
+        let mut zone = DEFAULT_ZONE;
+        let mut levels = Vec::with_capacity(account.depth());
+        for (name, (collection, id)) in account.chain().zip(account.pairs()) {
+            uid = uid.child(collection, id, 0);
+            let record = self.accounts.get(name);
+            zone = record.and_then(|record| record.time_zone.as_deref()).unwrap_or(zone);
+            let quota = self.effective(name, record, meter, zone);
+            let key = CounterKey { account: uid, meter: meter.name.id() };
+            let bound = Bound { key, account: name.into(), meter: meter.name.as_str().into(), quota };
+            levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
+        }
+        Chain { levels }
+    }
+
+    fn effective(&self, name: &str, record: Option<&Account>, meter: &Meter, zone: &str) -> EffectiveQuota {
+        let id = meter.name.id();
+        let mut candidates = Vec::new();
+        if let Some(quota) = self.own.get(&(name.to_owned(), id)) {
+            candidates.push(Candidate { origin: Origin::Own, quota });
+        }
+        if let Some(plan) = record.and_then(|record| record.plan.as_deref())
+            && let Some((_, quota)) = self.plans.get(&(plan.to_owned(), id))
+        {
+            candidates.push(Candidate { origin: Origin::Plan, quota });
+        }
+        for (origin, quota) in self.patterns.get(&id).into_iter().flatten() {
+            if matches!(&quota.subject, Subject::Pattern(pattern) if pattern.matches(name)) {
+                candidates.push(Candidate { origin: *origin, quota });
+            }
+        }
+        resolve(&candidates, zone)
+    }
+}
+
+impl Level {
+    fn new(bound: Bound, meter: &Meter, lifetime: Option<&Arc<Window>>) -> Level {
+        let mut windows: Vec<(Arc<Window>, WindowPlan)> = bound
+            .quota
+            .limits
+            .iter()
+            .map(|limit| {
+                let capped = limit.limit.map(|limit| limit.min(amount::MAX));
+                let plan = WindowPlan {
+                    window: limit.window.id(),
+                    kind: limit.window.kind(),
+                    period: Period::ALWAYS,
+                    step: step(&limit.window),
+                    limit: limit.limit,
+                    enforced: limit.limit.is_some() && limit.enforcement == Enforcement::Enforce,
+                    hold_cap: limit.hold_share_percent.and_then(|share| {
+                        Some(capped? / 100 * u64::from(share) + capped? % 100 * u64::from(share) / 100)
+                    }),
+                };
+                (limit.window.clone(), plan)
+            })
+            .collect();
+        let counted = windows.iter().any(|(window, _)| window.kind() == WindowKind::Lifetime);
+        let wanted = windows.is_empty() || meter.rules.family == Family::Allocation;
+        if let Some(lifetime) = lifetime.filter(|_| wanted && !counted) {
+            windows.insert(0, (lifetime.clone(), WindowPlan::unlimited_lifetime(lifetime.id())));
+        }
+        let nothing = Planned { valid: Period { start: Timestamp::MAX, end: Timestamp::MAX }, windows: Arc::default() };
+        Level { bound: Arc::new(bound), windows, planned: ArcSwap::from_pointee(nothing) }
+    }
+
+    /// The windows in the periods that contain `now`.
+    pub fn planned(&self, now: Timestamp) -> Arc<Planned> {
+        let kept = self.planned.load();
+        if kept.valid.contains(now) {
+            return kept.clone();
+        }
+        let planned = Arc::new(self.planned_at(now));
+        self.planned.store(planned.clone());
+        planned
+    }
+
+    /// The same without keeping it: for a time that is not the present.
+    pub fn planned_at(&self, at: Timestamp) -> Planned {
+        let mut valid = Period::ALWAYS;
+        let mut windows = Vec::with_capacity(self.windows.len());
+        for (window, plan) in &self.windows {
+            let period = window.period_at(at);
+            valid = valid.intersect(&period);
+            windows.push(WindowPlan { period, ..plan.clone() });
+        }
+        Planned { valid, windows: Arc::new(windows) }
+    }
+
+    /// The counter's plan from its planned windows.
+    pub fn counter_plan(&self, planned: &Planned) -> CounterPlan {
+        CounterPlan { bound: self.bound.clone(), windows: planned.windows.clone() }
+    }
+
+    /// The windows as they were compiled, in the order of the planned ones.
+    pub fn compiled(&self) -> impl Iterator<Item = &Arc<Window>> {
+        self.windows.iter().map(|(window, _)| window)
+    }
+}
+
+fn step(window: &Window) -> i64 {
+    let length = window.length().map_or(0, |length| length.millis());
+    match window.kind() {
+        WindowKind::Sliding => length / STEPS,
+        WindowKind::Rate => length,
+        _ => 0,
+    }
+}

@@ -1,0 +1,131 @@
+//! The flusher: carries every journal entry to the ledger, in order, each once, and says how far it is.
+
+use crate::engine::operation::Counters;
+use crate::engine::ports::{Appended, Ledger, StoreError};
+use crate::telemetry::metrics as names;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Entries in one ledger transaction at most.
+const MAX_ENTRIES: usize = 1024;
+/// How long a call may wait for the ledger before it is told that the ledger is unavailable.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last flush may take when the server stops.
+const LAST_FLUSH: Duration = Duration::from_secs(20);
+
+/// One flusher for each partition, and how far each is.
+pub struct Flushers {
+    counters: Arc<dyn Counters>,
+    ledger: Arc<dyn Ledger>,
+    interval: Duration,
+    partitions: Vec<Progress>,
+}
+
+struct Progress {
+    watermark: watch::Sender<u64>,
+    hurry: Notify,
+}
+
+impl Flushers {
+    /// Flushers that begin at the given watermarks. `interval` is how long little work may wait.
+    pub fn new(
+        counters: Arc<dyn Counters>,
+        ledger: Arc<dyn Ledger>,
+        interval: Duration,
+        watermarks: &[u64],
+    ) -> Flushers {
+        let partitions = watermarks
+            .iter()
+            .map(|seq| Progress { watermark: watch::Sender::new(*seq), hurry: Notify::new() })
+            .collect();
+        Flushers { counters, ledger, interval, partitions }
+    }
+
+    /// The last entry of a partition that is in the ledger.
+    pub fn watermark(&self, partition: u32) -> u64 {
+        self.partitions.get(partition as usize).map_or(0, |progress| *progress.watermark.borrow())
+    }
+
+    /// Resolves once everything up to `seq` is in the ledger, and makes the flusher hurry.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the ledger does not get there in time.
+    pub async fn flushed(&self, partition: u32, seq: u64) -> Result<(), StoreError> {
+        let Some(progress) = self.partitions.get(partition as usize) else { return Ok(()) };
+        let mut watermark = progress.watermark.subscribe();
+        progress.hurry.notify_one();
+        let reached = watermark.wait_for(|mark| *mark >= seq);
+        match tokio::time::timeout(PATIENCE, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(StoreError::Unavailable("the ledger does not keep up or can't be written".into())),
+        }
+    }
+
+    /// Flushes one partition until told to stop, then what is left.
+    pub async fn run(self: Arc<Self>, partition: u32, stop: CancellationToken) {
+        let mut pause = self.interval;
+        loop {
+            let mark = self.watermark(partition);
+            tokio::select! {
+                () = self.counters.written(partition, mark) => {}
+                () = stop.cancelled() => break,
+            }
+            match self.flush(partition).await {
+                Ok(count) => {
+                    pause = self.interval;
+                    if count < MAX_ENTRIES {
+                        self.rest(partition, pause, &stop).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(partition, %error, "flush failed; decisions go on, the journal keeps everything");
+                    pause = (pause * 2).clamp(Duration::from_millis(100), Duration::from_secs(5));
+                    self.rest(partition, pause, &stop).await;
+                }
+            }
+        }
+        if tokio::time::timeout(LAST_FLUSH, self.drain(partition)).await.is_err() {
+            tracing::warn!(partition, "stopped before everything was in the ledger; the journal keeps it");
+        }
+    }
+
+    async fn rest(&self, partition: u32, pause: Duration, stop: &CancellationToken) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.partitions[partition as usize].hurry.notified() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn drain(&self, partition: u32) {
+        while self.watermark(partition) < self.counters.head(partition).seq {
+            if let Err(error) = self.flush(partition).await {
+                tracing::error!(partition, %error, "the last flush failed; the journal keeps everything");
+                return;
+            }
+        }
+    }
+
+    /// One ledger transaction; answers how many entries it took.
+    async fn flush(&self, partition: u32) -> Result<usize, StoreError> {
+        let started = Instant::now();
+        let mark = self.watermark(partition);
+        let entries = self.counters.read(partition, mark, MAX_ENTRIES).await?;
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let incarnation = self.counters.head(partition).incarnation;
+        let Appended { watermark, repeated } = self.ledger.append(partition, incarnation, &entries).await?;
+        self.partitions[partition as usize].watermark.send_replace(watermark.seq);
+        for repeat in repeated {
+            tracing::warn!(reservation = %repeat.reservation.id, "a repeat came too late to be recognised; it is undone");
+            self.counters.reverse(partition, repeat.reservation).await?;
+        }
+        self.counters.trim(partition, watermark.seq).await?;
+        metrics::histogram!(names::FLUSH_SECONDS).record(started.elapsed());
+        metrics::counter!(names::FLUSHED_ENTRIES_TOTAL).increment(entries.len() as u64);
+        Ok(entries.len())
+    }
+}

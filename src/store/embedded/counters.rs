@@ -1,0 +1,155 @@
+//! The counters port on partitions in this process: a value under a mutex for each, and one thread for their journal.
+
+use super::group::Shared;
+use super::partition::Partition;
+use crate::domain::entry::Entry;
+use crate::domain::name::Uid;
+use crate::domain::reservation::Reservation;
+use crate::engine::operation::{Counters, Figures, Operation, Refill, Reply, Verb};
+use crate::engine::ports::{Boxed, StoreError, Watermark};
+use std::sync::{Arc, MutexGuard};
+
+/// The embedded engine's incarnation: its journal lives on from start to start.
+pub const INCARNATION: u64 = 1;
+
+/// Counters in this process.
+pub struct EmbeddedCounters {
+    shared: Arc<Shared>,
+}
+
+impl EmbeddedCounters {
+    pub(super) fn new(shared: Arc<Shared>) -> EmbeddedCounters {
+        EmbeddedCounters { shared }
+    }
+
+    /// Runs something on a partition, unless it can't be used; then wakes the journal if there is something to write.
+    fn with<T>(&self, partition: u32, work: impl FnOnce(&mut Partition) -> T) -> Result<T, StoreError> {
+        let slot = &self.shared.partitions[partition as usize];
+        let (result, pending) = {
+            let mut guard = slot.lock();
+            let partition: &mut Partition = usable(&mut guard)?;
+            (work(partition), partition.tail.has_pending())
+        };
+        if pending {
+            self.shared.wake.notify_one();
+        }
+        Ok(result)
+    }
+}
+
+fn usable<'a>(guard: &'a mut MutexGuard<'_, Option<Partition>>) -> Result<&'a mut Partition, StoreError> {
+    guard.as_mut().ok_or_else(|| StoreError::Unavailable("the journal can't be written; it is tried again".into()))
+}
+
+impl Counters for EmbeddedCounters {
+    fn partitions(&self) -> u32 {
+        u32::try_from(self.shared.partitions.len()).unwrap_or(u32::MAX)
+    }
+
+    fn partition_of(&self, tenant: Uid) -> u32 {
+        // The uid is a hash already; its low half serves as one.
+        let hash = tenant.0 as u64;
+        u32::try_from(hash % self.shared.partitions.len() as u64).unwrap_or(0)
+    }
+
+    fn apply<'a>(&'a self, operation: &'a mut Operation) -> Boxed<'a, Result<Reply, StoreError>> {
+        Box::pin(async move {
+            let clock = self.shared.clock.now();
+            let index = self.partition_of(operation.tenant);
+            let (reply, group) = self.with(index, |partition| {
+                let full = partition.tail.unflushed() >= partition.caps.unflushed;
+                if full && matches!(operation.verb, Verb::Reserve { .. }) {
+                    return (
+                        Err(StoreError::Unavailable("the ledger is too far behind for new reservations".into())),
+                        None,
+                    );
+                }
+                let reply = partition.step(operation, clock);
+                let group = match &reply {
+                    Reply::Done(done) => partition.tail.group_of(done.seq, &partition.in_flight),
+                    _ => None,
+                };
+                (Ok(reply), group)
+            })?;
+            let reply = reply?;
+            if let Some(group) = group.filter(|_| self.shared.waits) {
+                group.finished().await.map_err(StoreError::Unavailable)?;
+            }
+            Ok(reply)
+        })
+    }
+
+    fn install<'a>(
+        &'a self,
+        partition: u32,
+        as_of: Watermark,
+        refills: &'a [Refill],
+    ) -> Boxed<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.with(partition, |partition| refills.iter().for_each(|refill| partition.install(refill, as_of.seq)))
+        })
+    }
+
+    fn raise(&self, tenant: Option<Uid>, version: u64) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            match tenant {
+                Some(uid) => self.with(self.partition_of(uid), |partition| partition.raise(tenant, version))?,
+                None => {
+                    for index in 0..self.partitions() {
+                        self.with(index, |partition| partition.raise(None, version))?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn expire(&self, partition: u32, limit: usize) -> Boxed<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let clock = self.shared.clock.now();
+            self.with(partition, |partition| {
+                partition.tick(clock);
+                partition.reap(limit)
+            })
+        })
+    }
+
+    fn reverse(&self, partition: u32, reservation: Box<Reservation>) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.with(partition, |partition| partition.reverse(&reservation)) })
+    }
+
+    fn head(&self, partition: u32) -> Watermark {
+        let guard = self.shared.partitions[partition as usize].lock();
+        Watermark { incarnation: INCARNATION, seq: guard.as_ref().map_or(0, |partition| partition.tail.written) }
+    }
+
+    fn read(&self, partition: u32, seq: u64, limit: usize) -> Boxed<'_, Result<Vec<(u64, Arc<Entry>)>, StoreError>> {
+        Box::pin(async move { self.with(partition, |partition| partition.tail.read(seq, limit)) })
+    }
+
+    fn trim(&self, partition: u32, seq: u64) -> Boxed<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.with(partition, |partition| partition.tail.trim(seq))?;
+            self.shared.partitions[partition as usize].trimmed(seq);
+            Ok(())
+        })
+    }
+
+    fn written(&self, partition: u32, seq: u64) -> Boxed<'_, ()> {
+        let mut written = self.shared.partitions[partition as usize].written.subscribe();
+        Box::pin(async move {
+            // The sender lives as long as the partition; if it is gone, nobody will write any more.
+            if written.wait_for(|head| *head > seq).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+
+    fn figures(&self, partition: u32) -> Figures {
+        self.with(partition, |partition| partition.figures()).unwrap_or_default()
+    }
+
+    fn drop_idle(&self, partition: u32, idle: crate::domain::time::Span) -> usize {
+        self.with(partition, |partition| partition.drop_idle(idle)).unwrap_or(0)
+    }
+}

@@ -1,0 +1,163 @@
+//! What a partition remembers of ids: open reservations whole, what has ended for a while, denials for a short while.
+
+use crate::domain::name::IdKey;
+use crate::domain::reservation::Reservation;
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::call::Denial;
+use crate::engine::ports::KnownRequest;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// How long the outcome of what has ended stays (rule 5).
+pub const REMEMBER: Span = Span::from_secs(600);
+/// How long a denial stays.
+const REMEMBER_DENIAL: Span = Span::from_secs(120);
+/// Denials kept at most; further ones are not remembered.
+const MAX_DENIALS: usize = 100_000;
+
+type Map<V> = HashMap<IdKey, V, foldhash::fast::RandomState>;
+
+/// The ids of a partition.
+#[derive(Default)]
+pub struct Ids {
+    /// Open reservations.
+    pub open: Map<Box<Reservation>>,
+    ended: Map<Ended>,
+    requests: Map<Outcome>,
+    denials: Map<Denied>,
+    /// By second: what may be forgotten then.
+    due: BTreeMap<i64, Vec<IdKey>>,
+    /// Ids that ended before this time may be unknown here.
+    pub complete_since: Timestamp,
+}
+
+/// A reservation that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// Of the call that made it.
+    pub fingerprint: u64,
+    /// The journal entry that has its last state.
+    pub seq: u64,
+    until: Timestamp,
+}
+
+/// What became of a call with a request id.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its fingerprint.
+    pub fingerprint: u64,
+    /// The reservation that it made or changed.
+    pub reservation: Option<IdKey>,
+    /// What a Free by amount gave back.
+    pub amounts: Option<Arc<[u64]>>,
+    /// The journal entry that has it.
+    pub seq: u64,
+    until: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Denied {
+    fingerprint: u64,
+    denial: Denial,
+    until: Timestamp,
+}
+
+impl Ids {
+    /// Whether an id that is not here may nevertheless have been used: what has ended before the store was started is
+    /// remembered by the ledger alone.
+    pub fn may_be_unknown(&self, now: Timestamp) -> bool {
+        now < self.complete_since + REMEMBER
+    }
+
+    /// A reservation that has ended.
+    pub fn ended(&self, key: &IdKey) -> Option<Ended> {
+        self.ended.get(key).copied()
+    }
+
+    /// What became of a request.
+    pub fn request(&self, key: &IdKey) -> Option<&Outcome> {
+        self.requests.get(key)
+    }
+
+    /// A denial of a request: its fingerprint and the answer.
+    pub fn denial(&self, key: &IdKey, now: Timestamp) -> Option<(u64, &Denial)> {
+        self.denials.get(key).filter(|denied| now < denied.until).map(|denied| (denied.fingerprint, &denied.denial))
+    }
+
+    /// Remembers a denial, unless there are too many.
+    pub fn remember_denial(&mut self, key: IdKey, fingerprint: u64, denial: &Denial, now: Timestamp) {
+        if self.denials.len() < MAX_DENIALS {
+            let until = now + REMEMBER_DENIAL;
+            self.denials.insert(key, Denied { fingerprint, denial: denial.clone(), until });
+            self.due.entry(until.ceil_second()).or_default().push(key);
+        }
+    }
+
+    /// Remembers what became of a request. While its reservation is open it stays.
+    pub fn remember_request(&mut self, key: IdKey, known: &KnownRequest, seq: u64, open: bool, now: Timestamp) {
+        let until = if open { Timestamp::MAX } else { now + REMEMBER };
+        let amounts = (!known.amounts.is_empty()).then(|| known.amounts.as_slice().into());
+        let KnownRequest { fingerprint, reservation, .. } = *known;
+        self.requests.insert(key, Outcome { fingerprint, reservation, amounts, seq, until });
+        if !open {
+            self.due.entry(until.ceil_second()).or_default().push(key);
+        }
+    }
+
+    /// A reservation has ended, or changed after its end: only its outcome stays.
+    pub fn remember_end(&mut self, reservation: &Reservation, seq: u64, now: Timestamp) {
+        let until = now + REMEMBER;
+        let due = self.due.entry(until.ceil_second()).or_default();
+        self.ended.insert(reservation.key, Ended { fingerprint: reservation.fingerprint, seq, until });
+        due.push(reservation.key);
+        for request in &reservation.requests {
+            if let Some(outcome) = self.requests.get_mut(request) {
+                outcome.until = until;
+                due.push(*request);
+            }
+        }
+    }
+
+    /// Forgets what is due, but nothing that the ledger does not have yet; a bounded number each time.
+    pub fn forget(&mut self, now: Timestamp, flushed: u64) {
+        let second = now.millis().div_euclid(1000);
+        for _ in 0..4 {
+            let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= second) else { return };
+            let mut keys = entry.remove();
+            let later = keys.split_off(keys.len().saturating_sub(1024));
+            let mut kept = keys;
+            for key in later {
+                if !self.forget_one(&key, now, flushed) {
+                    kept.push(key);
+                }
+            }
+            if !kept.is_empty() {
+                self.due.entry(second + 1).or_default().extend(kept);
+            }
+        }
+    }
+
+    /// Whether the key is done with: forgotten, or due later under another second.
+    fn forget_one(&mut self, key: &IdKey, now: Timestamp, flushed: u64) -> bool {
+        if self.denials.get(key).is_some_and(|denied| denied.until <= now) {
+            self.denials.remove(key);
+        }
+        let ended = self.ended.get(key).filter(|ended| ended.until <= now).map(|ended| ended.seq);
+        let asked = self.requests.get(key).filter(|outcome| outcome.until <= now).map(|outcome| outcome.seq);
+        if ended.or(asked).is_some_and(|seq| seq > flushed) {
+            return false;
+        }
+        if ended.is_some() {
+            self.ended.remove(key);
+        }
+        if asked.is_some() {
+            self.requests.remove(key);
+        }
+        true
+    }
+
+    /// Number of outcomes remembered.
+    pub fn outcomes(&self) -> usize {
+        self.ended.len() + self.requests.len()
+    }
+}

@@ -1,0 +1,163 @@
+//! The journal's file: one row for each group commit of a partition, written before anybody is answered.
+
+use crate::domain::entry::Entry;
+use crate::engine::ports::StoreError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Row};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pages (4 KiB each) in the log after which the writer makes a checkpoint itself, if the thread for it does not.
+const CHECKPOINT_PAGES: &str = "32768";
+/// Rows removed by one trim at most, so that a group commit never waits long behind it.
+const TRIM_AT_ONCE: i64 = 4096;
+
+const SCHEMA: &str = include_str!("../../sql/journal/schema.sql");
+const APPEND: &str = include_str!("../../sql/journal/append.sql");
+const READ: &str = include_str!("../../sql/journal/read.sql");
+const TRIM: &str = include_str!("../../sql/journal/trim.sql");
+
+/// How safely a group commit is on disk when it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Safety {
+    /// With the operating system: survives `kill -9`.
+    Process,
+    /// On the disk: survives a power cut, given an honest fsync.
+    Power,
+}
+
+/// An open journal.
+pub struct Journal {
+    connection: SqliteConnection,
+}
+
+/// One entry on its way to the file.
+pub struct JournalRow {
+    /// The partition.
+    pub partition: u32,
+    /// The entry's number.
+    pub seq: u64,
+    /// The entry.
+    pub bytes: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it can't be opened or written.
+    pub async fn open(path: &Path, safety: Safety) -> Result<Journal, StoreError> {
+        let mut connection = options(path, safety).connect().await.map_err(unavailable)?;
+        sqlx::raw_sql(SCHEMA).execute(&mut connection).await.map_err(unavailable)?;
+        Ok(Journal { connection })
+    }
+
+    /// Writes the rows of one group commit, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if they can't be written (a full disk); whether they are there is then not known.
+    pub async fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
+        if let [row] = rows {
+            return self.insert(row).await;
+        }
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut self.connection).await.map_err(unavailable)?;
+        for row in rows {
+            if let Err(error) = self.insert(row).await {
+                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await;
+                return Err(error);
+            }
+        }
+        sqlx::raw_sql("COMMIT").execute(&mut self.connection).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    async fn insert(&mut self, row: &JournalRow) -> Result<(), StoreError> {
+        sqlx::query(APPEND)
+            .bind(i64::from(row.partition))
+            .bind(row.seq.cast_signed())
+            .bind(row.bytes.as_slice())
+            .execute(&mut self.connection)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// All entries of a partition after `seq`, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a gap or a damaged entry, [`StoreError::Unavailable`] if the file can't be read.
+    pub async fn read(&mut self, partition: u32, seq: u64) -> Result<Vec<(u64, Arc<Entry>)>, StoreError> {
+        let rows = sqlx::query(READ)
+            .bind(i64::from(partition))
+            .bind(seq.cast_signed())
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(unavailable)?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for (row, expected) in rows.iter().zip(seq + 1..) {
+            let number = row.try_get::<i64, _>(0).map_err(unavailable)?.cast_unsigned();
+            if number != expected {
+                return Err(StoreError::Corrupt(format!(
+                    "the journal of partition {partition} goes on with entry {number} where {expected} is due: \
+                     the ledger is older than the journal, or a part of the journal was removed"
+                )));
+            }
+            let bytes: &[u8] = row.try_get(1).map_err(unavailable)?;
+            let entry = Entry::decode(bytes)
+                .map_err(|error| StoreError::Corrupt(format!("partition {partition}, entry {number}: {error}")))?;
+            entries.push((number, Arc::new(entry)));
+        }
+        Ok(entries)
+    }
+
+    /// Removes entries of a partition up to `seq`, a bounded number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be written.
+    pub async fn trim(&mut self, partition: u32, seq: u64) -> Result<(), StoreError> {
+        sqlx::query(TRIM)
+            .bind(i64::from(partition))
+            .bind(seq.cast_signed())
+            .bind(TRIM_AT_ONCE)
+            .execute(&mut self.connection)
+            .await
+            .map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Moves what is written from the log into the file, as far as that needs no waiting. Called on a connection of its
+    /// own, so that group commits go on meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be written.
+    pub async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        sqlx::raw_sql("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.connection).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Closes the file.
+    pub async fn close(self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::warn!(%error, "the journal did not close cleanly; nothing is lost");
+        }
+    }
+}
+
+fn options(path: &Path, safety: Safety) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match safety {
+            Safety::Process => SqliteSynchronous::Normal,
+            Safety::Power => SqliteSynchronous::Full,
+        })
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .disable_statement_logging()
+}
+
+fn unavailable(error: sqlx::Error) -> StoreError {
+    StoreError::Unavailable(format!("the journal can't be used: {error}"))
+}

@@ -1,0 +1,20 @@
+//! The embedded store: counters in this process, their journal in a file. It needs no server at all.
+
+mod admit;
+mod counters;
+mod group;
+mod ids;
+mod install;
+mod journal;
+mod open;
+mod partition;
+mod recover;
+mod settle;
+mod step;
+mod table;
+mod tail;
+
+pub use counters::{EmbeddedCounters, INCARNATION};
+pub use journal::Safety;
+pub use open::{Embedded, EmbeddedOptions};
+pub use partition::Caps;

@@ -1,0 +1,345 @@
+//! One partition: the counters, holds and ids of its tenants, as a value under a mutex. One operation is one step on it.
+
+use super::ids::Ids;
+use super::table::{Slot, Table};
+use super::tail::{Group, Tail};
+use crate::domain::counter::{Counter, Parts};
+use crate::domain::entry::{Effect, Kind, Line, LineLevel, RequestStamp};
+use crate::domain::name::{IdKey, Uid};
+use crate::domain::reservation::{Held, Reservation};
+use crate::domain::settlement::{self, Change, Settlement};
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::operation::{CounterPlan, Figures, Operation};
+use crate::engine::ports::{CounterKey, KnownRequest};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Bounds that protect tenants from each other. Reached, new reservations are refused; commits never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caps {
+    /// Open reservations of one tenant.
+    pub open_reservations: usize,
+    /// Counters of one tenant in memory.
+    pub counters: usize,
+    /// Journal entries that the ledger does not have.
+    pub unflushed: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Caps {
+        Caps { open_reservations: 1_000_000, counters: 10_000_000, unflushed: 1_000_000 }
+    }
+}
+
+/// The state of one partition.
+pub struct Partition {
+    /// Its number.
+    pub index: u32,
+    /// The store's time: it never goes back.
+    pub now: Timestamp,
+    /// The counters.
+    pub table: Table,
+    /// The ids.
+    pub ids: Ids,
+    /// The end of the journal.
+    pub tail: Tail,
+    /// Groups that are on their way to the disk.
+    pub in_flight: Vec<(u64, Arc<Group>)>,
+    /// Every use since this time is in a counter that is here.
+    pub complete_since: Timestamp,
+    /// Open reservations that were loaded at the start, by the counters they hold on that are not here yet.
+    pub recovered: HashMap<CounterKey, Vec<IdKey>, foldhash::fast::RandomState>,
+    /// Bounds.
+    pub caps: Caps,
+    tenants: Vec<Tenant>,
+    places: HashMap<Uid, u32, foldhash::fast::RandomState>,
+    /// The catalog version below which nobody may decide.
+    floor: u64,
+    deadlines: BTreeMap<i64, Vec<IdKey>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tenant {
+    version: u64,
+    open: usize,
+    counters: usize,
+}
+
+impl Partition {
+    /// A partition with nothing in it.
+    pub fn new(index: u32, tail: Tail, caps: Caps) -> Partition {
+        Partition {
+            index,
+            now: Timestamp::MIN,
+            table: Table::default(),
+            ids: Ids::default(),
+            tail,
+            in_flight: Vec::new(),
+            complete_since: Timestamp::MIN,
+            recovered: HashMap::default(),
+            caps,
+            tenants: Vec::new(),
+            places: HashMap::default(),
+            floor: 0,
+            deadlines: BTreeMap::new(),
+        }
+    }
+
+    /// Moves the store's time on; it never goes back.
+    pub fn tick(&mut self, clock: Timestamp) {
+        self.now = self.now.max(clock);
+    }
+
+    fn tenant(&mut self, uid: Uid) -> u32 {
+        *self.places.entry(uid).or_insert_with(|| {
+            self.tenants.push(Tenant::default());
+            u32::try_from(self.tenants.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// The version that a plan made under `version` lacks, if it is too old. A newer one is taken over.
+    pub fn stale(&mut self, uid: Uid, version: u64) -> Option<u64> {
+        let place = self.tenant(uid) as usize;
+        let known = self.tenants[place].version.max(self.floor);
+        if version < known {
+            return Some(known);
+        }
+        self.tenants[place].version = version;
+        None
+    }
+
+    /// Raises the version under which a tenant, or every tenant, may be decided.
+    pub fn raise(&mut self, tenant: Option<Uid>, version: u64) {
+        match tenant {
+            Some(uid) => {
+                let place = self.tenant(uid) as usize;
+                self.tenants[place].version = self.tenants[place].version.max(version);
+            }
+            None => self.floor = self.floor.max(version),
+        }
+    }
+
+    /// Takes over the catalog versions that another value of the same partition knew.
+    pub fn adopt_versions(&mut self, other: &Partition) {
+        self.floor = self.floor.max(other.floor);
+        for (uid, place) in &other.places {
+            self.raise(Some(*uid), other.tenants[*place as usize].version);
+        }
+    }
+
+    /// The bound that a new reservation of this tenant would break.
+    pub fn capped(&mut self, uid: Uid) -> Option<&'static str> {
+        let place = self.tenant(uid) as usize;
+        let tenant = self.tenants[place];
+        if tenant.open >= self.caps.open_reservations {
+            Some("the tenant has as many open reservations as this installation allows")
+        } else if tenant.counters >= self.caps.counters {
+            Some("the tenant has as many counters as this installation allows")
+        } else {
+            None
+        }
+    }
+
+    /// The value of a planned counter that is not in the table: known to be empty where nothing before can be unknown.
+    pub fn absent(&self, plan: &CounterPlan) -> (Counter, Vec<usize>) {
+        let mut counter = Counter::default();
+        let missing = if self.recovered.contains_key(&plan.bound.key) {
+            (0..plan.windows.len()).collect()
+        } else {
+            let complete = self.complete_since;
+            counter.roll(&plan.windows, |start| start >= complete, self.now)
+        };
+        // A value that is half known would pass for a whole one: all of it is loaded, or none.
+        if missing.is_empty() { (counter, missing) } else { (Counter::default(), (0..plan.windows.len()).collect()) }
+    }
+
+    /// Puts a counter in.
+    pub fn insert(&mut self, uid: Uid, key: CounterKey, counter: Counter) {
+        let tenant = self.tenant(uid);
+        self.tenants[tenant as usize].counters += 1;
+        self.table.insert(Slot { key, counter, tenant, touched: self.now });
+    }
+
+    /// Takes a new reservation in.
+    pub fn open(&mut self, reservation: Box<Reservation>) {
+        let place = self.tenant(reservation.tenant) as usize;
+        self.tenants[place].open += 1;
+        self.deadlines.entry(reservation.expire_time.ceil_second()).or_default().push(reservation.key);
+        self.ids.open.insert(reservation.key, reservation);
+    }
+
+    /// Applies what an operation made of a reservation: counters, the reservation's new state, the journal. Answers the
+    /// reservation and the entry's number.
+    pub fn settle(
+        &mut self,
+        before: &Reservation,
+        settlement: Settlement,
+        kind: Kind,
+        request: Option<RequestStamp>,
+    ) -> (Box<Reservation>, u64) {
+        let mut after = Box::new(settlement.reservation);
+        let at = before.create_time;
+        let mut lines = Vec::new();
+        for change in settlement.changes.iter().filter(|change| !change.is_empty()) {
+            let charge = &after.charges[change.charge];
+            after.flags.saturated |= shift_path(&mut self.table, charge, change, at, self.now);
+            lines.push(line(charge, change, at));
+        }
+        if let Some(stamp) = &request {
+            after.requests.push(stamp.key);
+        }
+        let seq = self.record(kind, before.tenant, request, Some(after.clone()), lines);
+        self.keep(before, &after, seq);
+        (after, seq)
+    }
+
+    /// Stores the reservation's new state where it belongs: among the open ones, or only as an outcome.
+    fn keep(&mut self, before: &Reservation, after: &Reservation, seq: u64) {
+        let was_open = self.ids.open.contains_key(&before.key);
+        if after.state.is_open() {
+            if after.expire_time != before.expire_time {
+                self.deadlines.entry(after.expire_time.ceil_second()).or_default().push(after.key);
+            }
+            self.ids.open.insert(after.key, Box::new(after.clone()));
+            return;
+        }
+        if was_open {
+            self.ids.open.remove(&before.key);
+            let place = self.tenant(before.tenant) as usize;
+            self.tenants[place].open = self.tenants[place].open.saturating_sub(1);
+        }
+        self.ids.remember_end(after, seq, self.now);
+    }
+
+    /// Writes an effect to the journal, and what its request id became; answers the entry's number.
+    pub fn record(
+        &mut self,
+        kind: Kind,
+        tenant: Uid,
+        request: Option<RequestStamp>,
+        reservation: Option<Box<Reservation>>,
+        lines: Vec<Line>,
+    ) -> u64 {
+        let open = reservation.as_ref().is_some_and(|reservation| reservation.state.is_open());
+        let place = self.tenant(tenant) as usize;
+        let catalog_version = self.tenants[place].version;
+        let remembered = request.clone();
+        let seq = self.tail.push(Effect { tenant, time: self.now, catalog_version, kind, request, reservation, lines });
+        if let Some(stamp) = remembered {
+            let RequestStamp { key, fingerprint, reservation, amounts } = stamp;
+            let known = KnownRequest { fingerprint, kind: kind as u8, reservation, amounts };
+            self.ids.remember_request(key, &known, seq, open, self.now);
+        }
+        seq
+    }
+
+    /// Ends reservations whose deadline has passed, at most `limit`; answers how many it looked at.
+    pub fn reap(&mut self, limit: usize) -> usize {
+        let second = self.now.millis().div_euclid(1000);
+        let mut seen = 0;
+        while seen < limit {
+            let Some(mut entry) = self.deadlines.first_entry().filter(|entry| *entry.key() <= second) else { break };
+            let Some(key) = entry.get_mut().pop() else {
+                entry.remove();
+                continue;
+            };
+            seen += 1;
+            self.expire(key, second);
+        }
+        self.ids.forget(self.now, self.tail.flushed);
+        seen
+    }
+
+    /// Whether more deadlines are due.
+    pub fn is_due(&self) -> bool {
+        let second = self.now.millis().div_euclid(1000);
+        self.deadlines.first_key_value().is_some_and(|(due, keys)| *due <= second && !keys.is_empty())
+    }
+
+    /// Ends one reservation, unless it has ended already, was extended, or is parked.
+    fn expire(&mut self, key: IdKey, second: i64) {
+        use crate::domain::reservation::State;
+        let Some(before) = self.ids.open.get(&key) else { return };
+        if before.expire_time.ceil_second() > second || before.state == State::Parked {
+            return;
+        }
+        let before = before.clone();
+        let settlement = settlement::expire(&before);
+        metrics::counter!(crate::telemetry::metrics::EXPIRED_TOTAL).increment(1);
+        self.settle(&before, settlement, Kind::Expire, None);
+    }
+
+    /// Drops counters that nobody touched for `idle`; from then on such counters are a miss.
+    pub fn drop_idle(&mut self, idle: Span) -> usize {
+        let (tenants, last) = self.table.drop_idle(self.now - idle);
+        for tenant in &tenants {
+            let counters = &mut self.tenants[*tenant as usize].counters;
+            *counters = counters.saturating_sub(1);
+        }
+        if let Some(last) = last {
+            self.complete_since = self.complete_since.max(last + Span::from_millis(1));
+        }
+        tenants.len()
+    }
+
+    /// Figures for the metrics.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            counters: self.table.len(),
+            open_reservations: self.ids.open.len(),
+            outcomes: self.ids.outcomes(),
+            unflushed: self.tail.unflushed(),
+        }
+    }
+}
+
+/// Adds a change to the counters of a charge's path, where they are loaded; one that is not is filled by the ledger and
+/// the journal later. Says whether a figure was cut to its range.
+fn shift_path(table: &mut Table, charge: &Held, change: &Change, at: Timestamp, now: Timestamp) -> bool {
+    let own = chain_len(charge);
+    let mut cut = false;
+    for (index, level) in charge.path.iter().enumerate() {
+        let key = CounterKey { account: level.account, meter: charge.meter_id };
+        let (used_top_up, held_top_up) = change.top_up.get(index).copied().unwrap_or_default();
+        if let Some(slot) = table.get(&key) {
+            let used = Parts::of(change.used, used_top_up);
+            let held = Parts::of(change.held, held_top_up);
+            cut |= slot.counter.shift(at, now, used, held, index + 1 == own);
+            slot.touched = now;
+        }
+    }
+    cut
+}
+
+/// How many levels of a charge's path are the charged account's own chain.
+fn chain_len(charge: &Held) -> usize {
+    charge.account.split('/').count() / 2
+}
+
+/// The journal's line for a change.
+pub fn line(charge: &Held, change: &Change, at: Timestamp) -> Line {
+    Line {
+        charge: u8::try_from(change.charge).unwrap_or(u8::MAX),
+        account: charge.account.clone(),
+        meter: charge.meter.clone(),
+        meter_id: charge.meter_id,
+        item: charge.item.clone(),
+        also: charge.also.clone(),
+        effective: at,
+        used: change.used,
+        held: change.held,
+        levels: charge
+            .path
+            .iter()
+            .zip(&change.top_up)
+            .map(|(level, (used, held))| LineLevel { account: level.account, used_top_up: *used, held_top_up: *held })
+            .collect(),
+        chain: u8::try_from(chain_len(charge)).unwrap_or(u8::MAX),
+    }
+}
+
+/// The request stamp of an operation's effect.
+pub fn stamp(operation: &Operation, reservation: Option<IdKey>) -> Option<RequestStamp> {
+    let key = operation.request?;
+    Some(RequestStamp { key, fingerprint: operation.fingerprint, reservation, amounts: Vec::new() })
+}

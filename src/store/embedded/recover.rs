@@ -1,0 +1,89 @@
+//! From disk to a partition: at the start, and after a group commit that failed.
+
+use super::journal::Journal;
+use super::partition::{Caps, Partition};
+use super::tail::Tail;
+use crate::domain::entry::Effect;
+use crate::domain::reservation::Reservation;
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::ports::{CounterKey, KnownRequest, Ledger, StoreError, Watermark};
+use std::collections::VecDeque;
+
+/// Loads what a partition must have before it may decide: open reservations and the part of the journal that the ledger
+/// does not have. Counters come by the miss path when they are first asked for.
+///
+/// # Errors
+/// [`StoreError`] if journal or ledger can't be read, or do not belong together.
+pub async fn load(
+    index: u32,
+    journal: &mut Journal,
+    ledger: &dyn Ledger,
+    caps: Caps,
+    now: Timestamp,
+) -> Result<Partition, StoreError> {
+    let Watermark { seq: flushed, .. } = ledger.watermark(index).await?;
+    let entries = VecDeque::from(journal.read(index, flushed).await?);
+    let head = entries.back().map_or(flushed, |(seq, _)| *seq);
+    let effects: Vec<(u64, Effect)> =
+        entries.iter().flat_map(|(seq, entry)| entry.effects.iter().map(|effect| (*seq, effect.clone()))).collect();
+    let last = entries.back().map_or(Timestamp::MIN, |(_, entry)| entry.time);
+    let fresh = head == 0;
+
+    let mut partition = Partition::new(index, Tail::new(head, flushed, entries), caps);
+    partition.tick(now.max(last));
+    if !fresh {
+        // What happened in this very millisecond may be known to the ledger alone.
+        let since = partition.now + Span::from_millis(1);
+        partition.complete_since = since;
+        partition.ids.complete_since = since;
+    } else {
+        partition.ids.complete_since = Timestamp::MIN;
+    }
+    for reservation in ledger.open_reservations(index).await? {
+        partition.ids.open.insert(reservation.key, Box::new(reservation));
+    }
+    for (seq, effect) in effects {
+        replay(&mut partition, seq, effect);
+    }
+    for reservation in std::mem::take(&mut partition.ids.open).into_values() {
+        index_holds(&mut partition, &reservation);
+        partition.open(reservation);
+    }
+    Ok(partition)
+}
+
+/// Takes over what an effect in the journal made of reservations and ids.
+fn replay(partition: &mut Partition, seq: u64, effect: Effect) {
+    let now = partition.now;
+    let open = effect.reservation.as_ref().is_some_and(|reservation| reservation.state.is_open());
+    if let Some(stamp) = effect.request {
+        let known = KnownRequest {
+            fingerprint: stamp.fingerprint,
+            kind: effect.kind as u8,
+            reservation: stamp.reservation,
+            amounts: stamp.amounts,
+        };
+        partition.ids.remember_request(stamp.key, &known, seq, open, now);
+    }
+    if let Some(reservation) = effect.reservation {
+        if open {
+            partition.ids.open.insert(reservation.key, reservation);
+        } else {
+            partition.ids.open.remove(&reservation.key);
+            partition.ids.remember_end(&reservation, seq, now);
+        }
+    }
+}
+
+/// Notes on which counters an open reservation holds, for the time when they are loaded.
+fn index_holds(partition: &mut Partition, reservation: &Reservation) {
+    for charge in reservation.charges.iter().filter(|charge| charge.held > 0) {
+        for level in &charge.path {
+            let key = CounterKey { account: level.account, meter: charge.meter_id };
+            let holders = partition.recovered.entry(key).or_default();
+            if holders.last() != Some(&reservation.key) {
+                holders.push(reservation.key);
+            }
+        }
+    }
+}

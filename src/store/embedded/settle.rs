@@ -1,0 +1,359 @@
+//! Commit, Release, Extend, Free and Reverse on a partition: the domain says what changes, this writes it.
+
+use super::admit::{denial, violation};
+use super::partition::{Partition, line, stamp};
+use super::step::Found;
+use crate::domain::admission::{self, Demand, Split};
+use crate::domain::counter::Parts;
+use crate::domain::entry::{Kind, RequestStamp};
+use crate::domain::error::RuleError;
+use crate::domain::meter::Family;
+use crate::domain::reservation::{Held, Reservation, State};
+use crate::domain::settlement::{self, Change, Listed, Room};
+use crate::engine::call::{Denial, Extended, Freed};
+use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
+use crate::engine::ports::CounterKey;
+
+impl Partition {
+    /// Commit, in whatever state the reservation is (rule 7).
+    pub(super) fn commit(&mut self, operation: &mut Operation) -> Reply {
+        let Verb::Commit { key, listed, is_final, recover } = &operation.verb else {
+            return self.refused(RuleError::NotFound);
+        };
+        let (key, is_final) = (*key, *is_final);
+        let found = match self.find(key, operation) {
+            Ok(found) => found,
+            Err(reply) if is_not_found(&reply) && recover.is_some() => return self.recover(operation, is_final),
+            Err(reply) => return *reply,
+        };
+        let before = *found.reservation;
+        let matched = match listed.matched(&before) {
+            Ok(matched) => matched,
+            Err(error) => return self.refused(error),
+        };
+        if before.state == State::Committed
+            && is_final
+            && settlement::repeats_commit(&before, &matched, listed.0.is_empty())
+        {
+            return self.done(Outcome::Reservation(Box::new(before)), true, found.seq);
+        }
+        let plan = match (&operation.plan, settlement::needs_room(&before, &matched)) {
+            (_, false) => Plan::default(),
+            (Some(plan), true) => plan.clone(),
+            (None, true) => return Reply::NeedPlan(Box::new(before)),
+        };
+        if let Some(miss) = self.missing(&plan) {
+            return miss;
+        }
+        let settled = settlement::commit(&before, &matched, is_final, |charge, level, changes| {
+            self.room(&before, &plan, charge, level, changes)
+        });
+        match settled {
+            Err(error) => self.refused(error),
+            Ok(settlement) => {
+                let stamp = stamp(operation, Some(key));
+                let (reservation, seq) = self.settle(&before, settlement, Kind::Commit, stamp);
+                self.done(Outcome::Reservation(reservation), false, seq)
+            }
+        }
+    }
+
+    /// Records a commit whose reservation neither store nor ledger knows: late, recovered, as of now.
+    fn recover(&mut self, operation: &mut Operation, is_final: bool) -> Reply {
+        let (Some(plan), Verb::Commit { recover: Some(template), .. }) = (&operation.plan, &operation.verb) else {
+            return self.refused(RuleError::NotFound);
+        };
+        let (plan, mut reservation) = (plan.clone(), template.clone());
+        let mut splits: Vec<Split> = match self.force(operation.tenant, &plan, &reservation.charges) {
+            Ok(splits) => splits,
+            Err(reply) => return *reply,
+        };
+        (reservation.create_time, reservation.expire_time) = (self.now, self.now);
+        let changes = self.deal(&mut reservation, &plan, &mut splits, true);
+        reservation.flags.late = true;
+        reservation.flags.recovered = true;
+        reservation.state = if is_final { State::Committed } else { State::Expired };
+        let stamp = stamp(operation, Some(reservation.key));
+        let (reservation, seq) = self.enter(reservation, &plan, &changes, Kind::Commit, stamp);
+        self.done(Outcome::Reservation(reservation), false, seq)
+    }
+
+    /// Release: gives back what is held.
+    pub(super) fn release(&mut self, operation: &Operation) -> Reply {
+        let Verb::Release { key, listed } = &operation.verb else { return self.refused(RuleError::NotFound) };
+        let found = match self.find(*key, operation) {
+            Ok(found) => found,
+            Err(reply) => return *reply,
+        };
+        let before = *found.reservation;
+        let settled =
+            listed.matched(&before).and_then(|matched| settlement::release(&before, &matched, listed.0.is_empty()));
+        match settled {
+            Err(error) => self.refused(error),
+            Ok(None) => self.done(Outcome::Reservation(Box::new(before)), true, found.seq),
+            Ok(Some(settlement)) => {
+                let stamp = stamp(operation, Some(*key));
+                let (reservation, seq) = self.settle(&before, settlement, Kind::Release, stamp);
+                self.done(Outcome::Reservation(reservation), false, seq)
+            }
+        }
+    }
+
+    /// Extend: moves the deadline, and raises the hold if that is admitted in its own periods.
+    pub(super) fn extend(&mut self, operation: &Operation) -> Reply {
+        let Verb::Extend { key, ttl, listed } = &operation.verb else { return self.refused(RuleError::NotFound) };
+        let Found { reservation: before, seq } = match self.find(*key, operation) {
+            Ok(found) => found,
+            Err(reply) => return *reply,
+        };
+        let expire_time = self.now + *ttl;
+        // The state is judged first, then the charges, then the limits.
+        if let Err(error) = settlement::extend(&before, expire_time, &[]) {
+            return self.refused(error);
+        }
+        let matched = match listed.matched(&before) {
+            Ok(matched) if !listed.0.is_empty() => matched,
+            Ok(_) => Vec::new(),
+            Err(error) => return self.refused(error),
+        };
+        let plan = match &operation.plan {
+            _ if matched.is_empty() => Plan::default(),
+            Some(plan) => plan.clone(),
+            None => return Reply::NeedPlan(before),
+        };
+        if let Some(miss) = self.missing(&plan) {
+            return miss;
+        }
+        let raised = match self.raise_hold(&before, &plan, &matched) {
+            Ok(raised) => raised,
+            Err(denial) => {
+                if let Some(request) = operation.request {
+                    self.ids.remember_denial(request, operation.fingerprint, &denial, self.now);
+                }
+                let extended = Extended { reservation: *before, denied: Some(denial) };
+                return self.done(Outcome::Extended(Box::new(extended)), false, seq);
+            }
+        };
+        match settlement::extend(&before, expire_time, &raised) {
+            Err(error) => self.refused(error),
+            Ok(settlement) => {
+                let stamp = stamp(operation, Some(*key));
+                let (reservation, seq) = self.settle(&before, settlement, Kind::Extend, stamp);
+                let extended = Extended { reservation: *reservation, denied: None };
+                self.done(Outcome::Extended(Box::new(extended)), false, seq)
+            }
+        }
+    }
+
+    /// Admits a raise in the periods of the Reserve: by charge the amount, and by level the part in the top-up.
+    fn raise_hold(
+        &mut self,
+        before: &Reservation,
+        plan: &Plan,
+        matched: &[Listed],
+    ) -> Result<Vec<(usize, u64, Vec<u64>)>, Denial> {
+        let now = self.now;
+        let mut splits: Vec<(CounterKey, Split)> = Vec::new();
+        let mut violations = Vec::new();
+        for counter in &plan.counters {
+            let amount = matched
+                .iter()
+                .filter(|listed| on_path(&before.charges[listed.charge], counter.bound.key))
+                .fold(0_u64, |sum, listed| sum.saturating_add(listed.amount.unwrap_or(0)));
+            let Some(slot) = self.table.get(&counter.bound.key).filter(|_| amount > 0) else { continue };
+            let ended = counter.windows.iter().filter(|window| window.enforced && !window.period.contains(now));
+            let ended: Vec<_> =
+                ended.map(|window| admission::period_ended(&slot.counter, window, amount, now)).collect();
+            let top_up = counter.bound.quota.top_up;
+            let demand = Demand { amount, positive: false };
+            match admission::decide(&slot.counter, &counter.windows, top_up, demand, now) {
+                _ if !ended.is_empty() => violations.extend(ended.into_iter().map(|why| violation(counter, why))),
+                Ok(split) => splits.push((counter.bound.key, split)),
+                Err(refusals) => violations.extend(refusals.into_iter().map(|why| violation(counter, why))),
+            }
+        }
+        if !violations.is_empty() {
+            return Err(denial(violations));
+        }
+        Ok(matched.iter().map(|listed| deal_raise(&before.charges[listed.charge], listed, &mut splits)).collect())
+    }
+
+    /// Free by reservation.
+    pub(super) fn free_reservation(&mut self, operation: &Operation) -> Reply {
+        let Verb::FreeReservation { key } = &operation.verb else { return self.refused(RuleError::NotFound) };
+        let found = match self.find(*key, operation) {
+            Ok(found) => found,
+            Err(reply) => return *reply,
+        };
+        let before = *found.reservation;
+        match settlement::free(&before) {
+            Err(error) => self.refused(error),
+            Ok((_, amounts)) if amounts.iter().all(|amount| *amount == 0) => {
+                let freed = Freed { reservation: Some(before), amounts };
+                self.done(Outcome::Freed(freed), true, found.seq)
+            }
+            Ok((settlement, amounts)) => {
+                let stamp = stamp(operation, Some(*key));
+                let (reservation, seq) = self.settle(&before, settlement, Kind::Free, stamp);
+                let freed = Freed { reservation: Some(*reservation), amounts };
+                self.done(Outcome::Freed(freed), false, seq)
+            }
+        }
+    }
+
+    /// Free by amount: clamped at what was charged to that very account, and alike on every level (rule 10).
+    pub(super) fn free_amounts(&mut self, operation: &Operation) -> Reply {
+        let (Verb::FreeAmounts { charges }, Some(plan)) = (&operation.verb, &operation.plan) else {
+            return self.refused(RuleError::NotFound);
+        };
+        if let Some(index) = charges.iter().position(|charge| charge.rules.family != Family::Allocation) {
+            return self.refused(RuleError::NotFreeable(index));
+        }
+        if let Err(miss) = self.force(operation.tenant, plan, &[]) {
+            return *miss;
+        }
+        let (at, now) = (self.now, self.now);
+        let mut lines = Vec::new();
+        let mut amounts = Vec::with_capacity(charges.len());
+        for (index, charge) in charges.iter().enumerate() {
+            let amount = charge.asked.unwrap_or(0).min(self.freeable(charge, plan, index));
+            amounts.push(amount);
+            if amount == 0 {
+                continue;
+            }
+            let mut change = Change { charge: index, used: -signed(amount), held: 0, top_up: Vec::new() };
+            for (level, counter) in plan.paths[index].iter().enumerate() {
+                let key = plan.counters[usize::from(*counter)].bound.key;
+                let Some(slot) = self.table.get(&key) else { continue };
+                let part = signed(slot.counter.top_up.used.min(amount));
+                change.top_up.push((-part, 0));
+                let own = level + 1 == charge.account.split('/').count() / 2;
+                slot.counter.shift(at, now, Parts::of(change.used, -part), Parts::default(), own);
+                slot.touched = now;
+            }
+            lines.push(line(charge, &change, at));
+        }
+        let request = operation.request.map(|key| RequestStamp {
+            key,
+            fingerprint: operation.fingerprint,
+            reservation: None,
+            amounts: amounts.clone(),
+        });
+        let seq = if lines.is_empty() && request.is_none() {
+            0
+        } else {
+            self.record(Kind::Free, operation.tenant, request, None, lines)
+        };
+        self.done(Outcome::Freed(Freed { reservation: None, amounts }), false, seq)
+    }
+
+    /// Undoes a repeat that came too late to be recognised.
+    pub fn reverse(&mut self, repeat: &Reservation) {
+        let before = self.ids.open.get(&repeat.key).map_or_else(|| repeat.clone(), |open| Reservation::clone(open));
+        if before.create_time == repeat.create_time {
+            let settlement = settlement::reverse(&before);
+            self.settle(&before, settlement, Kind::Reverse, None);
+        }
+    }
+
+    /// The miss of a plan for settled periods. A period that is kept no longer is not missing: nothing holds in it.
+    fn missing(&mut self, plan: &Plan) -> Option<Reply> {
+        let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
+        for counter in &plan.counters {
+            let all = || (0..counter.windows.len()).collect::<Vec<_>>();
+            let lacking = match self.table.get(&counter.bound.key) {
+                None => all(),
+                Some(slot) => {
+                    let now = self.now;
+                    let lacks = |index: &usize| {
+                        let window = &counter.windows[*index];
+                        window.period.contains(now) && slot.counter.gauge(window).is_none()
+                    };
+                    all().into_iter().filter(lacks).collect()
+                }
+            };
+            if !lacking.is_empty() {
+                miss.counters.push((counter.bound.key, counter.windows.clone(), lacking));
+            }
+        }
+        (!miss.counters.is_empty()).then_some(Reply::Miss(miss))
+    }
+
+    /// What the limits leave on one level of a charge's path, after the changes that the commit already makes.
+    fn room(&mut self, before: &Reservation, plan: &Plan, charge: usize, level: usize, changes: &[Change]) -> Room {
+        let key =
+            CounterKey { account: before.charges[charge].path[level].account, meter: before.charges[charge].meter_id };
+        let now = self.now;
+        let Some(counter) = plan.counter(key) else { return Room::default() };
+        let Some(slot) = self.table.get(&key) else { return Room::default() };
+        let moved = moved(before, key, changes);
+        let rest = slot.counter.rest(&counter.windows, now).map(|rest| rest.saturating_sub(moved.period));
+        let top_up = signed(slot.counter.top_up_rest(counter.bound.quota.top_up)).saturating_sub(moved.top_up);
+        Room { rest, top_up: u64::try_from(top_up).unwrap_or(0) }
+    }
+}
+
+/// How much of a counter's rest the changes take: used plus held, in the period and in the top-up.
+fn moved(before: &Reservation, key: CounterKey, changes: &[Change]) -> Parts {
+    let mut sum = Parts::default();
+    for change in changes {
+        let charge = &before.charges[change.charge];
+        let levels = charge.path.iter().zip(&change.top_up);
+        for (_, (used, held)) in
+            levels.filter(|(level, _)| level.account == key.account && charge.meter_id == key.meter)
+        {
+            let parts = Parts::of(change.used.saturating_add(change.held), used.saturating_add(*held));
+            sum.period = sum.period.saturating_add(parts.period);
+            sum.top_up = sum.top_up.saturating_add(parts.top_up);
+        }
+    }
+    sum
+}
+
+fn deal_raise(charge: &Held, listed: &Listed, splits: &mut [(CounterKey, Split)]) -> (usize, u64, Vec<u64>) {
+    let amount = listed.amount.unwrap_or(0);
+    let parts = charge.path.iter().map(|level| {
+        let key = CounterKey { account: level.account, meter: charge.meter_id };
+        splits.iter_mut().find(|(known, _)| *known == key).map_or(0, |(_, split)| {
+            let period = split.period.min(amount);
+            split.period -= period;
+            amount - period
+        })
+    });
+    (listed.charge, amount, parts.collect())
+}
+
+fn on_path(charge: &Held, key: CounterKey) -> bool {
+    charge.meter_id == key.meter && charge.path.iter().any(|level| level.account == key.account)
+}
+
+fn is_not_found(reply: &Reply) -> bool {
+    matches!(reply, Reply::Done(done) if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)))
+}
+
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+impl Partition {
+    /// What a Free by amount may give back: the least of what was charged to the account itself and what each account of
+    /// the path has in use.
+    fn freeable(&mut self, charge: &Held, plan: &Plan, index: usize) -> u64 {
+        let own = charge.account.split('/').count() / 2;
+        let mut least = u64::MAX;
+        for (level, counter) in plan.paths[index].iter().enumerate() {
+            let counter = &plan.counters[usize::from(*counter)];
+            let now = self.now;
+            let Some(slot) = self.table.get(&counter.bound.key) else { return 0 };
+            let value = &slot.counter;
+            let lifetime =
+                counter.windows.iter().find(|window| window.kind == crate::domain::window::WindowKind::Lifetime);
+            let used = lifetime.and_then(|window| value.gauge(window)).map_or(0, |gauge| gauge.usage(now).used);
+            least = least.min(used + value.top_up.used);
+            if level + 1 == own {
+                least = least.min(value.own);
+            }
+        }
+        least
+    }
+}

@@ -1,0 +1,154 @@
+//! The end of a partition's journal: effects that wait for the next group commit, and entries that the ledger may not
+//! have yet.
+
+use crate::domain::counter::Parts;
+use crate::domain::entry::{Effect, Entry};
+use crate::domain::time::Timestamp;
+use crate::engine::ports::CounterKey;
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Notify;
+
+/// Flushed entries that stay in memory, so that an answer of the ledger that is a little old can still be completed.
+const SLACK: u64 = 256;
+
+/// The journal's end in memory.
+pub struct Tail {
+    /// Number of the last entry that was handed to the journal.
+    pub head: u64,
+    /// Number of the last entry that is on disk.
+    pub written: u64,
+    /// Number of the last entry that the ledger has.
+    pub flushed: u64,
+    /// Everything up to this number has left the memory.
+    dropped: u64,
+    entries: VecDeque<(u64, Arc<Entry>)>,
+    pending: Vec<Effect>,
+    group: Arc<Group>,
+}
+
+/// One group commit: those who wait for it share it.
+#[derive(Default)]
+pub struct Group {
+    result: OnceLock<Result<(), String>>,
+    done: Notify,
+}
+
+impl Group {
+    /// Ends the wait.
+    pub fn finish(&self, result: Result<(), String>) {
+        if self.result.set(result).is_ok() {
+            self.done.notify_waiters();
+        }
+    }
+
+    /// Resolves when the group is on disk, or could not be written.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub async fn finished(&self) -> Result<(), String> {
+        loop {
+            let mut wait = std::pin::pin!(self.done.notified());
+            wait.as_mut().enable();
+            if let Some(result) = self.result.get() {
+                return result.clone();
+            }
+            wait.await;
+        }
+    }
+}
+
+impl Tail {
+    /// A tail that goes on after entry `head`, of which the ledger has everything up to `flushed`.
+    pub fn new(head: u64, flushed: u64, entries: VecDeque<(u64, Arc<Entry>)>) -> Tail {
+        let dropped = entries.front().map_or(head, |(seq, _)| seq - 1);
+        Tail { head, written: head, flushed, dropped, entries, pending: Vec::new(), group: Arc::default() }
+    }
+
+    /// Adds an effect to the entry that the next group commit writes; answers that entry's number.
+    pub fn push(&mut self, effect: Effect) -> u64 {
+        self.pending.push(effect);
+        self.head + 1
+    }
+
+    /// The group that an answer resting on entry `seq` waits for; `None` if it is on disk.
+    pub fn group_of(&self, seq: u64, in_flight: &[(u64, Arc<Group>)]) -> Option<Arc<Group>> {
+        if seq <= self.written {
+            return None;
+        }
+        if seq > self.head {
+            return Some(self.group.clone());
+        }
+        in_flight.iter().find(|(number, _)| *number == seq).map(|(_, group)| group.clone())
+    }
+
+    /// Whether anything waits to be written.
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes what waits as the next entry.
+    pub fn take(&mut self, now: Timestamp) -> Option<(u64, Arc<Entry>, Arc<Group>)> {
+        if self.pending.is_empty() {
+            return None;
+        }
+        self.head += 1;
+        let entry = Arc::new(Entry { time: now, effects: std::mem::take(&mut self.pending) });
+        self.entries.push_back((self.head, entry.clone()));
+        Some((self.head, entry, std::mem::take(&mut self.group)))
+    }
+
+    /// Entries on disk after `seq`, at most `limit`.
+    pub fn read(&self, seq: u64, limit: usize) -> Vec<(u64, Arc<Entry>)> {
+        self.after(seq).take_while(|(number, _)| *number <= self.written).take(limit).cloned().collect()
+    }
+
+    /// Entries in memory after `seq`; their numbers are dense.
+    fn after(&self, seq: u64) -> impl Iterator<Item = &(u64, Arc<Entry>)> {
+        let first = self.entries.front().map_or(seq, |(number, _)| *number);
+        self.entries
+            .range(usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())..)
+    }
+
+    /// The ledger has everything up to `seq`.
+    pub fn trim(&mut self, seq: u64) {
+        self.flushed = self.flushed.max(seq);
+        while let Some((number, _)) = self.entries.front()
+            && number + SLACK <= self.flushed
+        {
+            self.dropped = *number;
+            self.entries.pop_front();
+        }
+    }
+
+    /// Entries that the ledger does not have.
+    pub fn unflushed(&self) -> usize {
+        usize::try_from(self.head - self.flushed.min(self.head)).unwrap_or(usize::MAX)
+    }
+
+    /// What the journal beyond entry `seq` used on one counter: (effective time, used, by charges on that very account).
+    /// `None` if some of it has left the memory already.
+    pub fn used_since(&self, seq: u64, counter: &CounterKey) -> Option<Vec<(Timestamp, Parts, bool)>> {
+        if seq < self.dropped {
+            return None;
+        }
+        let written = self.after(seq).flat_map(|(_, entry)| &entry.effects);
+        let mut found = Vec::new();
+        for line in written.chain(&self.pending).flat_map(|effect| &effect.lines) {
+            if line.meter_id != counter.meter || line.used == 0 && line.levels.iter().all(|l| l.used_top_up == 0) {
+                continue;
+            }
+            for (index, level) in line.levels.iter().enumerate().filter(|(_, level)| level.account == counter.account) {
+                let own = index + 1 == usize::from(line.chain);
+                found.push((line.effective, Parts::of(line.used, level.used_top_up), own));
+            }
+        }
+        Some(found)
+    }
+
+    /// Fails everybody who waits: what is pending will never be written.
+    pub fn abandon(&mut self, why: &str) {
+        self.pending.clear();
+        std::mem::take(&mut self.group).finish(Err(why.to_owned()));
+    }
+}
