@@ -114,20 +114,26 @@ pub struct Repeated {
 pub struct Appended {
     /// The watermark afterwards.
     pub watermark: Watermark,
-    /// Reservations that were there already, made by an earlier entry.
+    /// Reservations that were there already, made by an earlier entry. They stay in [`Ledger::repeated`] until a Reverse of
+    /// them is appended.
     pub repeated: Vec<Repeated>,
 }
 
 /// The ledger: what happened, append-only, with the counters that follow from it.
 pub trait Ledger: Send + Sync {
     /// Writes journal entries `(seq, entry)` of one partition and moves its watermark, in one transaction. What is at or
-    /// below the watermark of that incarnation is skipped; a gap is [`StoreError::Corrupt`].
+    /// below the watermark of that incarnation is skipped; a gap is [`StoreError::Corrupt`], and so is an incarnation older
+    /// than the watermark's. After an error it is unknown whether it was written: the watermark tells, and writing the
+    /// same again does no harm.
     fn append<'a>(
         &'a self,
         partition: u32,
         incarnation: u64,
         entries: &'a [(u64, Arc<Entry>)],
     ) -> Boxed<'a, Result<Appended, StoreError>>;
+
+    /// The repeats of a partition that are not undone yet: for a start after a stop between an append and its Reverse.
+    fn repeated(&self, partition: u32) -> Boxed<'_, Result<Vec<Repeated>, StoreError>>;
 
     /// The watermark of a partition.
     fn watermark(&self, partition: u32) -> Boxed<'_, Result<Watermark, StoreError>>;
@@ -164,7 +170,7 @@ pub trait Ledger: Send + Sync {
     ) -> Boxed<'a, Result<Vec<Reservation>, StoreError>>;
 
     /// Forgets what may be forgotten at `now`: ended reservations and request ids older than 35 days, but none with
-    /// allocation still in use. Answers how many rows went.
+    /// allocation still in use. Each call does a bounded part; answers how many rows went, 0 when there are no more.
     fn prune(&self, now: Timestamp) -> Boxed<'_, Result<u64, StoreError>>;
 }
 

@@ -2,12 +2,21 @@
 //!
 //! Statements stand in `src/sql/queries`, one to a file; the schema in `src/sql/migrations`.
 
+mod append;
+mod bulk;
 mod errors;
+mod fold;
+mod ledger;
 mod migrate;
 mod pool;
+mod prune;
+mod reservations;
+mod rows;
 mod settings;
+mod usage;
 
 #[cfg(test)]
 mod tests;
 
+pub use ledger::DatabaseLedger;
 pub use pool::{Database, Sync};

@@ -45,7 +45,7 @@ CREATE TABLE entry (
     effective       INTEGER,
     used            INTEGER,
     held            INTEGER,
-    cost_exact      TEXT,
+    cost_exact      TEXT, -- of priced meters, 10 decimals
     PRIMARY KEY ("partition", incarnation, seq, idx)
 ) WITHOUT ROWID;
 
@@ -123,12 +123,14 @@ CREATE TABLE repeated (
     PRIMARY KEY (tenant, key, create_time)
 ) WITHOUT ROWID;
 
+-- Request ids and what they were for; amounts: what a Free by amount gave back.
 CREATE TABLE request (
     tenant      BLOB    NOT NULL,
     key         BLOB    NOT NULL,
     fingerprint INTEGER NOT NULL,
     kind        INTEGER NOT NULL,
     reservation BLOB,
+    amounts     BLOB,
     time        INTEGER NOT NULL,
     PRIMARY KEY (tenant, key)
 ) WITHOUT ROWID;

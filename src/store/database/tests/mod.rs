@@ -1,4 +1,7 @@
 //! Tests of the database on real files in the temporary directory.
 
+mod appending;
 mod opening;
+mod reserving;
+mod summing;
 mod support;

@@ -1,5 +1,11 @@
-//! A database file that goes away with the test.
+//! A database file that goes away with the test, and short ways to entries and reservations.
 
+use crate::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
+use crate::domain::meter::Rules;
+use crate::domain::name::{AccountName, IdKey, IdSpace, MeterId, MeterName, Uid};
+use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
+use crate::domain::time::Timestamp;
+use crate::engine::ports::CounterKey;
 use crate::store::database::{Database, Sync};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,4 +41,97 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// The tenant of all tests.
+pub(crate) fn tenant() -> Uid {
+    Uid::of("tenants/acme")
+}
+
+/// The meter of all tests.
+pub(crate) fn meter() -> MeterId {
+    "training.runs".parse::<MeterName>().expect("a meter's name").id()
+}
+
+/// A counter of an account on [`meter`].
+pub(crate) fn counter(account: &str) -> CounterKey {
+    CounterKey { account: Uid::of(account), meter: meter() }
+}
+
+/// A line on an account and everything above it.
+pub(crate) fn line(account: &str, effective: i64, used: i64, top_up: i64) -> Line {
+    let name: AccountName = account.parse().expect("an account's name");
+    let level = |name| LineLevel { account: Uid::of(name), used_top_up: top_up, held_top_up: 0 };
+    let levels: Vec<LineLevel> = name.chain().map(level).collect();
+    Line {
+        charge: 0,
+        account: account.into(),
+        meter: "training.runs".into(),
+        meter_id: meter(),
+        item: "".into(),
+        also: Vec::new(),
+        effective: Timestamp::from_millis(effective),
+        used,
+        held: 0,
+        chain: levels.len() as u8,
+        levels,
+    }
+}
+
+/// An effect of some lines.
+pub(crate) fn effect(kind: Kind, time: i64, lines: Vec<Line>) -> Effect {
+    let time = Timestamp::from_millis(time);
+    Effect { tenant: tenant(), time, catalog_version: 1, kind, request: None, reservation: None, lines }
+}
+
+/// An effect that made or changed a reservation.
+pub(crate) fn of(reservation: &Reservation, kind: Kind, time: i64) -> Effect {
+    Effect { reservation: Some(Box::new(reservation.clone())), ..effect(kind, time, Vec::new()) }
+}
+
+/// Entries of one effect each, numbered from `first`.
+pub(crate) fn entries(first: u64, effects: Vec<Effect>) -> Vec<(u64, Entry)> {
+    let entry = |effect: Effect| Entry { time: effect.time, effects: vec![effect] };
+    (first..).zip(effects.into_iter().map(entry)).collect()
+}
+
+/// A reservation of 5 on an account, held.
+pub(crate) fn reservation(id: &str, account: &str, created: i64) -> Reservation {
+    let name: AccountName = account.parse().expect("an account's name");
+    let level = |name| Level { account: Uid::of(name), has_top_up: false, held_top_up: 0, used_top_up: 0 };
+    let charge = Held {
+        account: account.into(),
+        meter: "training.runs".into(),
+        meter_id: meter(),
+        item: "".into(),
+        also: Vec::new(),
+        asked: Some(5),
+        held: 5,
+        committed: 0,
+        unconfirmed: 0,
+        lapsed: 0,
+        freed: 0,
+        final_amount: None,
+        rules: Rules::default(),
+        path: name.chain().map(level).collect(),
+    };
+    Reservation {
+        tenant: tenant(),
+        tenant_name: "tenants/acme".into(),
+        id: id.into(),
+        key: IdKey::of(tenant(), IdSpace::Reservation, id),
+        fingerprint: 7,
+        state: State::Held,
+        flags: Flags::default(),
+        create_time: Timestamp::from_millis(created),
+        expire_time: Timestamp::from_millis(created + 60_000),
+        charges: vec![charge],
+        labels: vec![("job".into(), "j1".into())],
+        requests: Vec::new(),
+    }
+}
+
+/// The same reservation in another state.
+pub(crate) fn in_state(reservation: &Reservation, state: State) -> Reservation {
+    Reservation { state, ..reservation.clone() }
 }

@@ -1,0 +1,5 @@
+-- Purpose: keeps the names behind uids. Sent for many rows at once.
+-- $1 uid, $2 tenant, $3 name
+-- Rows: none.
+INSERT INTO account (uid, tenant, name) VALUES ($1, $2, $3)
+ON CONFLICT (uid) DO UPDATE SET name = excluded.name

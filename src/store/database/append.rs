@@ -1,0 +1,227 @@
+//! Entries into the ledger: one transaction with the watermark, so that nothing is counted twice and nothing is left out.
+
+use super::bulk::Bulk;
+use super::errors::store_error;
+use super::fold::{Batch, Known, Resolved};
+use super::rows::{self, clamp};
+use crate::domain::entry::Entry;
+use crate::domain::time::Timestamp;
+use crate::engine::ports::{Appended, CounterKey, Repeated, StoreError, Watermark};
+use sqlx::{SqliteConnection, SqlitePool};
+use std::sync::{Mutex, PoisonError};
+
+/// Names that the process remembers to have written. Above this it forgets them all and begins anew.
+const KNOWN: usize = 200_000;
+
+/// Appends entries of one partition and moves its watermark.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a gap or an older incarnation; [`StoreError`] of the database, after which it may or may not
+/// be written.
+pub(super) async fn append(
+    writer: &SqlitePool,
+    known: &Mutex<Known>,
+    (partition, incarnation): (u32, u64),
+    entries: &[(u64, Entry)],
+) -> Result<Appended, StoreError> {
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+    let before = watermark(&mut transaction, partition).await?;
+    let new = not_yet_there(partition, incarnation, before, entries)?;
+    let Some((last, _)) = new.last() else {
+        return Ok(Appended { watermark: before, repeated: Vec::new() });
+    };
+    let after = Watermark { incarnation, seq: *last };
+    let batch = Batch::fold(new, &known.lock().unwrap_or_else(PoisonError::into_inner));
+    write_entries(&mut transaction, (partition, incarnation), &batch).await?;
+    write_sums(&mut transaction, &batch).await?;
+    let repeated = write_reservations(&mut transaction, partition, &batch).await?;
+    write_requests(&mut transaction, &batch).await?;
+    write_names(&mut transaction, &batch).await?;
+    move_watermark(&mut transaction, partition, after).await?;
+    transaction.commit().await.map_err(store_error)?;
+    remember(known, &batch);
+    Ok(Appended { watermark: after, repeated })
+}
+
+/// Reads a partition's watermark; 0 and 0 for one that has none.
+pub(super) async fn watermark(connection: &mut SqliteConnection, partition: u32) -> Result<Watermark, StoreError> {
+    let query = sqlx::query_as(include_str!("../../sql/queries/watermark_get.sql")).bind(i64::from(partition));
+    let row: Option<(i64, i64)> = query.fetch_optional(connection).await.map_err(store_error)?;
+    let (incarnation, seq) = row.unwrap_or_default();
+    Ok(Watermark { incarnation: incarnation.cast_unsigned(), seq: seq.cast_unsigned() })
+}
+
+/// The entries above the watermark, if they follow it without a gap.
+fn not_yet_there(
+    partition: u32,
+    incarnation: u64,
+    before: Watermark,
+    entries: &[(u64, Entry)],
+) -> Result<&[(u64, Entry)], StoreError> {
+    if entries.is_empty() {
+        return Ok(entries);
+    }
+    if incarnation < before.incarnation {
+        return Err(StoreError::Corrupt(format!(
+            "partition {partition}: entries of incarnation {incarnation}, but the ledger is at {}",
+            before.incarnation
+        )));
+    }
+    let done = if incarnation == before.incarnation { before.seq } else { 0 };
+    let new = &entries[entries.iter().take_while(|(seq, _)| *seq <= done).count()..];
+    for (expected, (found, _)) in (done + 1..).zip(new) {
+        if *found != expected {
+            return Err(StoreError::Corrupt(format!(
+                "partition {partition}, incarnation {incarnation}: expected entry {expected}, found {found}"
+            )));
+        }
+    }
+    Ok(new)
+}
+
+async fn write_entries(
+    connection: &mut SqliteConnection,
+    (partition, incarnation): (u32, u64),
+    batch: &Batch<'_>,
+) -> Result<(), StoreError> {
+    let (partition, incarnation) = (i64::from(partition), incarnation.cast_signed());
+    let entry = Bulk::new(include_str!("../../sql/queries/entry_add.sql"));
+    let bind_entry = |values: &mut super::bulk::Values, row: &super::fold::EntryRow<'_>| {
+        let (effect, line) = (row.effect, row.line);
+        values.int(partition).int(incarnation).int(row.seq.cast_signed()).int(row.index).int(effect.kind as i64);
+        values.bytes(&effect.tenant.to_bytes()).int(effect.time.millis()).int(effect.catalog_version.cast_signed());
+        values.maybe_bytes(effect.reservation.as_ref().map(|r| r.key.to_bytes()).as_ref().map(|key| &key[..]));
+        values.maybe_bytes(effect.request.as_ref().map(|request| request.key.to_bytes()).as_ref().map(|key| &key[..]));
+        values.maybe_int(line.map(|line| i64::from(line.charge)));
+        let charged = line.and_then(|line| line.charged()).map(|account| account.to_bytes());
+        values.maybe_bytes(charged.as_ref().map(|account| &account[..]));
+        values.maybe_int(line.map(|line| rows::meter(line.meter_id))).maybe_text(line.map(|line| &*line.item));
+        values.maybe_int(line.map(|line| line.effective.millis()));
+        values.maybe_int(line.map(|line| line.used)).maybe_int(line.map(|line| line.held));
+    };
+    entry.execute(connection, &batch.entries, bind_entry).await?;
+    let posting = Bulk::new(include_str!("../../sql/queries/posting_add.sql"));
+    let bind_posting = |values: &mut super::bulk::Values, row: &super::fold::Posting| {
+        values.bytes(&row.counter.account.to_bytes()).int(rows::meter(row.counter.meter)).int(row.effective);
+        values.int(partition).int(incarnation).int(row.seq.cast_signed()).int(row.index).int(row.used).int(row.top_up);
+    };
+    posting.execute(connection, &batch.postings, bind_posting).await?;
+    Ok(())
+}
+
+async fn write_sums(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {
+    let mut counters: Vec<_> = batch.counters.iter().collect();
+    counters.sort_unstable_by_key(|(key, _)| **key);
+    let shrinking: Vec<CounterKey> = counters
+        .iter()
+        .filter(|(_, change)| change.used < 0 || change.top_up < 0 || change.own < 0)
+        .map(|(key, _)| **key)
+        .collect();
+    let zero = Bulk::new(include_str!("../../sql/queries/counter_zero.sql"));
+    let bind_zero = |values: &mut super::bulk::Values, key: &CounterKey| {
+        values.bytes(&key.account.to_bytes()).int(rows::meter(key.meter)).int(0).int(0).int(0);
+    };
+    zero.execute(connection, &shrinking, bind_zero).await?;
+    let counter = Bulk::new(include_str!("../../sql/queries/counter_add.sql"));
+    counter
+        .execute(connection, &counters, |values, (key, change)| {
+            values.bytes(&key.account.to_bytes()).int(rows::meter(key.meter));
+            values.int(clamp(change.used)).int(clamp(change.top_up)).int(clamp(change.own));
+        })
+        .await?;
+    let mut quarters: Vec<_> = batch.quarters.iter().collect();
+    quarters.sort_unstable_by_key(|(key, _)| **key);
+    let rollup = Bulk::new(include_str!("../../sql/queries/rollup_add.sql"));
+    rollup
+        .execute(connection, &quarters, |values, ((key, quarter), change)| {
+            values.bytes(&key.account.to_bytes()).int(rows::meter(key.meter)).int(*quarter);
+            values.int(clamp(change.used)).int(clamp(change.top_up));
+        })
+        .await?;
+    Ok(())
+}
+
+/// Writes the last record of each reservation and answers the repeats that came too late.
+async fn write_reservations(
+    connection: &mut SqliteConnection,
+    partition: u32,
+    batch: &Batch<'_>,
+) -> Result<Vec<Repeated>, StoreError> {
+    let times = Bulk::new(include_str!("../../sql/queries/reservation_times.sql"));
+    let found: Vec<(Vec<u8>, Vec<u8>, i64)> = times
+        .fetch(connection, &batch.reservation_keys(), |values, (tenant, key)| {
+            values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes());
+        })
+        .await?;
+    let found: Result<Vec<_>, StoreError> = found
+        .into_iter()
+        .map(|(tenant, key, time)| Ok(((rows::uid(&tenant)?, rows::key(&key)?), Timestamp::from_millis(time))))
+        .collect();
+    let resolved = Resolved::of(&batch.reservations, found?);
+    super::reservations::put(connection, partition, &resolved).await?;
+    let repeat = |change: &super::fold::ReservationChange<'_>| Repeated {
+        tenant: change.record.tenant,
+        reservation: Box::new(change.record.clone()),
+    };
+    Ok(resolved.repeated.iter().map(repeat).collect())
+}
+
+async fn write_requests(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {
+    let request = Bulk::new(include_str!("../../sql/queries/request_add.sql"));
+    request
+        .execute(connection, &batch.requests, |values, row| {
+            let stamp = row.stamp;
+            let amounts = (!stamp.amounts.is_empty()).then(|| rows::amounts(&stamp.amounts));
+            values.bytes(&row.effect.tenant.to_bytes()).bytes(&stamp.key.to_bytes());
+            values.int(stamp.fingerprint.cast_signed()).int(row.effect.kind as i64);
+            let reservation = stamp.reservation.map(|key| key.to_bytes());
+            values.maybe_bytes(reservation.as_ref().map(|key| &key[..])).maybe_bytes(amounts.as_deref());
+            values.int(row.effect.time.millis());
+        })
+        .await?;
+    Ok(())
+}
+
+async fn write_names(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {
+    let mut accounts: Vec<_> = batch.accounts.iter().collect();
+    accounts.sort_unstable_by_key(|(uid, _)| **uid);
+    let account = Bulk::new(include_str!("../../sql/queries/account_put.sql"));
+    account
+        .execute(connection, &accounts, |values, (uid, (tenant, name))| {
+            values.bytes(&uid.to_bytes()).bytes(&tenant.to_bytes()).text(name);
+        })
+        .await?;
+    let meters: Vec<_> = batch.meters.iter().collect();
+    let meter = Bulk::new(include_str!("../../sql/queries/meter_put.sql"));
+    meter
+        .execute(connection, &meters, |values, (id, name)| {
+            values.int(rows::meter(**id)).text(name);
+        })
+        .await?;
+    Ok(())
+}
+
+async fn move_watermark(
+    connection: &mut SqliteConnection,
+    partition: u32,
+    watermark: Watermark,
+) -> Result<(), StoreError> {
+    sqlx::query(include_str!("../../sql/queries/watermark_put.sql"))
+        .bind(i64::from(partition))
+        .bind(watermark.incarnation.cast_signed())
+        .bind(watermark.seq.cast_signed())
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+/// Notes the names that are now written for sure.
+fn remember(known: &Mutex<Known>, batch: &Batch<'_>) {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.accounts.len() + batch.accounts.len() > KNOWN {
+        known.accounts.clear();
+    }
+    known.accounts.extend(batch.accounts.keys());
+    known.meters.extend(batch.meters.keys());
+}

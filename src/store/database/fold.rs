@@ -1,0 +1,215 @@
+//! A batch of journal entries, folded: every counter, quarter and reservation once, however often the batch changed it.
+
+use super::rows::clamp;
+use crate::domain::entry::{Effect, Entry, Kind, Line, RequestStamp};
+use crate::domain::name::{AccountName, IdKey, MeterId, Uid};
+use crate::domain::reservation::Reservation;
+use crate::domain::time::Timestamp;
+use crate::engine::ports::CounterKey;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+
+/// Milliseconds in a quarter of an hour, the finest sum that is kept.
+pub(super) const QUARTER: i64 = 900_000;
+
+/// What a batch adds to one counter.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Change {
+    /// To what is used.
+    pub(super) used: i64,
+    /// To the part of it in the top-up.
+    pub(super) top_up: i64,
+    /// To what was charged to that very account.
+    pub(super) own: i64,
+}
+
+/// One line of one effect, or an effect without lines.
+pub(super) struct EntryRow<'a> {
+    pub(super) seq: u64,
+    pub(super) index: i64,
+    pub(super) effect: &'a Effect,
+    pub(super) line: Option<&'a Line>,
+}
+
+/// What one line used on one account.
+pub(super) struct Posting {
+    pub(super) counter: CounterKey,
+    pub(super) effective: i64,
+    pub(super) seq: u64,
+    pub(super) index: i64,
+    pub(super) used: i64,
+    pub(super) top_up: i64,
+}
+
+/// A reservation after one effect.
+#[derive(Clone, Copy)]
+pub(super) struct ReservationChange<'a> {
+    pub(super) record: &'a Reservation,
+    pub(super) kind: Kind,
+    pub(super) seq: u64,
+    pub(super) time: Timestamp,
+}
+
+/// A request id and what it was for.
+pub(super) struct RequestRow<'a> {
+    pub(super) effect: &'a Effect,
+    pub(super) stamp: &'a RequestStamp,
+}
+
+/// The uids and meters whose names the database surely has, so that they need not be written again.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) accounts: HashSet<Uid>,
+    pub(super) meters: HashSet<MeterId>,
+}
+
+/// What a batch writes.
+#[derive(Default)]
+pub(super) struct Batch<'a> {
+    pub(super) entries: Vec<EntryRow<'a>>,
+    pub(super) postings: Vec<Posting>,
+    pub(super) counters: HashMap<CounterKey, Change>,
+    pub(super) quarters: HashMap<(CounterKey, i64), Change>,
+    /// In the order of the effects; one reservation may be there several times.
+    pub(super) reservations: Vec<ReservationChange<'a>>,
+    pub(super) requests: Vec<RequestRow<'a>>,
+    /// Accounts by uid: their tenant and name.
+    pub(super) accounts: HashMap<Uid, (Uid, String)>,
+    pub(super) meters: HashMap<MeterId, &'a str>,
+}
+
+impl<'a> Batch<'a> {
+    /// Folds entries; of names, only those that are not yet known.
+    pub(super) fn fold(entries: &'a [(u64, Entry)], known: &Known) -> Batch<'a> {
+        let mut batch = Batch::default();
+        for (seq, entry) in entries {
+            let mut index = 0;
+            for effect in &entry.effects {
+                batch.effect(*seq, &mut index, effect, known);
+            }
+        }
+        // In the order of their keys, rows fall on neighbouring pages.
+        batch.postings.sort_unstable_by_key(|row| (row.counter, row.effective, row.seq, row.index));
+        batch.requests.sort_by_key(|row| (row.effect.tenant, row.stamp.key));
+        batch
+    }
+
+    /// The keys of all reservations, in order, each once.
+    pub(super) fn reservation_keys(&self) -> Vec<(Uid, IdKey)> {
+        let mut keys: Vec<_> = self.reservations.iter().map(|change| key_of(change.record)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    fn effect(&mut self, seq: u64, index: &mut i64, effect: &'a Effect, known: &Known) {
+        if effect.lines.is_empty() {
+            self.entries.push(EntryRow { seq, index: *index, effect, line: None });
+            *index += 1;
+        }
+        for line in &effect.lines {
+            self.entries.push(EntryRow { seq, index: *index, effect, line: Some(line) });
+            self.line(seq, *index, line);
+            self.names(effect.tenant, line, known);
+            *index += 1;
+        }
+        if let Some(record) = &effect.reservation {
+            self.reservations.push(ReservationChange { record, kind: effect.kind, seq, time: effect.time });
+        }
+        if let Some(stamp) = &effect.request {
+            self.requests.push(RequestRow { effect, stamp });
+        }
+    }
+
+    fn line(&mut self, seq: u64, index: i64, line: &Line) {
+        let effective = line.effective.millis();
+        for (at, level) in line.levels.iter().enumerate() {
+            let same = |other: &crate::domain::entry::LineLevel| other.account == level.account;
+            if (line.used == 0 && level.used_top_up == 0) || line.levels[..at].iter().any(same) {
+                continue;
+            }
+            let counter = CounterKey { account: level.account, meter: line.meter_id };
+            let own = if at + 1 == usize::from(line.chain) { line.used } else { 0 };
+            let change = Change { used: clamp(line.used), top_up: clamp(level.used_top_up), own: clamp(own) };
+            let Change { used, top_up, .. } = change;
+            self.postings.push(Posting { counter, effective, seq, index, used, top_up });
+            self.counters.entry(counter).or_default().add(change);
+            self.quarters.entry((counter, effective.div_euclid(QUARTER))).or_default().add(change);
+        }
+    }
+
+    fn names(&mut self, tenant: Uid, line: &'a Line, known: &Known) {
+        if !known.meters.contains(&line.meter_id) {
+            self.meters.insert(line.meter_id, &line.meter);
+        }
+        let has = |batch: &Self, uid| known.accounts.contains(uid) || batch.accounts.contains_key(uid);
+        if line.levels.iter().all(|level| has(self, &level.account)) {
+            return;
+        }
+        for (level, name) in line.levels.iter().zip(level_names(line)) {
+            if !has(self, &level.account) {
+                self.accounts.insert(level.account, (tenant, name));
+            }
+        }
+    }
+}
+
+impl Change {
+    fn add(&mut self, more: Change) {
+        self.used = self.used.saturating_add(more.used);
+        self.top_up = self.top_up.saturating_add(more.top_up);
+        self.own = self.own.saturating_add(more.own);
+    }
+}
+
+/// The key of a reservation in the ledger.
+pub(super) fn key_of(reservation: &Reservation) -> (Uid, IdKey) {
+    (reservation.tenant, reservation.key)
+}
+
+/// Names of a line's levels: the charged account's chain, then, for each further account, what its chain adds.
+fn level_names(line: &Line) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let mut names = Vec::with_capacity(line.levels.len());
+    for text in std::iter::once(&line.account).chain(&line.also) {
+        let Ok(name) = text.parse::<AccountName>() else { break };
+        for part in name.chain() {
+            if seen.insert(String::from(part)) {
+                names.push(String::from(part));
+            }
+        }
+    }
+    names
+}
+
+/// What of a batch's reservations is written, given which of them the ledger has, and since when.
+#[derive(Default)]
+pub(super) struct Resolved<'a> {
+    /// The last record of each, and whether the ledger had none.
+    pub(super) last: HashMap<(Uid, IdKey), (ReservationChange<'a>, bool)>,
+    /// Repeats that came too late (rule 5): the ledger has an earlier reservation of that key, which stays.
+    pub(super) repeated: Vec<ReservationChange<'a>>,
+    /// Repeats that were undone.
+    pub(super) undone: Vec<ReservationChange<'a>>,
+}
+
+impl<'a> Resolved<'a> {
+    /// Goes through the changes in order. A record with another create time than the first one's is of a repeat: it
+    /// never takes the first one's place.
+    pub(super) fn of(changes: &[ReservationChange<'a>], found: Vec<((Uid, IdKey), Timestamp)>) -> Resolved<'a> {
+        let mut resolved = Resolved { last: HashMap::with_capacity(changes.len()), ..Resolved::default() };
+        let mut first: HashMap<(Uid, IdKey), (Timestamp, bool)> =
+            found.into_iter().map(|(key, time)| (key, (time, false))).collect();
+        for change in changes {
+            let key = key_of(change.record);
+            let (time, new) = *first.entry(key).or_insert((change.record.create_time, true));
+            if time == change.record.create_time {
+                resolved.last.insert(key, (*change, new));
+            } else if matches!(change.kind, Kind::Reserve | Kind::Consume) {
+                resolved.repeated.push(*change);
+            } else if change.kind == Kind::Reverse {
+                resolved.undone.push(*change);
+            }
+        }
+        resolved
+    }
+}

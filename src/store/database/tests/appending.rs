@@ -1,0 +1,166 @@
+//! Append: what is skipped, what is a gap, two at once, negative changes, counters at their end.
+
+use super::support::{Folder, counter, effect, entries, line};
+use crate::domain::amount;
+use crate::domain::entry::{Entry, Kind};
+use crate::domain::time::Period;
+use crate::engine::ports::{Ledger, StoreError, UsageAnswer, UsageQuery, Used, Watermark};
+use crate::store::database::DatabaseLedger;
+
+const USER: &str = "tenants/acme/users/u1";
+const MAX: i64 = amount::MAX as i64;
+
+async fn lifetime(ledger: &DatabaseLedger, account: &str) -> UsageAnswer {
+    let query = UsageQuery { counter: counter(account), period: Period::ALWAYS, step: None };
+    let (_, answers) = ledger.usage(0, &[query]).await.unwrap();
+    answers[0].clone()
+}
+
+async fn used(ledger: &DatabaseLedger, account: &str) -> i64 {
+    lifetime(ledger, account).await.used.total
+}
+
+fn some(first: u64, amounts: &[i64]) -> Vec<(u64, Entry)> {
+    let effects = amounts.iter().map(|used| effect(Kind::Consume, 1_000, vec![line(USER, 1_000, *used, 0)]));
+    entries(first, effects.collect())
+}
+
+fn at(incarnation: u64, seq: u64) -> Watermark {
+    Watermark { incarnation, seq }
+}
+
+#[tokio::test]
+async fn entries_count_once() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    assert_eq!(ledger.watermark(3).await.unwrap(), at(0, 0));
+    let all = some(1, &[5, 7, 11]);
+    assert_eq!(ledger.append(3, 1, &all[..2]).await.unwrap().watermark, at(1, 2));
+    assert_eq!(ledger.append(3, 1, &all[..2]).await.unwrap().watermark, at(1, 2), "all there");
+    assert_eq!(ledger.append(3, 1, &all).await.unwrap().watermark, at(1, 3), "the new one alone");
+    assert_eq!(ledger.append(3, 1, &[]).await.unwrap().watermark, at(1, 3));
+    assert_eq!((used(&ledger, USER).await, used(&ledger, "tenants/acme").await), (23, 23));
+    assert_eq!((lifetime(&ledger, USER).await.own, lifetime(&ledger, "tenants/acme").await.own), (23, 0));
+    assert_eq!(ledger.watermark(3).await.unwrap(), at(1, 3));
+    assert_eq!(ledger.watermark(2).await.unwrap(), at(0, 0), "another partition's is its own");
+}
+
+#[tokio::test]
+async fn a_gap_is_corrupt_and_changes_nothing() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    ledger.append(0, 1, &some(1, &[5])).await.unwrap();
+    let mut hole = some(2, &[1, 1, 1]);
+    hole.remove(1);
+    for (entries, expected, found) in [(some(3, &[1]), 2, 3), (hole, 3, 4)] {
+        match ledger.append(0, 1, &entries).await {
+            Err(StoreError::Corrupt(text)) => {
+                assert_eq!(text, format!("partition 0, incarnation 1: expected entry {expected}, found {found}"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(used(&ledger, USER).await, 5);
+}
+
+#[tokio::test]
+async fn a_newer_incarnation_begins_at_one_and_an_older_one_is_refused() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    ledger.append(0, 4, &some(1, &[5, 5])).await.unwrap();
+    assert!(matches!(ledger.append(0, 5, &some(3, &[1])).await, Err(StoreError::Corrupt(_))));
+    assert_eq!(ledger.append(0, 5, &some(1, &[1])).await.unwrap().watermark, at(5, 1));
+    assert!(matches!(ledger.append(0, 4, &some(3, &[1])).await, Err(StoreError::Corrupt(_))));
+    assert_eq!(used(&ledger, USER).await, 11);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_at_once_have_one_effect() {
+    let folder = Folder::new();
+    // Two processes: each has connections of its own.
+    let (one, two) = (DatabaseLedger::new(folder.database().await), DatabaseLedger::new(folder.database().await));
+    for round in 0..20_u64 {
+        let batch = some(round * 3 + 1, &[1, 2, 3]);
+        let (first, second) = tokio::join!(one.append(0, 1, &batch), two.append(0, 1, &batch));
+        assert_eq!(first.unwrap().watermark, at(1, round * 3 + 3));
+        assert_eq!(second.unwrap().watermark, at(1, round * 3 + 3));
+    }
+    assert_eq!(used(&one, USER).await, 120);
+}
+
+#[tokio::test]
+async fn what_is_given_back_lowers_and_never_goes_below_zero() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    ledger.append(0, 1, &some(1, &[-3])).await.unwrap();
+    assert_eq!(used(&ledger, USER).await, 0, "a counter that never was");
+    ledger.append(0, 1, &some(2, &[10, -4])).await.unwrap();
+    ledger.append(0, 1, &some(4, &[-1])).await.unwrap();
+    assert_eq!(used(&ledger, USER).await, 5);
+    ledger.append(0, 1, &some(5, &[-9])).await.unwrap();
+    assert_eq!(used(&ledger, USER).await, 0);
+}
+
+#[tokio::test]
+async fn counters_saturate_and_nothing_overflows() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    ledger.append(0, 1, &some(1, &[MAX, i64::MAX, i64::MAX])).await.unwrap();
+    ledger.append(0, 1, &some(4, &[i64::MAX])).await.unwrap();
+    let many: Vec<i64> = vec![i64::MAX; 1500];
+    ledger.append(0, 1, &some(5, &many)).await.unwrap();
+    assert_eq!(used(&ledger, USER).await, MAX);
+    let period = Period { start: crate::domain::time::Timestamp::from_millis(0), ..Period::ALWAYS };
+    let short = Period { end: crate::domain::time::Timestamp::from_millis(2_000), ..period };
+    for (period, step) in [(period, None), (short, None), (short, Some(1_000)), (period, Some(86_400_000))] {
+        let query = UsageQuery { counter: counter(USER), period, step };
+        let (_, answers) = ledger.usage(0, &[query]).await.unwrap();
+        let all = Used { total: MAX, top_up: 0 };
+        assert_eq!(answers[0].used, all, "{period:?}");
+        assert!(answers[0].steps.iter().all(|(_, used)| *used == all));
+    }
+    ledger.append(0, 1, &some(1505, &[i64::MIN, i64::MIN])).await.unwrap();
+    assert_eq!(used(&ledger, USER).await, 0);
+}
+
+#[tokio::test]
+async fn a_path_that_names_an_account_twice_counts_it_once() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    let mut twice = line(USER, 1_000, 4, 0);
+    twice.levels.push(twice.levels[0]);
+    ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![twice])])).await.unwrap();
+    assert_eq!(used(&ledger, "tenants/acme").await, 4);
+}
+
+#[tokio::test]
+async fn what_is_written_survives_a_close() {
+    let folder = Folder::new();
+    let database = folder.database().await;
+    DatabaseLedger::new(database.clone()).append(0, 1, &some(1, &[5, 7])).await.unwrap();
+    database.close().await;
+    let ledger = DatabaseLedger::new(folder.database().await);
+    assert_eq!(ledger.watermark(0).await.unwrap(), at(1, 2));
+    assert_eq!(used(&ledger, USER).await, 12);
+    assert_eq!(ledger.append(0, 1, &some(1, &[5, 7, 1])).await.unwrap().watermark, at(1, 3));
+    assert_eq!(used(&ledger, USER).await, 13);
+}
+
+#[tokio::test]
+async fn names_of_all_levels_are_kept() {
+    let folder = Folder::new();
+    let database = folder.database().await;
+    let ledger = DatabaseLedger::new(database.clone());
+    let mut also = line(USER, 1_000, 4, 0);
+    also.also = vec!["tenants/acme/pools/p1".into()];
+    also.levels.push(line("tenants/acme/pools/p1", 0, 0, 0).levels[1]);
+    ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![also])])).await.unwrap();
+    let mut names: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT name, uid FROM account").fetch_all(database.reader()).await.unwrap();
+    names.sort();
+    let expected = ["tenants/acme", "tenants/acme/pools/p1", USER];
+    for ((name, uid), expected) in names.iter().zip(expected) {
+        assert_eq!((name.as_str(), uid.as_slice()), (expected, &counter(expected).account.to_bytes()[..]));
+    }
+    assert_eq!(names.len(), 3);
+}
