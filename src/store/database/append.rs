@@ -8,7 +8,7 @@ use crate::domain::entry::Entry;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::{Appended, CounterKey, Repeated, StoreError, Watermark};
 use sqlx::{SqliteConnection, SqlitePool};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names that the process remembers to have written. Above this it forgets them all and begins anew.
 const KNOWN: usize = 200_000;
@@ -22,7 +22,7 @@ pub(super) async fn append(
     writer: &SqlitePool,
     known: &Mutex<Known>,
     (partition, incarnation): (u32, u64),
-    entries: &[(u64, Entry)],
+    entries: &[(u64, Arc<Entry>)],
 ) -> Result<Appended, StoreError> {
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
     let before = watermark(&mut transaction, partition).await?;
@@ -56,8 +56,8 @@ fn not_yet_there(
     partition: u32,
     incarnation: u64,
     before: Watermark,
-    entries: &[(u64, Entry)],
-) -> Result<&[(u64, Entry)], StoreError> {
+    entries: &[(u64, Arc<Entry>)],
+) -> Result<&[(u64, Arc<Entry>)], StoreError> {
     if entries.is_empty() {
         return Ok(entries);
     }

@@ -7,6 +7,7 @@ use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::CounterKey;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use std::sync::Arc;
 
 /// Milliseconds in a quarter of an hour, the finest sum that is kept.
 pub(super) const QUARTER: i64 = 900_000;
@@ -79,7 +80,7 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Folds entries; of names, only those that are not yet known.
-    pub(super) fn fold(entries: &'a [(u64, Entry)], known: &Known) -> Batch<'a> {
+    pub(super) fn fold(entries: &'a [(u64, Arc<Entry>)], known: &Known) -> Batch<'a> {
         let mut batch = Batch::default();
         for (seq, entry) in entries {
             let mut index = 0;

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::ports::{
     Appended, Boxed, KnownRequest, Ledger, Repeated, ReservationFilter, StoreError, UsageAnswer, UsageQuery, Watermark,
 };
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// The ledger in a [`Database`].
 pub struct DatabaseLedger {
@@ -29,7 +29,7 @@ impl Ledger for DatabaseLedger {
         &'a self,
         partition: u32,
         incarnation: u64,
-        entries: &'a [(u64, Entry)],
+        entries: &'a [(u64, Arc<Entry>)],
     ) -> Boxed<'a, Result<Appended, StoreError>> {
         Box::pin(append::append(self.database.writer(), &self.known, (partition, incarnation), entries))
     }

@@ -6,6 +6,7 @@ use crate::domain::entry::{Entry, Kind};
 use crate::domain::time::Period;
 use crate::engine::ports::{Ledger, StoreError, UsageAnswer, UsageQuery, Used, Watermark};
 use crate::store::database::DatabaseLedger;
+use std::sync::Arc;
 
 const USER: &str = "tenants/acme/users/u1";
 const MAX: i64 = amount::MAX as i64;
@@ -20,7 +21,7 @@ async fn used(ledger: &DatabaseLedger, account: &str) -> i64 {
     lifetime(ledger, account).await.used.total
 }
 
-fn some(first: u64, amounts: &[i64]) -> Vec<(u64, Entry)> {
+fn some(first: u64, amounts: &[i64]) -> Vec<(u64, Arc<Entry>)> {
     let effects = amounts.iter().map(|used| effect(Kind::Consume, 1_000, vec![line(USER, 1_000, *used, 0)]));
     entries(first, effects.collect())
 }

@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::ports::CounterKey;
 use crate::store::database::{Database, Sync};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -90,8 +91,8 @@ pub(crate) fn of(reservation: &Reservation, kind: Kind, time: i64) -> Effect {
 }
 
 /// Entries of one effect each, numbered from `first`.
-pub(crate) fn entries(first: u64, effects: Vec<Effect>) -> Vec<(u64, Entry)> {
-    let entry = |effect: Effect| Entry { time: effect.time, effects: vec![effect] };
+pub(crate) fn entries(first: u64, effects: Vec<Effect>) -> Vec<(u64, Arc<Entry>)> {
+    let entry = |effect: Effect| Arc::new(Entry { time: effect.time, effects: vec![effect] });
     (first..).zip(effects.into_iter().map(entry)).collect()
 }
 
