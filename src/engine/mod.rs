@@ -9,6 +9,7 @@ mod extend;
 mod fingerprint;
 mod free;
 mod lookup;
+pub mod manage;
 pub mod operation;
 pub mod plan;
 pub mod ports;

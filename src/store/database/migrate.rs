@@ -7,7 +7,10 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Every version: number, name, statements. A file that has been released is never edited again: its checksum is kept.
-const VERSIONS: &[(i64, &str, &str)] = &[(1, "ledger", include_str!("../../sql/migrations/sqlite/0001_ledger.sql"))];
+const VERSIONS: &[(i64, &str, &str)] = &[
+    (1, "ledger", include_str!("../../sql/migrations/sqlite/0001_ledger.sql")),
+    (2, "catalog", include_str!("../../sql/migrations/sqlite/0002_catalog.sql")),
+];
 
 /// Brings the schema to the newest version.
 ///

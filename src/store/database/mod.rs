@@ -4,6 +4,7 @@
 
 mod append;
 mod bulk;
+mod catalog;
 mod errors;
 mod fold;
 mod ledger;
@@ -18,5 +19,6 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use catalog::DatabaseCatalog;
 pub use ledger::DatabaseLedger;
 pub use pool::{Database, Sync};

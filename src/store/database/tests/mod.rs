@@ -4,4 +4,4 @@ mod appending;
 mod opening;
 mod reserving;
 mod summing;
-mod support;
+pub(super) mod support;

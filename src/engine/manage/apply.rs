@@ -1,0 +1,223 @@
+//! Makes the catalog be what a document says, and gives it back as a document.
+
+use super::diff::{Change, diff};
+use super::document::{DraftScope, Problems, read_draft};
+use super::export::{content_of, export_installation, export_tenant};
+use super::validate::{Current, ScopeContent, validate};
+use crate::domain::name::{AccountName, MeterName, NameError};
+use crate::domain::time::Timestamp;
+use crate::engine::ports::{CatalogStore, CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// How often a race with another writer is run again.
+const ATTEMPTS: usize = 5;
+
+/// A document to be applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Apply<'a> {
+    /// The tenant that it describes; `None`: the installation, with tenants in it.
+    pub tenant: Option<&'a str>,
+    /// The document, UTF-8, at most 64 MiB.
+    pub yaml: &'a [u8],
+    /// Only say what would change.
+    pub dry_run: bool,
+    /// Remove what the document does not name, in every scope that it describes: its tenant, or the installation and
+    /// each tenant that has a block. A tenant without a block is left alone.
+    pub prune: bool,
+    /// Refuse unless the catalog still has this etag.
+    pub etag: Option<&'a str>,
+    /// Who asks, for the audit.
+    pub actor: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What became of an [`Apply`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Applied {
+    /// What changed, or would.
+    pub changes: Vec<Change>,
+    /// The catalog's etag afterwards.
+    pub etag: String,
+    /// The scopes that changed (`None`: the installation) with their new versions; none for a dry run.
+    pub versions: Vec<(Option<String>, u64)>,
+}
+
+/// The catalog as a document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exported {
+    /// The document.
+    pub yaml: String,
+    /// The catalog's etag.
+    pub etag: String,
+}
+
+/// Why a document was not applied. Nothing has changed then.
+#[derive(Clone, Debug, Error)]
+pub enum ApplyError {
+    /// The tenant's name is none.
+    #[error("tenant: {0}")]
+    Tenant(NameError),
+    /// The document is faulty; every fault with its line.
+    #[error("{0}")]
+    Document(Problems),
+    /// The etag is not the catalog's any more (ETAG_MISMATCH); this is the one it has.
+    #[error("the catalog has changed: its etag is {0}")]
+    EtagMismatch(String),
+    /// What is to be removed is still in use, by whom.
+    #[error("{0}")]
+    InUse(String),
+    /// Others wrote at the same time, again and again; the call may be repeated.
+    #[error("others are changing the catalog at the same time")]
+    Contention,
+    /// The store could not answer. If it was writing, the outcome is unknown; the call may be repeated.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The catalogs of all tenants and of the installation.
+#[derive(Clone)]
+pub struct Catalogs {
+    store: Arc<dyn CatalogStore>,
+}
+
+impl Catalogs {
+    /// Over a store.
+    pub fn new(store: Arc<dyn CatalogStore>) -> Catalogs {
+        Catalogs { store }
+    }
+
+    /// Applies a document: all of it in one transaction, or nothing. A document applied twice changes nothing the
+    /// second time.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; nothing has changed then, except that a store error while writing leaves the outcome unknown.
+    pub async fn apply(&self, request: Apply<'_>) -> Result<Applied, ApplyError> {
+        let tenant = request.tenant.map(AccountName::tenant_from).transpose().map_err(ApplyError::Tenant)?;
+        let mut problems = Problems::default();
+        let draft = read_draft(request.yaml, tenant.as_ref(), &mut problems);
+        for _ in 0..ATTEMPTS {
+            let current = self.current(&draft).await?;
+            // After the load: an etag that still holds now held for everything that was read.
+            self.check_etag(&request).await?;
+            let mut problems = problems.clone();
+            let wanted = validate(&draft, &current, request.prune, &mut problems);
+            problems.into_result().map_err(ApplyError::Document)?;
+
+            let (changes, writes) = differences(&wanted, &current, &request);
+            self.check_unused(&writes, &draft).await?;
+            if writes.is_empty() || request.dry_run {
+                return Ok(Applied { changes, etag: self.etag(request.tenant).await?, versions: Vec::new() });
+            }
+            let context = WriteContext { actor: request.actor.to_owned(), now: request.now };
+            if let Written::Done(version) = self.store.write(&context, &writes).await? {
+                let versions = writes.into_iter().map(|scope| (scope.tenant, version)).collect();
+                return Ok(Applied { changes, etag: etag_of(version), versions });
+            }
+        }
+        Err(ApplyError::Contention)
+    }
+
+    /// The catalog of a tenant, or of the installation with all its tenants, as a document that [`Catalogs::apply`]
+    /// takes back without a change.
+    ///
+    /// # Errors
+    /// [`ApplyError::Tenant`], [`ApplyError::Contention`] while it is changing, [`ApplyError::Store`].
+    pub async fn export(&self, tenant: Option<&str>) -> Result<Exported, ApplyError> {
+        if let Some(name) = tenant {
+            AccountName::tenant_from(name).map_err(ApplyError::Tenant)?;
+            let data = self.store.load(tenant).await?;
+            return Ok(Exported { yaml: export_tenant(name, &data), etag: etag_of(data.version) });
+        }
+        for _ in 0..ATTEMPTS {
+            let version = self.store.version(None).await?;
+            let mut current = Current { installation: self.store.load(None).await?, ..Current::default() };
+            for name in self.store.tenants().await? {
+                let data = self.store.load(Some(&name)).await?;
+                current.tenants.insert(name, data);
+            }
+            // Several reads make one picture only if nothing was written between them.
+            if self.store.version(None).await? == version {
+                return Ok(Exported { yaml: export_installation(&current), etag: etag_of(version) });
+            }
+        }
+        Err(ApplyError::Contention)
+    }
+
+    /// The etag of a tenant's catalog, or of the whole installation.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn etag(&self, tenant: Option<&str>) -> Result<String, StoreError> {
+        Ok(etag_of(self.store.version(tenant).await?))
+    }
+
+    async fn check_etag(&self, request: &Apply<'_>) -> Result<(), ApplyError> {
+        let Some(expected) = request.etag else { return Ok(()) };
+        let etag = self.etag(request.tenant).await?;
+        if etag == expected { Ok(()) } else { Err(ApplyError::EtagMismatch(etag)) }
+    }
+
+    async fn current(&self, draft: &[DraftScope]) -> Result<Current, StoreError> {
+        let mut current = Current { installation: self.store.load(None).await?, ..Current::default() };
+        for tenant in draft.iter().filter_map(|scope| scope.tenant.as_ref()) {
+            current.tenants.insert(tenant.clone(), self.store.load(Some(tenant)).await?);
+        }
+        Ok(current)
+    }
+
+    /// What goes from the installation must not be named by a tenant that the document does not describe; within the
+    /// document that has been judged already.
+    async fn check_unused(&self, writes: &[ScopeWrite], draft: &[DraftScope]) -> Result<(), ApplyError> {
+        let (mut meters, mut plans) = (BTreeSet::new(), BTreeSet::new());
+        for change in writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes) {
+            match change {
+                CatalogWrite::DeleteMeter(meter) => drop(meters.insert(meter.name.clone())),
+                CatalogWrite::DeletePlan(plan) => drop(plans.insert(plan.name.clone())),
+                _ => {}
+            }
+        }
+        if meters.is_empty() && plans.is_empty() {
+            return Ok(());
+        }
+        let described: BTreeSet<&str> = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
+        for tenant in self.store.tenants().await?.into_iter().filter(|name| !described.contains(name.as_str())) {
+            let data = self.store.load(Some(&tenant)).await?;
+            let content = content_of(Some(&tenant), &data);
+            let own: BTreeSet<&MeterName> = content.meters.iter().map(|meter| &meter.name).collect();
+            let gone = |meter: &MeterName| meters.contains(meter) && !own.contains(meter);
+            if let Some(quota) = content.quotas.iter().find(|quota| gone(&quota.meter)) {
+                let message = format!("the meter {} is in use by the quota of {}", quota.meter, quota.subject);
+                return Err(ApplyError::InUse(message));
+            }
+            let own: BTreeSet<&str> = content.plans.iter().map(|plan| plan.name.as_str()).collect();
+            let uses = |plan: &str| plans.contains(plan) && !own.contains(plan);
+            if let Some(account) = content.accounts.iter().find(|account| account.plan.as_deref().is_some_and(uses)) {
+                let plan = account.plan.as_deref().unwrap_or_default();
+                return Err(ApplyError::InUse(format!("the plan {plan} is in use by {}", account.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn differences(wanted: &[ScopeContent], current: &Current, request: &Apply<'_>) -> (Vec<Change>, Vec<ScopeWrite>) {
+    let (mut changes, mut writes) = (Vec::new(), Vec::new());
+    for content in wanted {
+        let Some(data) = current.of(content.tenant.as_deref()) else { continue };
+        let before = content_of(content.tenant.as_deref(), data);
+        let diff = diff(content, &before, request.prune, request.now);
+        if !diff.writes.is_empty() {
+            let expect_version = Some(data.version);
+            writes.push(ScopeWrite { tenant: content.tenant.clone(), expect_version, changes: diff.writes });
+        }
+        changes.extend(diff.changes);
+    }
+    (changes, writes)
+}
+
+fn etag_of(version: u64) -> String {
+    format!("{version:x}")
+}

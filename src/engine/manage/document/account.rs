@@ -1,0 +1,74 @@
+//! Reads the `accounts` and `plans` of a document.
+
+use super::draft::Found;
+use super::errors::{Place, Problems, quoted};
+use super::fields::Fields;
+use super::yaml::Node;
+use crate::domain::account::{Account, Plan};
+use crate::domain::name::{AccountName, Pattern};
+use crate::domain::time::Timestamp;
+use crate::domain::window::{WindowKind, WindowSpec};
+
+const ACCOUNT_KEYS: [&str; 5] = ["name", "display_name", "plan", "time_zone", "labels"];
+const PLAN_KEYS: [&str; 3] = ["name", "display_name", "quotas"];
+const MAX_DISPLAY_NAME: usize = 1_024;
+const MAX_LABEL: usize = 1_024;
+
+/// Reads one account's record.
+pub fn read_account(node: &Node<'_>, at: &Place, tenant: &str, problems: &mut Problems) -> Option<Found<Account>> {
+    let fields = Fields::open(node, at, &ACCOUNT_KEYS, problems)?;
+    let name = fields.needed("name", |text| text.parse::<AccountName>(), problems);
+    if let Some(name) = &name
+        && !name.is_within(tenant)
+    {
+        problems.add(&fields.place("name"), format!("must begin with the tenant {tenant}"));
+    }
+    let account = read_record(&fields, name?, problems);
+    Some(Found { at: at.clone(), value: account })
+}
+
+/// Reads what a record says of an account beside its name, from its own map or from a tenant's block.
+pub fn read_record(fields: &Fields<'_, '_>, name: AccountName, problems: &mut Problems) -> Account {
+    Account {
+        name,
+        display_name: fields.text("display_name", MAX_DISPLAY_NAME, problems).unwrap_or_default(),
+        plan: fields.get("plan").and_then(|_| fields.needed("plan", plan_name, problems)),
+        time_zone: read_zone(fields, problems),
+        labels: fields.texts("labels", MAX_LABEL, problems),
+        create_time: Timestamp::MIN,
+    }
+}
+
+/// Reads one plan; its quotas are read apart.
+pub fn read_plan<'n, 'a>(
+    node: &'n Node<'a>,
+    at: &Place,
+    tenant: Option<&str>,
+    problems: &mut Problems,
+) -> Option<(Found<Plan>, Fields<'n, 'a>)> {
+    let fields = Fields::open(node, at, &PLAN_KEYS, problems)?;
+    let name = fields.needed("name", plan_name, problems)?;
+    let display_name = fields.text("display_name", MAX_DISPLAY_NAME, problems).unwrap_or_default();
+    let plan = Plan { name, tenant: tenant.map(str::to_owned), display_name };
+    Some((Found { at: at.clone(), value: plan }, fields))
+}
+
+fn plan_name(text: &str) -> Result<String, String> {
+    match Pattern::from_parts("plans", text) {
+        Ok(pattern) if !pattern.is_wild() && !text.contains('/') => Ok(text.to_owned()),
+        _ => Err(String::from("must be a plan's name: letters, digits and . _ ~ @ + -, at most 128")),
+    }
+}
+
+fn read_zone(fields: &Fields<'_, '_>, problems: &mut Problems) -> Option<String> {
+    let zone = fields.text("time_zone", usize::MAX, problems)?;
+    let day = WindowSpec { kind: WindowKind::Day, zone: Some(zone), anchor: None, length: None, cron: None };
+    match day.compile("UTC") {
+        Ok(_) => day.zone,
+        Err(_) => {
+            let text = day.zone.as_deref().map(quoted).unwrap_or_default();
+            problems.add(&fields.place("time_zone"), format!("unknown time zone {text}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The catalog document: YAML text in, a draft with places out.
+//!
+//! `yaml` reads text to a tree, `fields` reads maps, `meter`, `account` and `quota` read one noun each, `draft` puts them
+//! together, `errors` collects everything that is wrong. The format is described in `deploy/catalogs/README.md`.
+
+mod account;
+pub mod amount;
+mod draft;
+mod errors;
+mod fields;
+pub mod meter;
+pub mod quota;
+mod yaml;
+
+pub use draft::{DraftScope, Found, MAX_DOCUMENT, read_draft};
+pub use errors::{Place, Problem, Problems, quoted};

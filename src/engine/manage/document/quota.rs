@@ -1,0 +1,165 @@
+//! Reads the `quotas` of a document. Amounts stay text here: their decimals are the meter's, which may stand in the
+//! catalog or further down.
+
+use super::amount::read_length;
+use super::errors::{Place, Problems};
+use super::fields::{Fields, scalar};
+use super::yaml::{Node, Value};
+use crate::domain::name::MeterName;
+use crate::domain::quota::{Enforcement, Subject};
+use crate::domain::time::Span;
+use crate::domain::window::{WindowKind, WindowSpec};
+
+const KEYS: [&str; 7] = ["subject", "meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
+const PLAN_QUOTA_KEYS: [&str; 6] = ["meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
+const LIMIT_KEYS: [&str; 5] = ["amount", "zone", "anchor", "length", "cron"];
+const MAX_NOTE: usize = 65_536;
+
+/// The kinds of window by their keys.
+pub const KINDS: [(&str, WindowKind); 10] = [
+    ("lifetime", WindowKind::Lifetime),
+    ("minute", WindowKind::Minute),
+    ("hour", WindowKind::Hour),
+    ("day", WindowKind::Day),
+    ("week", WindowKind::Week),
+    ("month", WindowKind::Month),
+    ("year", WindowKind::Year),
+    ("cron", WindowKind::Cron),
+    ("sliding", WindowKind::Sliding),
+    ("rate", WindowKind::Rate),
+];
+/// Words of the enforcements, the default first.
+pub const ENFORCEMENTS: [(&str, Enforcement); 2] = [("enforce", Enforcement::Enforce), ("shadow", Enforcement::Shadow)];
+
+/// A quota as it stands in the document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DraftQuota {
+    /// Where.
+    pub at: Place,
+    /// Whose.
+    pub subject: Subject,
+    /// Where its subject stands.
+    pub subject_at: Place,
+    /// On which meter.
+    pub meter: MeterName,
+    /// Where its meter stands.
+    pub meter_at: Place,
+    /// The limits.
+    pub limits: Vec<DraftLimit>,
+    /// The top-up.
+    pub top_up: Option<DraftAmount>,
+    /// The share of a limit that one hold may take, in percent.
+    pub hold_share_percent: Option<u8>,
+    /// Whether it denies.
+    pub enforcement: Enforcement,
+    /// The note.
+    pub note: String,
+}
+
+/// A limit as it stands in the document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DraftLimit {
+    /// Where.
+    pub at: Place,
+    /// Over what time; it compiles.
+    pub window: WindowSpec,
+    /// How much; `None`: unlimited.
+    pub amount: Option<DraftAmount>,
+}
+
+/// An amount as it stands in the document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DraftAmount {
+    /// Where.
+    pub at: Place,
+    /// Its text.
+    pub text: String,
+}
+
+/// Reads one quota; that of a plan has no subject of its own.
+pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mut Problems) -> Option<DraftQuota> {
+    let known: &[&'static str] = if plan.is_some() { &PLAN_QUOTA_KEYS } else { &KEYS };
+    let fields = Fields::open(node, at, known, problems)?;
+    let subject = match plan {
+        Some(plan) => Some(Subject::Plan(plan.to_owned())),
+        None => fields.needed("subject", Subject::parse, problems),
+    };
+    let meter = fields.needed("meter", |text| text.parse::<MeterName>(), problems);
+    let limits = read_limits(&fields, problems);
+    let top_up = fields.text("top_up", usize::MAX, problems);
+    let hold_share_percent = fields.number("hold_share_percent", 1..=100, problems);
+    let enforcement = fields.choice("enforcement", &ENFORCEMENTS, problems);
+    let note = fields.text("note", MAX_NOTE, problems).unwrap_or_default();
+    Some(DraftQuota {
+        at: at.clone(),
+        subject: subject?,
+        subject_at: fields.place("subject"),
+        meter: meter?,
+        meter_at: fields.place("meter"),
+        limits,
+        top_up: top_up.map(|text| DraftAmount { at: fields.place("top_up"), text }),
+        hold_share_percent,
+        enforcement,
+        note,
+    })
+}
+
+fn read_limits(fields: &Fields<'_, '_>, problems: &mut Problems) -> Vec<DraftLimit> {
+    let Some((node, at)) = fields.get("limits") else { return Vec::new() };
+    let names = KINDS.map(|(name, _)| name);
+    let Some(windows) = Fields::open(node, &at, &names, problems) else { return Vec::new() };
+    KINDS
+        .iter()
+        .filter_map(|(name, kind)| {
+            let (node, at) = windows.get(name)?;
+            read_limit(node, &at, *kind, problems)
+        })
+        .collect()
+}
+
+/// Reads `5`, `unlimited` or a map with an amount and the window's shape.
+fn read_limit(node: &Node<'_>, at: &Place, kind: WindowKind, problems: &mut Problems) -> Option<DraftLimit> {
+    let mut window = WindowSpec { kind, zone: None, anchor: None, length: None, cron: None };
+    let amount = if let Value::Map(_) = node.value {
+        let fields = Fields::open(node, at, &LIMIT_KEYS, problems)?;
+        window.zone = fields.text("zone", usize::MAX, problems);
+        window.anchor = fields.text("anchor", usize::MAX, problems);
+        window.cron = fields.text("cron", usize::MAX, problems);
+        window.length = fields.get("length").and_then(|_| fields.needed("length", read_length, problems));
+        check_window(&window, &fields, problems);
+        fields
+            .needed("amount", |text| Ok::<_, String>(text.to_owned()), problems)
+            .map(|text| (fields.place("amount"), text))
+    } else {
+        if let Err(error) = window.compile("UTC") {
+            problems.add(at, error.to_string());
+        }
+        scalar(node, at, usize::MAX, problems).map(|text| (at.clone(), text))
+    };
+    let (amount_at, text) = amount?;
+    let amount = (!text.eq_ignore_ascii_case("unlimited")).then_some(DraftAmount { at: amount_at, text });
+    Some(DraftLimit { at: at.clone(), window, amount })
+}
+
+/// Reports every faulty field of a window: a fault found is mended in a copy, until the copy compiles.
+fn check_window(window: &WindowSpec, fields: &Fields<'_, '_>, problems: &mut Problems) {
+    let mut copy = window.clone();
+    if fields.get("length").is_some() && copy.length.is_none() {
+        copy.length = Some(Span::from_secs(60)); // its fault is known already
+    }
+    for _ in 0..LIMIT_KEYS.len() {
+        let Err(error) = copy.compile("UTC") else { return };
+        problems.add(&fields.place(error.field()), error.to_string());
+        match error.field() {
+            "zone" => copy.zone = None,
+            "anchor" => copy.anchor = None,
+            "length" if copy.kind == WindowKind::Sliding || copy.kind == WindowKind::Rate => {
+                copy.length = Some(Span::from_secs(60));
+            }
+            "length" => copy.length = None,
+            "cron" if copy.kind == WindowKind::Cron => copy.cron = Some(String::from("0 0 * * *")),
+            "cron" => copy.cron = None,
+            _ => return,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of documents, their judgement, and their way back.
+
+mod changes;
+mod faults;
+mod helpers;
+mod round_trip;
+mod rules;

@@ -1,0 +1,282 @@
+//! Judges a draft against the catalog: names that must exist, bounds, amounts in a meter's decimals, the order of daily,
+//! monthly and yearly limits. Pure; gives what every scope is to contain.
+
+use super::document::amount::read_amount;
+use super::document::quota::{DraftAmount, DraftQuota};
+use super::document::{DraftScope, Found, Place, Problems, quoted};
+use crate::domain::account::{Account, Plan};
+use crate::domain::amount::MAX;
+use crate::domain::meter::{Family, Meter};
+use crate::domain::name::{MeterId, MeterName};
+use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
+use crate::domain::time::Timestamp;
+use crate::domain::window::WindowKind;
+use crate::engine::ports::CatalogData;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What a document wants one scope to contain. Versions and times are not set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeContent {
+    /// The tenant; `None`: the installation.
+    pub tenant: Option<String>,
+    /// Its meters.
+    pub meters: Vec<Meter>,
+    /// Its plans.
+    pub plans: Vec<Plan>,
+    /// Its accounts' records.
+    pub accounts: Vec<Account>,
+    /// Its quotas.
+    pub quotas: Vec<Quota>,
+}
+
+/// The catalog as it is: what the store gives for the installation and for each tenant of the document.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Current {
+    /// The installation's own.
+    pub installation: CatalogData,
+    /// What each tenant sees.
+    pub tenants: BTreeMap<String, CatalogData>,
+}
+
+impl Current {
+    /// What one scope sees.
+    pub fn of(&self, tenant: Option<&str>) -> Option<&CatalogData> {
+        match tenant {
+            None => Some(&self.installation),
+            Some(tenant) => self.tenants.get(tenant),
+        }
+    }
+}
+
+/// Judges every scope of a draft. With `prune` only what the document names will be there afterwards, so nothing else
+/// may be referred to.
+pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: &mut Problems) -> Vec<ScopeContent> {
+    let mut installation = Seen::default();
+    let whole = draft.iter().any(|scope| scope.tenant.is_none());
+    if !(prune && whole) {
+        installation.add_current(&current.installation, |_| true);
+    }
+    let mut contents = Vec::with_capacity(draft.len());
+    for scope in draft {
+        let mut seen = installation.clone();
+        if let Some(data) = current.of(scope.tenant.as_deref())
+            && !prune
+        {
+            seen.add_current(data, |tenant| tenant.is_some());
+        }
+        check_meters(scope, current, &mut seen, problems);
+        seen.plans.extend(scope.plans.iter().map(|plan| plan.value.name.clone()));
+        check_doubles(&scope.plans, |plan| plan.name.clone(), problems);
+        check_doubles(&scope.accounts, |account| account.name.to_string(), problems);
+        check_plans_of_accounts(scope, &seen, problems);
+        let quotas = check_quotas(scope, &seen, problems);
+        if scope.tenant.is_none() {
+            installation = seen;
+        }
+        contents.push(ScopeContent {
+            tenant: scope.tenant.clone(),
+            meters: scope.meters.iter().map(|found| found.value.clone()).collect(),
+            plans: scope.plans.iter().map(|found| found.value.clone()).collect(),
+            accounts: scope.accounts.iter().map(|found| found.value.clone()).collect(),
+            quotas,
+        });
+    }
+    contents
+}
+
+/// The meters and plans that a scope can refer to.
+#[derive(Clone, Default)]
+struct Seen {
+    meters: BTreeMap<MeterName, Meter>,
+    ids: HashMap<MeterId, MeterName>,
+    plans: BTreeSet<String>,
+}
+
+impl Seen {
+    fn add_current(&mut self, data: &CatalogData, whose: impl Fn(Option<&str>) -> bool) {
+        for meter in data.meters.iter().filter(|meter| whose(meter.tenant.as_deref())) {
+            self.add_meter(meter.clone());
+        }
+        let plans = data.plans.iter().filter(|plan| whose(plan.tenant.as_deref()));
+        self.plans.extend(plans.map(|plan| plan.name.clone()));
+    }
+
+    fn add_meter(&mut self, meter: Meter) {
+        self.ids.insert(meter.name.id(), meter.name.clone());
+        self.meters.insert(meter.name.clone(), meter);
+    }
+}
+
+fn check_meters(scope: &DraftScope, current: &Current, seen: &mut Seen, problems: &mut Problems) {
+    check_doubles(&scope.meters, |meter| meter.name.to_string(), problems);
+    let before: BTreeMap<&MeterName, &Meter> = current
+        .of(scope.tenant.as_deref())
+        .into_iter()
+        .flat_map(|data| &data.meters)
+        .map(|meter| (&meter.name, meter))
+        .collect();
+    for Found { at, value: meter } in &scope.meters {
+        if let Some(before) = before.get(&meter.name) {
+            // Counters and ledger keep bare numbers: another family or another place of the point makes them lies.
+            if before.rules.family != meter.rules.family {
+                problems.add(&at.key("family", at.line), "can't be changed once the meter exists; make another meter");
+            }
+            if before.decimals != meter.decimals {
+                problems
+                    .add(&at.key("decimals", at.line), "can't be changed once the meter exists; make another meter");
+            }
+        }
+        if seen.ids.get(&meter.name.id()).is_some_and(|other| *other != meter.name) {
+            problems.add(&at.key("name", at.line), "has the same number as another meter; choose another name");
+        }
+        seen.add_meter(meter.clone());
+    }
+}
+
+fn check_doubles<T>(list: &[Found<T>], name: impl Fn(&T) -> String, problems: &mut Problems) {
+    let mut lines = BTreeMap::new();
+    for found in list {
+        let name = name(&found.value);
+        match lines.get(&name) {
+            Some(line) => problems.add(&found.at, format!("{name} stands on line {line} already")),
+            None => {
+                lines.insert(name, found.at.line);
+            }
+        }
+    }
+}
+
+fn check_plans_of_accounts(scope: &DraftScope, seen: &Seen, problems: &mut Problems) {
+    for Found { at, value: account } in &scope.accounts {
+        if let Some(plan) = &account.plan
+            && !seen.plans.contains(plan)
+        {
+            problems.add(&at.key("plan", at.line), format!("there is no plan {}", quoted(plan)));
+        }
+    }
+}
+
+fn check_quotas(scope: &DraftScope, seen: &Seen, problems: &mut Problems) -> Vec<Quota> {
+    let mut quotas = Vec::with_capacity(scope.quotas.len());
+    let mut lines: HashMap<(&Subject, &MeterName), usize> = HashMap::new();
+    for draft in &scope.quotas {
+        check_subject(draft, scope.tenant.as_deref(), seen, problems);
+        if let Some(line) = lines.insert((&draft.subject, &draft.meter), draft.at.line) {
+            let message = format!("{} has a quota on {} on line {line} already", draft.subject, draft.meter);
+            problems.add(&draft.at, message);
+        }
+        let Some(meter) = seen.meters.get(&draft.meter) else {
+            problems.add(&draft.meter_at, format!("there is no meter {}", quoted(draft.meter.as_str())));
+            continue;
+        };
+        quotas.push(check_quota(draft, scope.tenant.clone(), meter, problems));
+    }
+    quotas
+}
+
+fn check_subject(draft: &DraftQuota, tenant: Option<&str>, seen: &Seen, problems: &mut Problems) {
+    let within = |name: &str, tenant: &str| {
+        name.strip_prefix(tenant).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let message = match (&draft.subject, tenant) {
+        (Subject::Plan(plan), _) if !seen.plans.contains(plan) => format!("there is no plan {}", quoted(plan)),
+        (Subject::Account(name), Some(tenant)) if !within(name.as_str(), tenant) => {
+            format!("must begin with the tenant {tenant}")
+        }
+        (Subject::Pattern(pattern), Some(tenant)) if !within(pattern.as_str(), tenant) => {
+            format!("must begin with the tenant {tenant}")
+        }
+        (Subject::Account(_), None) => {
+            String::from("belongs to a tenant: put it into the tenant's block under tenants")
+        }
+        (Subject::Pattern(pattern), None) if !pattern.is_installation() => {
+            String::from("must begin with a wild pair, like tenants/-, or stand in the tenant's block under tenants")
+        }
+        _ => return,
+    };
+    problems.add(&draft.subject_at, message);
+}
+
+fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, problems: &mut Problems) -> Quota {
+    let mut limits = Vec::with_capacity(draft.limits.len());
+    for limit in &draft.limits {
+        let kind = limit.window.kind;
+        if meter.rules.family == Family::Allocation && kind != WindowKind::Lifetime {
+            problems.add(&limit.at, "an allocation meter has only a lifetime limit: what is occupied does not reset");
+        }
+        let value = match &limit.amount {
+            None => {
+                if !meter.may_be_unlimited {
+                    problems.add(&limit.at, format!("the meter {} does not allow unlimited", meter.name));
+                }
+                LimitValue::Unlimited
+            }
+            Some(amount) => {
+                let Some(value) = amount_of(amount, meter, problems) else { continue };
+                check_bounds(value, meter, &amount.at, problems);
+                let span = limit.window.length.map_or(0, |length| length.millis().unsigned_abs());
+                if kind == WindowKind::Rate && value.checked_mul(span).is_none_or(|product| product > MAX) {
+                    problems.add(&amount.at, "amount times length in milliseconds must be at most 2^53-1");
+                }
+                LimitValue::Finite(value)
+            }
+        };
+        limits.push(Limit { window: limit.window.clone(), value });
+    }
+    check_order(draft, &limits, problems);
+    Quota {
+        tenant,
+        subject: draft.subject.clone(),
+        meter: draft.meter.clone(),
+        limits,
+        top_up: draft.top_up.as_ref().and_then(|amount| amount_of(amount, meter, problems)),
+        hold_share_percent: draft.hold_share_percent,
+        enforcement: draft.enforcement,
+        note: draft.note.clone(),
+        version: 0,
+        create_time: Timestamp::MIN,
+        update_time: Timestamp::MIN,
+    }
+}
+
+fn amount_of(amount: &DraftAmount, meter: &Meter, problems: &mut Problems) -> Option<u64> {
+    read_amount(&amount.text, meter.decimals)
+        .map_err(|message| problems.add(&amount.at, format!("{message}; it is {}", quoted(&amount.text))))
+        .ok()
+}
+
+/// Both ends included (S2.05).
+fn check_bounds(value: u64, meter: &Meter, at: &Place, problems: &mut Problems) {
+    if value < meter.min_limit {
+        problems.add(at, format!("must be at least {}, the least limit of {}", meter.min_limit, meter.name));
+    }
+    if let Some(most) = meter.max_limit
+        && value > most
+    {
+        problems.add(at, format!("must be at most {most}, the greatest limit of {}", meter.name));
+    }
+}
+
+/// Daily <= monthly <= yearly, each pair only where both are finite (S4.08).
+fn check_order(draft: &DraftQuota, limits: &[Limit], problems: &mut Problems) {
+    let finite = |kind| {
+        limits.iter().find(|limit| limit.window.kind == kind).and_then(|limit| match limit.value {
+            LimitValue::Finite(value) => Some(value),
+            LimitValue::Unlimited => None,
+        })
+    };
+    let pairs = [
+        (WindowKind::Day, WindowKind::Month, "day must not be above month"),
+        (WindowKind::Month, WindowKind::Year, "month must not be above year"),
+        (WindowKind::Day, WindowKind::Year, "day must not be above year"),
+    ];
+    for (shorter, longer, message) in pairs {
+        if let (Some(less), Some(more)) = (finite(shorter), finite(longer))
+            && less > more
+        {
+            let at =
+                draft.limits.iter().find(|limit| limit.window.kind == shorter).map_or(&draft.at, |limit| &limit.at);
+            problems.add(at, format!("{message}: {less} is above {more}"));
+        }
+    }
+}

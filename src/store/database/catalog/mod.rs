@@ -1,0 +1,15 @@
+//! The catalog's store on the database.
+//!
+//! `read` loads what a scope sees, `write` changes scopes in one transaction with versions and audit, `rows` turns domain
+//! values into rows and back. Quotas keep every version that they had.
+
+mod read;
+mod rows;
+mod statements;
+mod store;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use store::DatabaseCatalog;

@@ -1,0 +1,61 @@
+//! The catalog port over a database.
+
+use super::super::Database;
+use super::super::errors::store_error;
+use super::{read, write};
+use crate::engine::ports::{Boxed, CatalogData, CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
+
+/// The catalog in a database.
+#[derive(Clone, Debug)]
+pub struct DatabaseCatalog {
+    database: Database,
+}
+
+impl DatabaseCatalog {
+    /// In an open database.
+    pub fn new(database: Database) -> DatabaseCatalog {
+        DatabaseCatalog { database }
+    }
+
+    async fn version_of(&self, tenant: Option<&str>) -> Result<u64, StoreError> {
+        let mut connection = self.database.reader().acquire().await.map_err(store_error)?;
+        match tenant {
+            Some(tenant) => read::version(&mut connection, tenant).await,
+            None => read::sequence(&mut connection).await,
+        }
+    }
+}
+
+impl CatalogStore for DatabaseCatalog {
+    fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>> {
+        Box::pin(read::load(&self.database, tenant))
+    }
+
+    fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>> {
+        Box::pin(self.version_of(tenant))
+    }
+
+    fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(read::tenants(&self.database))
+    }
+
+    fn write<'a>(
+        &'a self,
+        context: &'a WriteContext,
+        scopes: &'a [ScopeWrite],
+    ) -> Boxed<'a, Result<Written, StoreError>> {
+        Box::pin(write::write(&self.database, context, scopes))
+    }
+
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<String>, StoreError>> {
+        Box::pin(async move { self.database.setting(&note_name(name)).await })
+    }
+
+    fn set_note<'a>(&'a self, name: &'a str, text: &'a str) -> Boxed<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.database.set_setting(&note_name(name), text).await })
+    }
+}
+
+fn note_name(name: &str) -> String {
+    format!("catalog.{name}")
+}

@@ -1,0 +1,45 @@
+//! Two who apply at once: both get through, none is lost, and the chain of versions is linear (S4.28).
+
+use super::helpers::{World, request};
+use crate::engine::manage::ApplyError;
+use crate::engine::ports::CatalogStore;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn racing_applies_make_one_chain() {
+    let world = World::new().await;
+    world.apply("meters: [{name: m}]\n").await;
+    let mut tasks = Vec::new();
+    for writer in 0..4 {
+        let catalogs = world.catalogs.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut done = 0;
+            for round in 0..5 {
+                let amount = writer * 100 + round;
+                let yaml = format!(
+                    "quotas: [{{subject: tenants/a, meter: m, limits: {{day: {amount}}}}}, {{subject: tenants/a/users/w{writer}, meter: m, limits: {{day: {amount}}}}}]\n"
+                );
+                match catalogs.apply(request(Some("tenants/a"), &yaml)).await {
+                    Ok(applied) => done += usize::from(!applied.changes.is_empty()),
+                    Err(ApplyError::Contention) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            done
+        }));
+    }
+    let mut done = 0;
+    for task in tasks {
+        done += task.await.unwrap();
+    }
+    assert!(done >= 5, "{done}");
+    // One version for each apply that changed something, after the first.
+    assert_eq!(world.store.version(None).await.unwrap(), 1 + done as u64);
+    let chain =
+        world.rows("SELECT version || ' ' || state FROM quota WHERE subject = 'tenants/a' ORDER BY version").await;
+    assert_eq!(chain.len(), done);
+    for (index, row) in chain.iter().enumerate() {
+        let state = if index + 1 == done { "current" } else { "closed" };
+        assert_eq!(*row, format!("{} {state}", index + 1));
+    }
+    assert_eq!(world.store.load(Some("tenants/a")).await.unwrap().version, 1 + done as u64);
+}
