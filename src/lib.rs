@@ -7,6 +7,7 @@ pub mod client;
 pub mod domain;
 pub mod engine;
 pub mod proto;
+pub mod services;
 pub mod store;
 pub mod telemetry;
 pub mod transport;

@@ -1,0 +1,135 @@
+//! Charges.
+
+use crate::domain::name::{AccountName, MeterName, NameError, is_caller_id};
+use crate::engine::call::ChargeRequest;
+use crate::proto::v1;
+use crate::services::violations::Violations;
+
+/// Most charges of one request (rule 17).
+const MAX_CHARGES: usize = 16;
+/// Most further accounts of one charge.
+const MAX_ALSO: usize = 7;
+
+/// What the charges of a request are for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// To be asked, held, recorded or freed: at least one.
+    Ask,
+    /// To settle a reservation: none means all.
+    Settle,
+    /// To raise a hold: none means only the deadline; each says how much.
+    Raise,
+}
+
+/// The tenant's name.
+pub fn tenant(text: &str, bad: &mut Violations) -> Option<AccountName> {
+    match AccountName::tenant_from(text) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            bad.add("tenant", error.to_string());
+            None
+        }
+    }
+}
+
+/// The charges, those of one account, meter and item summed into one.
+pub fn charges(
+    charges: &[v1::Charge],
+    tenant: Option<&AccountName>,
+    purpose: Purpose,
+    bad: &mut Violations,
+) -> Vec<ChargeRequest> {
+    if charges.is_empty() && purpose == Purpose::Ask {
+        bad.add("charges", "must have at least one charge");
+    }
+    if charges.len() > MAX_CHARGES {
+        bad.add("charges", "must have at most 16 charges");
+        return Vec::new();
+    }
+    let mut all: Vec<ChargeRequest> = Vec::with_capacity(charges.len());
+    for (index, charge) in charges.iter().enumerate() {
+        let path = format!("charges[{index}]");
+        let Some(charge) = one(charge, &path, tenant, purpose, bad) else { continue };
+        let same = all
+            .iter_mut()
+            .find(|known| known.account == charge.account && known.meter == charge.meter && known.item == charge.item);
+        match same {
+            None => all.push(charge),
+            Some(known) if known.also != charge.also => {
+                bad.add(format!("{path}.also"), "differs from that of the same account, meter and item before");
+            }
+            Some(known) => match (known.amount, charge.amount) {
+                (Some(one), Some(other)) => known.amount = Some(one.saturating_add(other)),
+                _ => bad.add(path, "repeats an account, meter and item without an amount"),
+            },
+        }
+    }
+    all
+}
+
+fn one(
+    charge: &v1::Charge,
+    path: &str,
+    tenant: Option<&AccountName>,
+    purpose: Purpose,
+    bad: &mut Violations,
+) -> Option<ChargeRequest> {
+    let account = account(&charge.account, &format!("{path}.account"), tenant, bad);
+    let meter = match charge.meter.parse::<MeterName>() {
+        Ok(meter) => Some(meter),
+        Err(error) => {
+            bad.add(format!("{path}.meter"), error.to_string());
+            None
+        }
+    };
+    let amount = match charge.amount.map(u64::try_from) {
+        Some(Err(_)) => {
+            bad.add(format!("{path}.amount"), "must not be negative");
+            None
+        }
+        Some(Ok(amount)) => Some(amount),
+        None => None,
+    };
+    if !charge.quantities.is_empty() {
+        if charge.amount.is_some() {
+            bad.add(format!("{path}.quantities"), "amount and quantities exclude each other");
+        } else {
+            bad.no_rate_card(format!("{path}.quantities"));
+        }
+    } else if purpose == Purpose::Raise && charge.amount.is_none() {
+        bad.add(format!("{path}.amount"), "is required");
+    }
+    if !charge.item.is_empty() && !is_caller_id(&charge.item) {
+        bad.add(format!("{path}.item"), "must be at most 128 visible ASCII characters");
+    }
+    if charge.also.len() > MAX_ALSO {
+        bad.add(format!("{path}.also"), "must name at most 7 accounts");
+    }
+    let also: Vec<AccountName> = charge
+        .also
+        .iter()
+        .take(MAX_ALSO)
+        .enumerate()
+        .filter_map(|(index, name)| self::account(name, &format!("{path}.also[{index}]"), tenant, bad))
+        .collect();
+    Some(ChargeRequest { account: account?, meter: meter?, amount, item: charge.item.clone(), also })
+}
+
+/// An account of the tenant.
+pub fn account(text: &str, field: &str, tenant: Option<&AccountName>, bad: &mut Violations) -> Option<AccountName> {
+    match text.parse::<AccountName>() {
+        Ok(name) if tenant.is_none_or(|tenant| name.tenant() == tenant.as_str()) => Some(name),
+        Ok(_) => {
+            bad.elsewhere(field);
+            None
+        }
+        Err(NameError::TooDeep) => {
+            bad.too_deep(field);
+            None
+        }
+        Err(error) => {
+            bad.add(field, error.to_string());
+            None
+        }
+    }
+}

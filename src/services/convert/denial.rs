@@ -1,0 +1,101 @@
+//! Denials and allowances: every limit with its figures, and a sentence for a person (S0.29, S4.25).
+
+use super::reservation::signed;
+use super::time::timestamp;
+use crate::domain::decision::Cause;
+use crate::engine::call::{AllowanceLine, Denial, Violation};
+use crate::proto::v1;
+
+/// A denial as the protocol shows it.
+pub fn denial(denial: &Denial) -> v1::Denial {
+    v1::Denial {
+        message: denial.violations.first().map(sentence).unwrap_or_default(),
+        violations: denial.violations.iter().map(violation).collect(),
+    }
+}
+
+fn violation(violation: &Violation) -> v1::Violation {
+    let refusal = &violation.refusal;
+    v1::Violation {
+        account: violation.account.to_string(),
+        meter: violation.meter.to_string(),
+        window: refusal.kind.as_str().to_owned(),
+        limit: refusal.limit.map(signed),
+        used: signed(refusal.used),
+        held: signed(refusal.held),
+        remaining: refusal.remaining,
+        requested: signed(refusal.requested),
+        reset_time: refusal.reset.and_then(timestamp),
+        cause: cause(refusal.cause).into(),
+        advice: advice(violation),
+    }
+}
+
+fn cause(cause: Cause) -> v1::Cause {
+    match cause {
+        Cause::Spent => v1::Cause::Spent,
+        Cause::HeldByOthers => v1::Cause::HeldByOthers,
+        Cause::NoQuota => v1::Cause::NoQuota,
+        Cause::AmountRange => v1::Cause::AmountRange,
+        Cause::PeriodEnded => v1::Cause::PeriodEnded,
+        Cause::HoldShare => v1::Cause::HoldShare,
+    }
+}
+
+/// Names of the causes in the metrics, in the order of [`index`].
+pub const CAUSES: [&str; 6] = ["SPENT", "HELD_BY_OTHERS", "NO_QUOTA", "AMOUNT_RANGE", "PERIOD_ENDED", "HOLD_SHARE"];
+
+/// The place of a denial's first cause in [`CAUSES`].
+pub fn index(denial: &Denial) -> usize {
+    match denial.violations.first().map(|violation| violation.refusal.cause) {
+        Some(Cause::Spent) | None => 0,
+        Some(Cause::HeldByOthers) => 1,
+        Some(Cause::NoQuota) => 2,
+        Some(Cause::AmountRange) => 3,
+        Some(Cause::PeriodEnded) => 4,
+        Some(Cause::HoldShare) => 5,
+    }
+}
+
+/// Says which limit of whom stands in the way, and its figures.
+fn sentence(violation: &Violation) -> String {
+    let refusal = &violation.refusal;
+    let Violation { account, meter, .. } = violation;
+    let Some(limit) = refusal.limit else {
+        return match refusal.cause {
+            Cause::NoQuota => format!("{meter}: {account} has no quota, and this meter needs one"),
+            _ => format!("{meter}: the amount of {} is beyond what can be counted", refusal.requested),
+        };
+    };
+    let window = refusal.kind.as_str();
+    let left = refusal.remaining.max(0);
+    let figures = format!("{} used, {} held, {left} left, {} requested", refusal.used, refusal.held, refusal.requested);
+    format!("{meter}: the {window} limit of {limit} for {account} stands in the way ({figures})")
+}
+
+fn advice(violation: &Violation) -> String {
+    let refusal = &violation.refusal;
+    let reset = refusal.reset.map(|time| format!(", or wait until {time}")).unwrap_or_default();
+    match refusal.cause {
+        Cause::Spent => format!("ask an administrator for more{reset}"),
+        Cause::HeldByOthers => format!("retry when other reservations have ended{reset}"),
+        Cause::NoQuota => String::from("ask an administrator for a quota"),
+        Cause::AmountRange => String::from("ask for less"),
+        Cause::PeriodEnded => String::from("commit this reservation and make a new one"),
+        Cause::HoldShare => String::from("ask for less at a time, or ask an administrator for more"),
+    }
+}
+
+/// The figures of a check that passes.
+pub fn allowance(lines: &[AllowanceLine]) -> v1::Allowance {
+    let line = |line: &AllowanceLine| v1::AllowanceLine {
+        account: line.account.to_string(),
+        meter: line.meter.to_string(),
+        window: line.kind.as_str().to_owned(),
+        limit: line.limit.map(signed),
+        used: signed(line.used),
+        held: signed(line.held),
+        remaining: line.remaining,
+    };
+    v1::Allowance { limits: lines.iter().map(line).collect() }
+}

@@ -1,0 +1,35 @@
+//! Times and lengths of time.
+
+use crate::domain::time::{Span, Timestamp};
+use crate::services::violations::Violations;
+
+/// A time, or none at the ends of time.
+pub fn timestamp(time: Timestamp) -> Option<pbjson_types::Timestamp> {
+    let bounded = time != Timestamp::MIN && time != Timestamp::MAX;
+    bounded.then(|| pbjson_types::Timestamp {
+        seconds: time.millis().div_euclid(1000),
+        nanos: i32::try_from(time.millis().rem_euclid(1000) * 1_000_000).unwrap_or(0),
+    })
+}
+
+/// A time as it came; below a millisecond is cut.
+pub fn from_timestamp(time: &pbjson_types::Timestamp) -> Option<Timestamp> {
+    let nanos = i64::from(time.nanos);
+    if !(0..1_000_000_000).contains(&nanos) {
+        return None;
+    }
+    Some(Timestamp::from_millis(time.seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)?))
+}
+
+/// A time to live: above 0 and at most 24 hours; below a millisecond is cut.
+pub fn ttl(ttl: Option<&pbjson_types::Duration>, bad: &mut Violations) -> Option<Span> {
+    let ttl = ttl?;
+    let millis = ttl.seconds.checked_mul(1000).and_then(|millis| millis.checked_add(i64::from(ttl.nanos) / 1_000_000));
+    match millis.map(Span::from_millis) {
+        Some(span) if span > Span::default() && span <= crate::engine::authority::MAX_TTL => Some(span),
+        _ => {
+            bad.add("ttl", "must be above 0 and at most 24 h");
+            None
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! gRPC controllers: proto in, domain in the middle, proto out; no decisions.
+
+mod batch;
+mod convert;
+mod detach;
+mod enforce;
+mod page;
+mod quota;
+mod status;
+mod test_clock;
+mod usage;
+mod violations;
+
+pub use quota::QuotaApi;
+pub use test_clock::{Settable, TestClockApi};
+pub use usage::UsageApi;

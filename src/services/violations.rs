@@ -1,0 +1,67 @@
+//! Collects every bad field of a request, so that one answer names them all.
+
+use super::status::{self, Reason};
+use std::collections::HashMap;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// What is wrong with a request.
+#[derive(Debug, Default)]
+pub struct Violations {
+    fields: Vec<FieldViolation>,
+    no_rate_card: bool,
+    too_deep: bool,
+    elsewhere: bool,
+    malformed: bool,
+}
+
+impl Violations {
+    /// A field that is missing, malformed or out of range.
+    pub fn add(&mut self, field: impl Into<String>, why: impl Into<String>) {
+        self.malformed = true;
+        self.fields.push(FieldViolation::new(field, why));
+    }
+
+    /// Quantities that no rate card prices.
+    pub fn no_rate_card(&mut self, field: impl Into<String>) {
+        self.no_rate_card = true;
+        self.fields.push(FieldViolation::new(field, "no rate card prices these quantities"));
+    }
+
+    /// An account with more levels than one decision may touch.
+    pub fn too_deep(&mut self, field: impl Into<String>) {
+        self.too_deep = true;
+        self.fields.push(FieldViolation::new(field, "must have at most 8 levels"));
+    }
+
+    /// An account that the tenant does not have.
+    pub fn elsewhere(&mut self, field: impl Into<String>) {
+        self.elsewhere = true;
+        self.fields.push(FieldViolation::new(field, "no such account in this tenant"));
+    }
+
+    /// Whether nothing is wrong.
+    ///
+    /// # Errors
+    /// One status that names every field.
+    pub fn finish(self) -> Result<(), Status> {
+        if self.fields.is_empty() {
+            return Ok(());
+        }
+        let (code, reason) = if self.malformed {
+            (Code::InvalidArgument, Reason::InvalidField)
+        } else if self.no_rate_card {
+            (Code::InvalidArgument, Reason::NoRateCard)
+        } else if self.too_deep {
+            (Code::FailedPrecondition, Reason::TooManyLimits)
+        } else {
+            (Code::NotFound, Reason::AccountNotFound)
+        };
+        let sentence: Vec<String> =
+            self.fields.iter().map(|field| format!("{}: {}", field.field, field.description)).collect();
+        let mut details = ErrorDetails::new();
+        details.set_error_info(reason.as_str(), status::DOMAIN, HashMap::new());
+        details.set_bad_request(self.fields);
+        Err(Status::with_error_details(code, sentence.join("; "), details))
+    }
+}
