@@ -1,5 +1,5 @@
 //! Reads a whole document into a draft: every scope with what stands in it, and where. What needs the catalog to be
-//! judged is left for [`validate`](super::super::validate).
+//! judged is left for `validate`.
 
 use super::account::{read_account, read_plan, read_record};
 use super::errors::{Place, Problems, quoted};

@@ -148,3 +148,14 @@ fn a_tenants_document_is_its_block() {
         assert!(found[0].starts_with(start), "{yaml:?}: {found:?}");
     }
 }
+
+#[test]
+fn a_document_of_many_quotas_is_read_in_one_go() {
+    let quotas: String = (0..20_000)
+        .map(|i| {
+            format!("      - {{subject: tenants/a/users/u{i}, meter: m, limits: {{day: {i}, month: unlimited}}}}\n")
+        })
+        .collect();
+    let all = contents(&format!("meters: [{{name: m}}]\ntenants:\n  - name: tenants/a\n    quotas:\n{quotas}"));
+    assert_eq!(all[1].quotas.len(), 20_000);
+}
