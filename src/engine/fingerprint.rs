@@ -69,3 +69,8 @@ fn text(hash: &mut Sha256, text: &str) {
     hash.update((text.len() as u64).to_be_bytes());
     hash.update(text.as_bytes());
 }
+
+/// SHA-256 of a document, in hex.
+pub fn digest(document: &[u8]) -> String {
+    Sha256::digest(document).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -13,6 +13,7 @@ pub mod manage;
 pub mod operation;
 pub mod plan;
 pub mod ports;
+pub mod publish;
 mod release;
 pub mod report;
 mod reserve;

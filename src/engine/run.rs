@@ -11,6 +11,7 @@ use super::tasks::flush::Flushers;
 use super::tasks::refill;
 use crate::domain::name::IdKey;
 use crate::domain::time::Timestamp;
+use crate::telemetry::metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Runner {
                 Reply::Done(done) => return Ok(*done),
                 Reply::Again => tokio::task::yield_now().await,
                 Reply::Replan(now) => {
-                    metrics::counter!(crate::telemetry::metrics::REPLANS_TOTAL).increment(1);
+                    metrics::engine().replans.increment(1);
                     rebuild(&mut operation, tenant, stamp, &snapshot, now, prepare)?;
                 }
                 Reply::Stale(version) => {
@@ -73,7 +74,7 @@ impl Runner {
 
     /// Asks the ledger for what is missing: identities for the operation, counters for the store.
     async fn refill(&self, tenant: &TenantCtx, operation: &mut Operation, miss: Miss) -> Result<(), CallError> {
-        metrics::counter!(crate::telemetry::metrics::MISSES_TOTAL).increment(1);
+        metrics::engine().misses.increment(1);
         if miss.flushed_to > 0 {
             self.flushers.flushed(miss.partition, miss.flushed_to).await?;
         }

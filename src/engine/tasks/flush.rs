@@ -2,8 +2,8 @@
 
 use crate::engine::operation::Counters;
 use crate::engine::ports::{Appended, Ledger, StoreError};
-use crate::telemetry::metrics as names;
-use std::sync::Arc;
+use crate::telemetry::metrics;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ pub struct Flushers {
 struct Progress {
     watermark: watch::Sender<u64>,
     hurry: Notify,
+    /// Since when the ledger has lacked something; `None`: it has everything.
+    behind_since: Mutex<Option<Instant>>,
 }
 
 impl Flushers {
@@ -38,7 +40,11 @@ impl Flushers {
     ) -> Flushers {
         let partitions = watermarks
             .iter()
-            .map(|seq| Progress { watermark: watch::Sender::new(*seq), hurry: Notify::new() })
+            .map(|seq| Progress {
+                watermark: watch::Sender::new(*seq),
+                hurry: Notify::new(),
+                behind_since: Mutex::default(),
+            })
             .collect();
         Flushers { counters, ledger, interval, partitions }
     }
@@ -46,6 +52,17 @@ impl Flushers {
     /// The last entry of a partition that is in the ledger.
     pub fn watermark(&self, partition: u32) -> u64 {
         self.partitions.get(partition as usize).map_or(0, |progress| *progress.watermark.borrow())
+    }
+
+    /// For how long the slowest partition has had something that the ledger lacks.
+    pub fn behind(&self) -> Duration {
+        let since = |progress: &Progress| *progress.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.partitions.iter().filter_map(since).map(|since| since.elapsed()).max().unwrap_or_default()
+    }
+
+    fn note_behind(&self, partition: u32, behind: bool) {
+        let mut since = self.partitions[partition as usize].behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = if behind { since.or_else(|| Some(Instant::now())) } else { None };
     }
 
     /// Resolves once everything up to `seq` is in the ledger, and makes the flusher hurry.
@@ -72,8 +89,10 @@ impl Flushers {
                 () = self.counters.written(partition, mark) => {}
                 () = stop.cancelled() => break,
             }
+            self.note_behind(partition, true);
             match self.flush(partition).await {
                 Ok(count) => {
+                    self.note_behind(partition, count == MAX_ENTRIES);
                     pause = self.interval;
                     if count < MAX_ENTRIES {
                         self.rest(partition, pause, &stop).await;
@@ -124,8 +143,8 @@ impl Flushers {
             self.counters.reverse(partition, repeat.reservation).await?;
         }
         self.counters.trim(partition, watermark.seq).await?;
-        metrics::histogram!(names::FLUSH_SECONDS).record(started.elapsed());
-        metrics::counter!(names::FLUSHED_ENTRIES_TOTAL).increment(entries.len() as u64);
+        metrics::engine().flush_seconds.record(started.elapsed());
+        metrics::engine().flushed_entries.increment(entries.len() as u64);
         Ok(entries.len())
     }
 }

@@ -3,3 +3,4 @@
 pub mod expire;
 pub mod flush;
 pub mod refill;
+pub mod tidy;

@@ -6,11 +6,12 @@ use super::tail::{Group, Tail};
 use crate::domain::counter::{Counter, Parts};
 use crate::domain::entry::{Effect, Kind, Line, LineLevel, RequestStamp};
 use crate::domain::name::{IdKey, Uid};
-use crate::domain::reservation::{Held, Reservation};
+use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change, Settlement};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::operation::{CounterPlan, Figures, Operation};
 use crate::engine::ports::{CounterKey, KnownRequest};
+use crate::telemetry::metrics;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -258,14 +259,20 @@ impl Partition {
 
     /// Ends one reservation, unless it has ended already, was extended, or is parked.
     fn expire(&mut self, key: IdKey, second: i64) {
-        use crate::domain::reservation::State;
         let Some(before) = self.ids.open.get(&key) else { return };
         if before.expire_time.ceil_second() > second || before.state == State::Parked {
             return;
         }
         let before = before.clone();
         let settlement = settlement::expire(&before);
-        metrics::counter!(crate::telemetry::metrics::EXPIRED_TOTAL).increment(1);
+        let rule = if settlement.reservation.state == State::Parked {
+            "park"
+        } else if settlement.changes.iter().any(|change| change.used > 0) {
+            "charge"
+        } else {
+            "give_back"
+        };
+        metrics::engine().expired(rule, 1);
         self.settle(&before, settlement, Kind::Expire, None);
     }
 
