@@ -15,7 +15,7 @@ impl Authority {
         let done = self
             .runner
             .run(&tenant, stamp(&tenant, None, 0), &|snapshot, now| {
-                let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::ByMeter, now)?;
+                let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Asked, now)?;
                 Ok((Verb::Check { charges }, Some(plan)))
             })
             .await?;

@@ -35,7 +35,7 @@ impl Authority {
             done = self
                 .runner
                 .run(&tenant, stamp, &|snapshot, now| {
-                    let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Required, now)?;
+                    let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Recorded, now)?;
                     let mut reservation = template(&recovered(&call), charges);
                     (reservation.tenant, reservation.key) = (tenant.uid(), key);
                     reservation.id = call.reservation_id.as_str().into();

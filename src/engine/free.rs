@@ -26,7 +26,7 @@ impl Authority {
                 if charges.is_empty() {
                     return Ok((Verb::FreeReservation { key }, None));
                 }
-                let (charges, plan) = plan_charges(snapshot, charges, Amounts::Required, now)?;
+                let (charges, plan) = plan_charges(snapshot, charges, Amounts::Freed, now)?;
                 Ok((Verb::FreeAmounts { charges }, Some(plan)))
             })
             .await?;

@@ -12,19 +12,38 @@ use std::sync::Arc;
 /// Most limits that one decision may touch (rule 17).
 pub const MAX_LIMITS: usize = 128;
 
-/// Whether a charge must say how much.
+/// What a charge must say about its amount.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Amounts {
-    /// Always, but for meters with POSITIVE admission.
-    ByMeter,
-    /// Always.
-    Required,
+    /// Check and Reserve: above zero; on a meter with POSITIVE admission also zero, or nothing.
+    Asked,
+    /// Consume: above zero; on a meter with POSITIVE admission also zero.
+    Consumed,
+    /// A commit that nobody held for: any.
+    Recorded,
+    /// Free: above zero.
+    Freed,
+}
+
+impl Amounts {
+    /// What is wrong with an amount on a meter.
+    fn fault(self, amount: Option<u64>, meter: &Meter) -> Option<&'static str> {
+        let positive = meter.rules.admission == Admission::Positive;
+        match (self, amount) {
+            (Amounts::Asked, None) if positive => None,
+            (_, None) => Some("is required"),
+            (Amounts::Asked | Amounts::Consumed, Some(0)) if positive => None,
+            (Amounts::Recorded, Some(0)) => None,
+            (_, Some(0)) => Some("must be above 0"),
+            (_, Some(_)) => None,
+        }
+    }
 }
 
 /// Plans charges: what they would hold, and every counter on their paths with what limits it at `now`.
 ///
 /// # Errors
-/// [`CallError`] for unknown meters, missing amounts (every one is named), or too many limits.
+/// [`CallError`] for unknown meters, bad amounts (every one is named), or too many limits.
 pub fn plan_charges(
     snapshot: &Snapshot,
     charges: &[ChargeRequest],
@@ -32,17 +51,14 @@ pub fn plan_charges(
     now: Timestamp,
 ) -> Result<(Vec<Held>, Plan), CallError> {
     let meters = find_meters(snapshot, charges)?;
-    let missing: Vec<(usize, &'static str)> = charges
+    let faults: Vec<(usize, &'static str)> = charges
         .iter()
         .zip(&meters)
         .enumerate()
-        .filter(|(_, (charge, meter))| {
-            charge.amount.is_none() && (amounts == Amounts::Required || meter.rules.admission != Admission::Positive)
-        })
-        .map(|(index, _)| (index, "amount is required"))
+        .filter_map(|(index, (charge, meter))| Some((index, amounts.fault(charge.amount, meter)?)))
         .collect();
-    if !missing.is_empty() {
-        return Err(CallError::BadCharges(missing));
+    if !faults.is_empty() {
+        return Err(CallError::BadCharges(faults));
     }
 
     let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };

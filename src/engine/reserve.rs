@@ -38,7 +38,7 @@ impl Authority {
         let done = self
             .runner
             .run(&tenant, stamp(&tenant, call.request_id.as_deref(), print), &|snapshot, now| {
-                let amounts = if consume { Amounts::Required } else { Amounts::ByMeter };
+                let amounts = if consume { Amounts::Consumed } else { Amounts::Asked };
                 let (charges, plan) = plan_charges(snapshot, &call.charges, amounts, now)?;
                 let mut template = template(&call, charges);
                 (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());

@@ -96,8 +96,8 @@ fn one(
         } else {
             bad.no_rate_card(format!("{path}.quantities"));
         }
-    } else if purpose == Purpose::Raise && charge.amount.is_none() {
-        bad.add(format!("{path}.amount"), "is required");
+    } else if purpose == Purpose::Raise && charge.amount.unwrap_or(0) == 0 {
+        bad.add(format!("{path}.amount"), "is required and must be above 0");
     }
     if !charge.item.is_empty() && !is_caller_id(&charge.item) {
         bad.add(format!("{path}.item"), "must be at most 128 visible ASCII characters");
