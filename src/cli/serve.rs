@@ -1,12 +1,144 @@
-//! `quotad serve`.
+//! `quotad serve`: from flags to a running server, and in good order to its end.
 
+use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions};
+use crate::telemetry::logs::{self, Format};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Arguments of `quotad serve`.
 #[derive(Debug, clap::Args)]
-pub struct ServeArgs {}
+#[command(after_help = "Examples:
+  quotad serve --catalog deploy/catalogs/ai-platform.yaml
+  quotad serve --data-dir /var/lib/quotad --durability strict --log-format json
+
+When it is ready it prints one line of JSON with its addresses on standard output; the log goes to standard error.
+SIGTERM or Ctrl-C drains: not ready, answer what is open, flush, exit 0. A second one exits at once.")]
+pub struct ServeArgs {
+    /// Apply this catalog at the start, unless it is the one applied last. What it does not name stays
+    #[arg(long, value_name = "FILE", env = "QUOTAD_CATALOG")]
+    catalog: Option<PathBuf>,
+    /// The folder that holds everything: journal, ledger, catalog
+    #[arg(long, value_name = "DIR", default_value = "./quotad-data", env = "QUOTAD_DATA_DIR")]
+    data_dir: PathBuf,
+    /// Where to listen for gRPC and gRPC-web; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051", env = "QUOTAD_GRPC_ADDR")]
+    grpc_addr: SocketAddr,
+    /// Where to listen for /healthz, /readyz and /metrics; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "QUOTAD_HTTP_ADDR")]
+    http_addr: SocketAddr,
+    /// Listen beyond this machine although everybody who can connect may do everything
+    #[arg(long, env = "QUOTAD_ALLOW_ANONYMOUS")]
+    allow_anonymous: bool,
+    /// What an answer waits for: the disk (strict), the journal (default), or nothing (relaxed)
+    #[arg(long, value_enum, default_value = "default", env = "QUOTAD_DURABILITY")]
+    durability: DurabilityArg,
+    /// How long little work may wait until it is carried to the ledger, in milliseconds
+    #[arg(long, value_name = "MS", default_value = "200", env = "QUOTAD_FLUSH_INTERVAL_MS")]
+    flush_interval_ms: u64,
+    /// Open reservations that one tenant may have
+    #[arg(long, value_name = "N", default_value = "1000000", env = "QUOTAD_MAX_OPEN_RESERVATIONS")]
+    max_open_reservations: usize,
+    /// Counters that one tenant may have in memory
+    #[arg(long, value_name = "N", default_value = "10000000", env = "QUOTAD_MAX_COUNTERS")]
+    max_counters: usize,
+    /// Cores to serve on; 0 means all
+    #[arg(long, value_name = "N", default_value = "0", env = "QUOTAD_CORES")]
+    cores: usize,
+    /// Calls in work at once; more are refused as overload
+    #[arg(long, value_name = "N", default_value = "10000", env = "QUOTAD_MAX_IN_FLIGHT")]
+    max_in_flight: usize,
+    /// Seconds that open calls may take to end at shutdown
+    #[arg(long, value_name = "S", default_value = "20", env = "QUOTAD_DRAIN_SECONDS")]
+    drain_seconds: u64,
+    /// A web page's origin that may call from a browser; `*` for all; this machine's by default
+    #[arg(long = "web-origin", value_name = "ORIGIN", env = "QUOTAD_WEB_ORIGINS", value_delimiter = ',')]
+    web_origins: Vec<String>,
+    /// How the log looks
+    #[arg(long, value_enum, default_value = "readable", env = "QUOTAD_LOG_FORMAT")]
+    log_format: LogFormatArg,
+    /// Serve a clock that stands still until it is set (quotad.v1.TestClockService); loopback only
+    #[arg(long)]
+    test_clock: bool,
+}
+
+/// What an answer waits for.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum DurabilityArg {
+    /// Until it is on the disk: survives a power cut
+    Strict,
+    /// Until it is in the journal: survives kill -9
+    Default,
+    /// For nothing
+    Relaxed,
+}
+
+/// How the log looks.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormatArg {
+    /// For people
+    Readable,
+    /// One JSON object a line
+    Json,
+}
 
 /// Runs the server until it is told to stop.
-pub fn run(_args: ServeArgs) -> ExitCode {
+pub fn run(args: ServeArgs) -> ExitCode {
+    let format = match args.log_format {
+        LogFormatArg::Readable => Format::Readable,
+        LogFormatArg::Json => Format::Json,
+    };
+    if let Err(error) = logs::init(format, None) {
+        return fail(&error);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("quotad-background")
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(app::serve(options(args))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error),
+    }
+}
+
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    use std::io::Write;
+    // Standard error may be closed; there is nowhere left to say so.
+    let _ = writeln!(std::io::stderr().lock(), "error: {error}");
     ExitCode::FAILURE
+}
+
+fn options(args: ServeArgs) -> ServeOptions {
+    let node = NodeOptions {
+        data_dir: args.data_dir,
+        clock: None,
+        durability: match args.durability {
+            DurabilityArg::Strict => DurabilitySetting::Strict,
+            DurabilityArg::Default => DurabilitySetting::Default,
+            DurabilityArg::Relaxed => DurabilitySetting::Relaxed,
+        },
+        flush_interval: Duration::from_millis(args.flush_interval_ms),
+        ..NodeOptions::default()
+    };
+    let mut options = ServeOptions {
+        node,
+        catalog: args.catalog,
+        grpc_addr: args.grpc_addr,
+        http_addr: args.http_addr,
+        allow_anonymous: args.allow_anonymous,
+        test_clock: args.test_clock,
+        cores: args.cores,
+        max_in_flight: args.max_in_flight,
+        drain: Duration::from_secs(args.drain_seconds),
+        web_origins: args.web_origins,
+    };
+    options.node.caps.open_reservations = args.max_open_reservations;
+    options.node.caps.counters = args.max_counters;
+    options
 }

@@ -50,10 +50,16 @@ impl Runner {
     pub async fn run(&self, tenant: &TenantCtx, stamp: Stamp, prepare: &Prepare<'_>) -> Result<Done, CallError> {
         let mut snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
         let mut operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
-        for _ in 0..MAX_ROUNDS {
+        let mut rounds = 0;
+        while rounds < MAX_ROUNDS {
+            rounds += 1;
             match self.counters.apply(&mut operation).await? {
                 Reply::Done(done) => return Ok(*done),
-                Reply::Again => tokio::task::yield_now().await,
+                Reply::Again => {
+                    // Each round ends some deadlines, so this ends too; the caller's own deadline bounds it.
+                    rounds -= 1;
+                    tokio::task::yield_now().await;
+                }
                 Reply::Replan(now) => {
                     metrics::engine().replans.increment(1);
                     rebuild(&mut operation, tenant, stamp, &snapshot, now, prepare)?;

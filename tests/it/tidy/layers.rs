@@ -8,7 +8,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
     ("engine", &["domain", "engine", "telemetry"]),
     // The ports and their plain data, and nothing that decides.
-    ("store", &["domain", "engine::ports", "engine::operation", "store", "telemetry"]),
+    ("store", &["domain", "engine::ports", "engine::operation", "engine::call", "store", "telemetry"]),
     ("services", &["domain", "engine", "proto", "services", "telemetry"]),
     ("facades", &["domain", "engine", "proto", "services", "facades", "telemetry"]),
     ("transport", &["config", "proto", "telemetry", "transport"]),
@@ -25,12 +25,12 @@ const ABOVE_ALL: &[&str] = &["app", "cli", "lib", "main"];
 const CRATES: &[(&str, &[&str], &str)] = &[
     (
         "tonic",
-        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app.rs", "src/proto.rs"],
+        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/proto.rs"],
         "wire types stop at services; convert there",
     ),
     (
         "prost",
-        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app.rs", "src/proto.rs"],
+        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/proto.rs"],
         "wire types stop at services; convert there",
     ),
     ("sqlx", &["src/store/database/", "src/store/embedded/"], "driver types and errors stop at the adapter"),

@@ -1,4 +1,4 @@
-//! The composition root: the only file that names every layer. A [`Node`] is everything behind the sockets.
+//! A node: stores, engine and tasks, put together and taken apart in order.
 
 use crate::engine::authority::Authority;
 use crate::engine::call::Durability;

@@ -1,0 +1,250 @@
+//! A node behind its sockets: starts in order, says when it is ready, and ends in order.
+
+use super::{Node, NodeOptions};
+use crate::domain::time::Timestamp;
+use crate::engine::manage::Apply;
+use crate::engine::ports::Clock;
+use crate::proto::v1;
+use crate::services::{CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
+use crate::store::clock::{SystemClock, TestClock};
+use crate::telemetry::metrics;
+use crate::transport::health::{self, Health};
+use crate::transport::methods::{Exception, Methods};
+use crate::transport::{http, reflection, server};
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tonic::service::Routes;
+
+const QUOTA: &str = "quotad.v1.QuotaService";
+const CATALOG: &str = "quotad.v1.CatalogService";
+const USAGE: &str = "quotad.v1.UsageService";
+const TEST_CLOCK: &str = "quotad.v1.TestClockService";
+
+/// Longest unary call where nothing else is said.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Longest message of a batch or a stream.
+const BATCH_LIMIT: usize = 1 << 20;
+/// Longest catalog document.
+const CATALOG_LIMIT: usize = 64 << 20;
+/// The name under which the digest of the catalog file is kept.
+const CATALOG_NOTE: &str = "catalog-file";
+
+/// How to serve.
+#[derive(Clone)]
+pub struct ServeOptions {
+    /// The node.
+    pub node: NodeOptions,
+    /// The catalog to apply at the start.
+    pub catalog: Option<PathBuf>,
+    /// Where to listen for gRPC.
+    pub grpc_addr: SocketAddr,
+    /// Where to listen for HTTP.
+    pub http_addr: SocketAddr,
+    /// Listen beyond loopback without credentials.
+    pub allow_anonymous: bool,
+    /// Serve a hand-wound clock.
+    pub test_clock: bool,
+    /// Cores to serve on; 0: all.
+    pub cores: usize,
+    /// Calls in work at once.
+    pub max_in_flight: usize,
+    /// How long open calls may take at shutdown.
+    pub drain: Duration,
+    /// Origins of web pages that may call.
+    pub web_origins: Vec<String>,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// Unsafe addresses, a data folder or catalog that can't be used, a port that can't be listened on.
+pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
+    check_addresses(&options)?;
+    let test_clock = options.test_clock.then(|| Arc::new(TestClock::new(SystemClock.now())));
+    options.node.clock = test_clock.clone();
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let node = Node::open(options.node.clone()).await?;
+    if let Some(path) = &options.catalog
+        && let Err(error) = apply_file(&node, path).await
+    {
+        node.close().await;
+        return Err(error);
+    }
+
+    let (running, http, health) = match listen(&options, &node, test_clock).await {
+        Ok(started) => started,
+        Err(error) => {
+            node.close().await;
+            return Err(error);
+        }
+    };
+    health.set_ready().await;
+    announce(&running, &http)?;
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining; a second signal exits at once");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(1);
+    });
+    stop(running, http, health, node).await;
+    Ok(())
+}
+
+/// Not ready, drain, flush, close.
+async fn stop(mut running: server::RunningServer, http: http::HttpServer, health: Health, node: Node) {
+    health.set_not_ready("draining").await;
+    if !running.drain().await {
+        tracing::warn!("some calls were cut at the end of the drain");
+    }
+    node.close().await;
+    http.shutdown().await;
+    if tokio::task::spawn_blocking(move || running.stop()).await.is_err() {
+        tracing::error!("a core did not end in order");
+    }
+    tracing::info!("stopped");
+}
+
+/// Without credentials only this machine may connect, unless the operator says otherwise in the open.
+fn check_addresses(options: &ServeOptions) -> Result<(), Box<dyn Error>> {
+    let loopback = options.grpc_addr.ip().is_loopback();
+    if !loopback && options.test_clock {
+        return Err("--test-clock listens on loopback only: whoever can set the clock can empty every quota".into());
+    }
+    if !loopback && !options.allow_anonymous {
+        let address = options.grpc_addr;
+        return Err(format!(
+            "{address} can be reached from beyond this machine and no credentials are configured; \
+             listen on 127.0.0.1, or add --allow-anonymous to let everybody in who can connect"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+async fn apply_file(node: &Node, path: &Path) -> Result<(), Box<dyn Error>> {
+    let yaml = std::fs::read(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    let request = Apply {
+        tenant: None,
+        yaml: &yaml,
+        dry_run: false,
+        prune: false,
+        etag: None,
+        actor: "serve --catalog",
+        now: node.clock.now(),
+    };
+    let applied = node.catalogs.apply_file(CATALOG_NOTE, request).await;
+    match applied.map_err(|error| format!("{}: {error}", path.display()))? {
+        Some(applied) => tracing::info!(file = %path.display(), changes = applied.changes.len(), "catalog applied"),
+        None => tracing::info!(file = %path.display(), "catalog unchanged since it was applied last"),
+    }
+    Ok(())
+}
+
+type Started = (server::RunningServer, http::HttpServer, Health);
+
+async fn listen(
+    options: &ServeOptions,
+    node: &Node,
+    test_clock: Option<Arc<TestClock>>,
+) -> Result<Started, Box<dyn Error>> {
+    let mut services = vec![QUOTA, CATALOG, USAGE];
+    services.extend(test_clock.is_some().then_some(TEST_CLOCK));
+    let health = Health::new(&services).await;
+    let methods = methods(&services)?;
+    // Built once to see that it can be: the cores cannot answer for a broken descriptor.
+    reflection::add_to(Routes::default(), &services)?;
+
+    let mut config = server::ServerConfig::new(options.grpc_addr);
+    config.cores = options.cores;
+    config.max_in_flight = options.max_in_flight;
+    config.drain = options.drain;
+    config.web_origins.clone_from(&options.web_origins);
+    let draining = config.draining.clone();
+    let pool = Handle::current();
+    let running = server::start(&config, &methods, |_| {
+        let quota = QuotaApi::new(node.authority.clone(), draining.clone());
+        let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
+        let usage = UsageApi::new(node.authority.clone(), pool.clone());
+        let catalog = CatalogApi::new(node.catalogs.clone(), node.clock.clone(), pool.clone());
+        let catalog =
+            v1::catalog_service_server::CatalogServiceServer::new(catalog).max_decoding_message_size(CATALOG_LIMIT);
+        let mut routes = Routes::new(quota)
+            .add_service(catalog)
+            .add_service(v1::usage_service_server::UsageServiceServer::new(usage));
+        if let Some(clock) = &test_clock {
+            let clock = TestClockApi::new(clock.clone());
+            routes = routes.add_service(v1::test_clock_service_server::TestClockServiceServer::new(clock));
+        }
+        let routes = health.add_to(routes);
+        reflection::add_to(routes.clone(), &services).unwrap_or(routes)
+    })
+    .map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr))?;
+
+    let (observe, in_flight) = (node.observer(), running.in_flight().clone());
+    let state = http::HttpState {
+        health: health.clone(),
+        metrics: metrics::install(),
+        before_scrape: Arc::new(move || {
+            observe();
+            metrics::sockets().inflight.set(in_flight.count() as f64);
+        }),
+    };
+    let http = http::start(options.http_addr, &pool, state)
+        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr))?;
+    Ok((running, http, health))
+}
+
+fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
+    let served: Vec<&str> = services.iter().copied().chain([health::SERVICE]).chain(reflection::SERVICES).collect();
+    let batch = |path| Exception { path, message_limit: Some(BATCH_LIMIT), deadline: None };
+    let exceptions = [
+        batch("/quotad.v1.QuotaService/BatchReserve"),
+        batch("/quotad.v1.QuotaService/BatchCommit"),
+        batch("/quotad.v1.QuotaService/BatchConsume"),
+        Exception {
+            path: "/quotad.v1.CatalogService/Apply",
+            message_limit: Some(CATALOG_LIMIT),
+            deadline: Some(Duration::from_secs(300)),
+        },
+        Exception {
+            path: "/quotad.v1.CatalogService/Export",
+            message_limit: None,
+            deadline: Some(Duration::from_secs(300)),
+        },
+    ];
+    Ok(Methods::new(&reflection::DESCRIPTORS, &served, DEADLINE, &exceptions)?)
+}
+
+/// One line for programs on standard output, one for people in the log.
+fn announce(running: &server::RunningServer, http: &http::HttpServer) -> std::io::Result<()> {
+    let (grpc, http) = (running.local_addr(), http.local_addr());
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{}", serde_json::json!({ "grpc": grpc.to_string(), "http": http.to_string() })) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error),
+        _ => {}
+    }
+    out.flush().ok();
+    tracing::info!(%grpc, %http, version = env!("CARGO_PKG_VERSION"), "ready");
+    Ok(())
+}
+
+impl Settable for TestClock {
+    fn set(&self, time: Timestamp) -> Timestamp {
+        TestClock::set(self, time)
+    }
+}
