@@ -1,16 +1,19 @@
 //! gRPC controllers: proto in, domain in the middle, proto out; no decisions.
 
 mod batch;
+mod catalog;
 mod convert;
 mod detach;
 mod enforce;
 mod page;
+mod pool;
 mod quota;
 mod status;
 mod test_clock;
 mod usage;
 mod violations;
 
+pub use catalog::CatalogApi;
 pub use quota::QuotaApi;
 pub use test_clock::{Settable, TestClockApi};
 pub use usage::UsageApi;

@@ -1,55 +1,61 @@
 //! `quotad.v1.UsageService`: reports.
 
-use super::convert;
 use super::convert::reservation::signed;
 use super::convert::time::timestamp;
 use super::status::from_call;
 use super::violations::Violations;
+use super::{convert, pool};
 use crate::domain::name::MeterName;
-use crate::domain::quota::{Enforcement, Origin};
+use crate::domain::quota::Origin;
 use crate::engine::authority::Authority;
 use crate::engine::call::{MeterUsage, UsageState, WindowUsage};
 use crate::proto::v1::{self, usage_service_server};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tonic::{Request, Response, Status};
 
 /// The service on an authority. Cheap to clone.
 #[derive(Clone)]
 pub struct UsageApi {
     authority: Arc<Authority>,
+    pool: Handle,
 }
 
 impl UsageApi {
-    /// Puts the service on an authority.
-    pub fn new(authority: Arc<Authority>) -> UsageApi {
-        UsageApi { authority }
+    /// Puts the service on an authority; `pool` is the background runtime that does the work.
+    pub fn new(authority: Arc<Authority>, pool: Handle) -> UsageApi {
+        UsageApi { authority, pool }
     }
 }
 
 #[tonic::async_trait]
 impl usage_service_server::UsageService for UsageApi {
     async fn get_usage(&self, request: Request<v1::GetUsageRequest>) -> Result<Response<v1::GetUsageResponse>, Status> {
-        let request = request.into_inner();
-        let mut bad = Violations::default();
-        let tenant = convert::charge::tenant(&request.tenant, &mut bad);
-        let account = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
-        let meter = (!request.meter.is_empty()).then(|| request.meter.parse::<MeterName>());
-        if let Some(Err(error)) = &meter {
-            bad.add("meter", error.to_string());
-        }
-        bad.finish()?;
-        let (Some(tenant), Some(account)) = (tenant, account) else {
-            return Err(super::status::internal("a report without account passed"));
-        };
-        let meter = meter.and_then(Result::ok);
-        let report = self.authority.usage(&tenant, &account, meter.as_ref()).await;
-        let (as_of, meters) = report.map_err(|error| from_call(error, true))?;
-        Ok(Response::new(v1::GetUsageResponse {
-            account: account.to_string(),
-            meters: meters.iter().map(meter_usage).collect(),
-            as_of: timestamp(as_of),
-        }))
+        let work = get_usage(self.authority.clone(), request.into_inner());
+        pool::read(&self.pool, work).await.map(Response::new)
     }
+}
+
+async fn get_usage(authority: Arc<Authority>, request: v1::GetUsageRequest) -> Result<v1::GetUsageResponse, Status> {
+    let mut bad = Violations::default();
+    let tenant = convert::charge::tenant(&request.tenant, &mut bad);
+    let account = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
+    let meter = (!request.meter.is_empty()).then(|| request.meter.parse::<MeterName>());
+    if let Some(Err(error)) = &meter {
+        bad.add("meter", error.to_string());
+    }
+    bad.finish()?;
+    let (Some(tenant), Some(account)) = (tenant, account) else {
+        return Err(super::status::internal("a report without account passed"));
+    };
+    let meter = meter.and_then(Result::ok);
+    let report = authority.usage(&tenant, &account, meter.as_ref()).await;
+    let (as_of, meters) = report.map_err(|error| from_call(error, true))?;
+    Ok(v1::GetUsageResponse {
+        account: account.to_string(),
+        meters: meters.iter().map(meter_usage).collect(),
+        as_of: timestamp(as_of),
+    })
 }
 
 fn meter_usage(usage: &MeterUsage) -> v1::MeterUsage {
@@ -77,10 +83,6 @@ fn window_usage(usage: &WindowUsage) -> v1::WindowUsage {
         Some(Origin::Tenant) => v1::LimitOrigin::Tenant,
         Some(Origin::Installation) => v1::LimitOrigin::Installation,
     };
-    let enforcement = match usage.enforcement {
-        Enforcement::Enforce => v1::Enforcement::Enforce,
-        Enforcement::Shadow => v1::Enforcement::Shadow,
-    };
     v1::WindowUsage {
         window: usage.kind.as_str().to_owned(),
         limit,
@@ -95,7 +97,7 @@ fn window_usage(usage: &WindowUsage) -> v1::WindowUsage {
         start_time: timestamp(usage.period.start),
         reset_time: usage.reset.and_then(timestamp),
         time_zone: usage.time_zone.clone(),
-        enforcement: enforcement.into(),
+        enforcement: convert::quota::enforcement(usage.enforcement).into(),
     }
 }
 

@@ -1,7 +1,12 @@
 //! Between the protocol and the domain, one file for each resource.
 
+pub mod account;
+pub mod change;
 pub mod charge;
 pub mod denial;
+pub mod meter;
+pub mod quota;
 pub mod request;
 pub mod reservation;
 pub mod time;
+pub mod window;

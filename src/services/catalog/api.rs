@@ -1,0 +1,86 @@
+//! The service itself: every method runs on the pool, so that no catalog holds up a decision.
+
+use super::{apply, read};
+use crate::engine::ports::Clock;
+use crate::engine::publish::Publisher;
+use crate::proto::v1::{self, catalog_service_server};
+use crate::services::pool;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tonic::{Request, Response, Status};
+
+/// The service on the catalogs of an installation. Cheap to clone.
+#[derive(Clone)]
+pub struct CatalogApi {
+    catalogs: Arc<Publisher>,
+    clock: Arc<dyn Clock>,
+    pool: Handle,
+}
+
+impl CatalogApi {
+    /// Puts the service on catalogs; `clock` dates the changes, `pool` is the background runtime that does the work.
+    pub fn new(catalogs: Arc<Publisher>, clock: Arc<dyn Clock>, pool: Handle) -> CatalogApi {
+        CatalogApi { catalogs, clock, pool }
+    }
+
+    async fn read<Q, A, F>(
+        &self,
+        request: Request<Q>,
+        work: impl FnOnce(Arc<Publisher>, Q) -> F,
+    ) -> Result<Response<A>, Status>
+    where
+        A: Send + 'static,
+        F: Future<Output = Result<A, Status>> + Send + 'static,
+    {
+        pool::read(&self.pool, work(self.catalogs.clone(), request.into_inner())).await.map(Response::new)
+    }
+}
+
+#[tonic::async_trait]
+impl catalog_service_server::CatalogService for CatalogApi {
+    async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
+        let actor = apply::actor(request.metadata());
+        let work = apply::apply(self.catalogs.clone(), self.clock.clone(), actor, request.into_inner());
+        pool::change(&self.pool, work).await.map(Response::new)
+    }
+
+    async fn export(&self, request: Request<v1::ExportRequest>) -> Result<Response<v1::ExportResponse>, Status> {
+        self.read(request, apply::export).await
+    }
+
+    async fn get_meter(&self, request: Request<v1::GetMeterRequest>) -> Result<Response<v1::GetMeterResponse>, Status> {
+        self.read(request, read::get_meter).await
+    }
+
+    async fn list_meters(
+        &self,
+        request: Request<v1::ListMetersRequest>,
+    ) -> Result<Response<v1::ListMetersResponse>, Status> {
+        self.read(request, read::list_meters).await
+    }
+
+    async fn get_quota(&self, request: Request<v1::GetQuotaRequest>) -> Result<Response<v1::GetQuotaResponse>, Status> {
+        self.read(request, read::get_quota).await
+    }
+
+    async fn list_quotas(
+        &self,
+        request: Request<v1::ListQuotasRequest>,
+    ) -> Result<Response<v1::ListQuotasResponse>, Status> {
+        self.read(request, read::list_quotas).await
+    }
+
+    async fn get_account(
+        &self,
+        request: Request<v1::GetAccountRequest>,
+    ) -> Result<Response<v1::GetAccountResponse>, Status> {
+        self.read(request, read::get_account).await
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<v1::ListAccountsRequest>,
+    ) -> Result<Response<v1::ListAccountsResponse>, Status> {
+        self.read(request, read::list_accounts).await
+    }
+}

@@ -1,0 +1,86 @@
+//! What a document that was not applied, or a catalog that can't be read, is answered with.
+
+use crate::engine::manage::ApplyError;
+use crate::engine::manage::document::{Problem, Problems};
+use crate::engine::ports::StoreError;
+use crate::services::status::{self, Reason, bad_fields, internal, status};
+use std::collections::HashMap;
+use tonic::Status;
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+/// Problems that the message itself lists.
+const IN_MESSAGE: usize = 10;
+/// Longest problem in the message, in bytes; the details have it whole.
+const LONGEST_LINE: usize = 150;
+/// Most bytes of fields and descriptions in the details. A status travels in the headers, of which clients take 16 KiB
+/// and no more; encoded, message and details stay below that.
+const MOST_DETAILS: usize = 5 << 10;
+/// As many problems as a judgement keeps.
+const KEPT: usize = 500;
+
+/// The status of a document that was not applied, or not written.
+pub fn from_apply(error: ApplyError) -> Status {
+    let message = error.to_string();
+    match error {
+        ApplyError::Tenant(_) => {
+            let why = message.trim_start_matches("tenant: ").to_owned();
+            bad_fields(Reason::InvalidField, vec![("tenant".to_owned(), why)])
+        }
+        ApplyError::Document(problems) => invalid(&problems),
+        ApplyError::EtagMismatch(etag) => status(Reason::EtagMismatch, message, [("etag".to_owned(), etag)].into()),
+        ApplyError::InUse(why) => bad_fields(Reason::CatalogInvalid, vec![("prune".to_owned(), why)]),
+        ApplyError::Contention => status(Reason::EtagMismatch, message, HashMap::new()),
+        ApplyError::Store(error) => from_store(error),
+    }
+}
+
+/// The status of a catalog that can't be read or written.
+pub fn from_store(error: StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(why) => status(Reason::LedgerUnavailable, why, HashMap::new()),
+        StoreError::Corrupt(why) => internal(&why),
+    }
+}
+
+/// Every problem with its line, as far as a status has room; `problems` in the metadata says how many there are.
+fn invalid(problems: &Problems) -> Status {
+    let list = problems.list();
+    let metadata = [("problems".to_owned(), list.len().to_string())];
+    let mut details = ErrorDetails::new();
+    details.set_error_info(Reason::CatalogInvalid.as_str(), status::DOMAIN, metadata);
+    details.set_bad_request(fields(list));
+    Status::with_error_details(Reason::CatalogInvalid.code(), sentence(list), details)
+}
+
+fn fields(list: &[Problem]) -> Vec<FieldViolation> {
+    let mut fields = Vec::new();
+    let mut size = 0;
+    for problem in list {
+        let field = if problem.at.path.is_empty() { "yaml" } else { &problem.at.path };
+        let description = format!("line {}: {}", problem.at.line, problem.message);
+        size += field.len() + description.len();
+        if size > MOST_DETAILS {
+            break;
+        }
+        fields.push(FieldViolation::new(field, description));
+    }
+    fields
+}
+
+/// The first problems, one a line, and how many there are beside.
+fn sentence(list: &[Problem]) -> String {
+    let mut lines: Vec<String> = list.iter().take(IN_MESSAGE).map(|problem| short(&problem.to_string())).collect();
+    let more = list.len().saturating_sub(IN_MESSAGE);
+    if more > 0 {
+        let least = if list.len() >= KEPT { "at least " } else { "" };
+        lines.push(format!("and {least}{more} more"));
+    }
+    lines.join("\n")
+}
+
+fn short(text: &str) -> String {
+    if text.len() <= LONGEST_LINE {
+        return text.to_owned();
+    }
+    format!("{}...", &text[..text.floor_char_boundary(LONGEST_LINE)])
+}

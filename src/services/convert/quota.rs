@@ -1,0 +1,42 @@
+//! Quotas and their limits.
+
+use super::reservation::signed;
+use super::time::timestamp;
+use super::window::window;
+use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota};
+use crate::proto::v1;
+
+/// A quota in force, as the protocol shows it.
+pub fn quota(quota: &Quota) -> v1::Quota {
+    v1::Quota {
+        tenant: quota.tenant.clone().unwrap_or_default(),
+        subject: quota.subject.to_string(),
+        meter: quota.meter.to_string(),
+        limits: quota.limits.iter().map(limit).collect(),
+        top_up: quota.top_up.map(signed),
+        hold_share_percent: quota.hold_share_percent.map(i32::from),
+        enforcement: enforcement(quota.enforcement).into(),
+        note: quota.note.clone(),
+        version: quota.version,
+        state: v1::QuotaState::Current.into(),
+        create_time: timestamp(quota.create_time),
+        update_time: timestamp(quota.update_time),
+    }
+}
+
+fn limit(limit: &Limit) -> v1::Limit {
+    use v1::limit::Value;
+    let value = match limit.value {
+        LimitValue::Unlimited => Value::Unlimited(true),
+        LimitValue::Finite(amount) => Value::Amount(signed(amount)),
+    };
+    v1::Limit { window: Some(window(&limit.window)), value: Some(value) }
+}
+
+/// Whether a quota denies.
+pub fn enforcement(enforcement: Enforcement) -> v1::Enforcement {
+    match enforcement {
+        Enforcement::Enforce => v1::Enforcement::Enforce,
+        Enforcement::Shadow => v1::Enforcement::Shadow,
+    }
+}
