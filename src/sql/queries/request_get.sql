@@ -1,4 +1,5 @@
 -- Purpose: reads what is known of request ids. Sent for many rows at once.
 -- $1 tenant, $2 key
 -- Rows: key, fingerprint, kind, reservation, amounts of those that are known.
-SELECT key, fingerprint, kind, reservation, amounts FROM request WHERE (tenant, key) IN (VALUES ($1, $2))
+WITH wanted (tenant, key) AS (VALUES ($1, $2))
+SELECT key, fingerprint, kind, reservation, amounts FROM request WHERE (tenant, key) IN (SELECT tenant, key FROM wanted)

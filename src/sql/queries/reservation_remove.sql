@@ -1,4 +1,5 @@
 -- Purpose: forgets reservations. Sent for many rows at once.
 -- $1 tenant, $2 key
 -- Rows: none.
-DELETE FROM reservation WHERE (tenant, key) IN (VALUES ($1, $2))
+WITH wanted (tenant, key) AS (VALUES ($1, $2))
+DELETE FROM reservation WHERE (tenant, key) IN (SELECT tenant, key FROM wanted)

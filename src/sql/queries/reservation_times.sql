@@ -1,4 +1,5 @@
 -- Purpose: which of many reservations exist, and since when. Sent for many rows at once.
 -- $1 tenant, $2 key
 -- Rows: tenant, key, create_time of those that exist.
-SELECT tenant, key, create_time FROM reservation WHERE (tenant, key) IN (VALUES ($1, $2))
+WITH wanted (tenant, key) AS (VALUES ($1, $2))
+SELECT tenant, key, create_time FROM reservation WHERE (tenant, key) IN (SELECT tenant, key FROM wanted)

@@ -64,13 +64,10 @@ impl Values {
 }
 
 impl Bulk {
-    /// From the text of a statement file with a group of `$n` after `VALUES`; comment lines are dropped.
+    /// From the text of a statement file with a group of `$n` after `VALUES`; the comment above is dropped.
     pub(super) fn new(text: &'static str) -> Bulk {
-        let text = text
-            .find("\nINSERT")
-            .or_else(|| text.find("\nSELECT"))
-            .or_else(|| text.find("\nDELETE"))
-            .map_or(text, |start| &text[start + 1..]);
+        let comment: usize = text.split_inclusive('\n').take_while(|line| line.starts_with("--")).map(str::len).sum();
+        let text = &text[comment..];
         let (head, rest) = text.split_once("VALUES (").unwrap_or((text, ""));
         let (group, tail) = rest.split_once(')').unwrap_or((rest, ""));
         Bulk { head, tail, columns: group.split(',').count() }
@@ -153,8 +150,8 @@ mod tests {
             Bulk::new("-- Purpose: VALUES (x)\nINSERT INTO t (a, b) VALUES ($1, $2)\nON CONFLICT (a) DO NOTHING\n");
         assert_eq!(bulk.statement(1), "INSERT INTO t (a, b) VALUES (?, ?)\nON CONFLICT (a) DO NOTHING\n");
         assert_eq!(bulk.statement(3).matches("(?, ?)").count(), 3);
-        let bulk = Bulk::new("-- x\nSELECT a FROM t WHERE (a) IN (VALUES ($1))\n");
-        assert_eq!(bulk.statement(2), "SELECT a FROM t WHERE (a) IN (VALUES (?), (?))\n");
+        let bulk = Bulk::new("-- x\n-- y\nWITH w (a) AS (VALUES ($1))\nSELECT a FROM w\n");
+        assert_eq!(bulk.statement(2), "WITH w (a) AS (VALUES (?), (?))\nSELECT a FROM w\n");
     }
 
     #[test]

@@ -19,6 +19,9 @@ const STATEMENTS: usize = 256;
 /// Pages of write-ahead log (4 KiB each) after which the writer itself makes a checkpoint: only if nobody calls
 /// [`Database::checkpoint`].
 const CHECKPOINT_PAGES: &str = "65536";
+/// Memory for pages that a connection keeps, in KiB below zero: keys are hashes, so that a batch of some thousand effects
+/// touches as many pages, and one that spills is written twice.
+const CACHE: &str = "-131072";
 /// Bytes that the log file keeps after a checkpoint.
 const LOG_SIZE: &str = "67108864";
 
@@ -108,6 +111,6 @@ fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
         .row_buffer_size(1024)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("journal_size_limit", LOG_SIZE)
-        .pragma("cache_size", "-32768")
+        .pragma("cache_size", CACHE)
         .pragma("temp_store", "memory")
 }

@@ -40,3 +40,31 @@ async fn a_file_that_is_no_database_is_refused() {
         .unwrap();
     assert!(matches!(Database::open(&folder.file(), Sync::Normal).await, Err(StoreError::Corrupt(_))));
 }
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    let folder = Folder::new();
+    let database = folder.database().await;
+    let tables: Vec<(String,)> = sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'table'")
+        .fetch_all(database.reader())
+        .await
+        .unwrap();
+    let queries = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql/queries")).unwrap();
+    // The catalog and the repeats that wait are few and read whole.
+    let small = |path: &std::path::PathBuf| {
+        ["catalog_", "repeated_list"].iter().any(|name| path.to_string_lossy().contains(name))
+    };
+    let ours = queries.map(|file| file.unwrap().path()).filter(|path| !small(path));
+    let mut seen = 0;
+    for path in ours {
+        let explain = format!("EXPLAIN QUERY PLAN {}", std::fs::read_to_string(&path).unwrap());
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(explain)).fetch_all(database.writer()).await.unwrap();
+        for (.., step) in plan {
+            let scanned = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+            assert!(!tables.iter().any(|(table,)| table == scanned), "{}: {step}", path.display());
+        }
+        seen += 1;
+    }
+    assert!(seen > 25, "{seen} statements");
+}
