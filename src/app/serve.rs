@@ -176,7 +176,7 @@ async fn listen(
     config.web_origins.clone_from(&options.web_origins);
     let draining = config.draining.clone();
     let pool = Handle::current();
-    let running = server::start(&config, &methods, |_| {
+    let build = |_| {
         let quota = QuotaApi::new(node.authority.clone(), draining.clone());
         let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
         let usage = UsageApi::new(node.authority.clone(), pool.clone());
@@ -192,8 +192,10 @@ async fn listen(
         }
         let routes = health.add_to(routes);
         reflection::add_to(routes.clone(), &services).unwrap_or(routes)
-    })
-    .map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr))?;
+    };
+    // A start that fails drops runtimes, which blocks.
+    let started = tokio::task::block_in_place(|| server::start(&config, &methods, build));
+    let running = started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr))?;
 
     let (observe, in_flight) = (node.observer(), running.in_flight().clone());
     let state = http::HttpState {
