@@ -8,7 +8,7 @@ use super::{batch, convert, enforce};
 use crate::domain::name::IdKey;
 use crate::domain::time::Timestamp;
 use crate::engine::authority::Authority;
-use crate::engine::call::{Answer, Denial, FreeWhat, Verdict};
+use crate::engine::call::{Answer, Denial, Durability, FreeWhat, Verdict};
 use crate::engine::ports::ReservationFilter;
 use crate::proto::v1::{self, quota_service_server};
 use crate::telemetry::metrics::DecisionMetrics;
@@ -60,7 +60,11 @@ impl QuotaApi {
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&RESERVES, &why)),
         };
-        let durability = reservation::durability(durability);
+        // A denial is remembered by the counter store alone.
+        let durability = match &outcome {
+            Outcome::Granted(_) => reservation::durability(durability),
+            Outcome::Denied(_) => reservation::durability(Durability::Applied),
+        };
         Ok(v1::ReserveResponse { outcome: Some(outcome), replayed, durability })
     }
 
@@ -77,7 +81,11 @@ impl QuotaApi {
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&CONSUMES, &why)),
         };
-        let durability = reservation::durability(durability);
+        // A denial is remembered by the counter store alone.
+        let durability = match &outcome {
+            Outcome::Granted(_) => reservation::durability(durability),
+            Outcome::Denied(_) => reservation::durability(Durability::Applied),
+        };
         Ok(v1::ConsumeResponse { outcome: Some(outcome), replayed, durability })
     }
 
