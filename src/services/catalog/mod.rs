@@ -9,4 +9,7 @@ mod errors;
 mod listing;
 mod read;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::CatalogApi;
