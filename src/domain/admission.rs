@@ -104,9 +104,9 @@ fn refusal(gauge: &Gauge, plan: &WindowPlan, requested: u64, cause: Cause, now: 
     }
 }
 
-/// The refusal of a hold that is to be raised in a period that has ended.
-pub fn period_ended(counter: &Counter, plan: &WindowPlan, requested: u64, now: Timestamp) -> Refusal {
+/// The refusal of a hold that is to be raised in a period that has ended; if that is kept no longer, it shows nothing.
+pub fn period_ended(counter: &Counter, plan: &WindowPlan, requested: u64, kept: bool, now: Timestamp) -> Refusal {
     let empty = Gauge::empty(plan, now);
-    let gauge = counter.gauge(plan).unwrap_or(&empty);
+    let gauge = counter.gauge(plan).filter(|_| kept).unwrap_or(&empty);
     refusal(gauge, plan, requested, Cause::PeriodEnded, now)
 }

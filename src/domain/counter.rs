@@ -10,6 +10,9 @@ use super::window::{WindowId, WindowKind};
 /// Number of steps into which a sliding window is divided (rule 15).
 pub const STEPS: i64 = 60;
 
+/// The limit of a rate that is lifted: whatever comes drains at once.
+const LIFTED: u64 = u64::MAX;
+
 /// A window of one account on one meter as a decision sees it: where it stands now and what limits it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WindowPlan {
@@ -115,7 +118,7 @@ impl Gauge {
         match plan.kind {
             WindowKind::Sliding => Gauge::Sliding { step: plan.step.max(1), buckets: Vec::new() },
             WindowKind::Rate => {
-                Gauge::Rate { length: plan.step.max(1), limit: plan.limit.unwrap_or(0), backlog: 0, at: now }
+                Gauge::Rate { length: plan.step.max(1), limit: plan.limit.unwrap_or(LIFTED), backlog: 0, at: now }
             }
             _ => Gauge::Period { period: plan.period, usage: Usage::default() },
         }
@@ -180,8 +183,8 @@ impl Gauge {
 
     fn backlog(&self, now: Timestamp) -> u64 {
         match self {
-            Gauge::Rate { length, limit, backlog, at } => {
-                let elapsed = now.since(*at).millis().clamp(0, *length).unsigned_abs();
+            Gauge::Rate { limit, backlog, at, .. } => {
+                let elapsed = now.since(*at).millis().max(0).unsigned_abs();
                 backlog.saturating_sub(elapsed.saturating_mul(*limit))
             }
             _ => 0,
@@ -280,9 +283,9 @@ impl Counter {
                 self.windows.iter_mut().find(|count| count.window == plan.window && same_period(&count.gauge, plan))
             {
                 if let Gauge::Rate { limit, .. } = &count.gauge
-                    && Some(*limit) != plan.limit
+                    && *limit != plan.limit.unwrap_or(LIFTED)
                 {
-                    relimit(&mut count.gauge, plan.limit.unwrap_or(0), now);
+                    relimit(&mut count.gauge, plan.limit.unwrap_or(LIFTED), now);
                 }
                 continue;
             }

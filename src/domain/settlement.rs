@@ -110,7 +110,8 @@ pub fn commit(
             let rest = charge.held;
             release_hold(charge, rest, &mut change);
             if charge.rules.charge == ChargeMoment::OnCommit {
-                let rest = charge.unconfirmed;
+                // What was freed meanwhile has gone back already.
+                let rest = charge.unconfirmed.min(charge.committed - charge.freed);
                 give_back(charge, rest, &mut change);
             }
             charge.unconfirmed = 0;

@@ -5,7 +5,7 @@ use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::call::Denial;
 use crate::engine::ports::KnownRequest;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// How long the outcome of what has ended stays (rule 5).
@@ -27,6 +27,8 @@ pub struct Ids {
     denials: Map<Denied>,
     /// By second: what may be forgotten then.
     due: BTreeMap<i64, Vec<IdKey>>,
+    /// Request ids of reservations that were open at the start: the ledger alone knows their fingerprints.
+    recovered: HashSet<IdKey, foldhash::fast::RandomState>,
     /// Ids that ended before this time may be unknown here.
     pub complete_since: Timestamp,
 }
@@ -67,6 +69,16 @@ impl Ids {
     /// remembered by the ledger alone.
     pub fn may_be_unknown(&self, now: Timestamp) -> bool {
         now < self.complete_since + REMEMBER
+    }
+
+    /// The same for a request id: those of a reservation that was open at the start are remembered for as long as it is.
+    pub fn may_be_unknown_request(&self, key: &IdKey, now: Timestamp) -> bool {
+        self.may_be_unknown(now) || self.recovered.contains(key)
+    }
+
+    /// Notes the request ids of a reservation that was open at the start.
+    pub fn recover_requests(&mut self, keys: &[IdKey]) {
+        self.recovered.extend(keys);
     }
 
     /// A reservation that has ended.

@@ -40,6 +40,7 @@ pub async fn load(
         partition.ids.complete_since = Timestamp::MIN;
     }
     for reservation in ledger.open_reservations(index).await? {
+        partition.ids.recover_requests(&reservation.requests);
         partition.ids.open.insert(reservation.key, Box::new(reservation));
     }
     for (seq, effect) in effects {

@@ -4,7 +4,8 @@ use super::admit::{denial, violation};
 use super::partition::{Partition, line, stamp};
 use super::step::Found;
 use crate::domain::admission::{self, Demand, Split};
-use crate::domain::counter::Parts;
+use crate::domain::counter::{Parts, WindowPlan};
+use crate::domain::decision::Refusal;
 use crate::domain::entry::{Kind, RequestStamp};
 use crate::domain::error::RuleError;
 use crate::domain::meter::Family;
@@ -27,22 +28,24 @@ impl Partition {
             Err(reply) => return *reply,
         };
         let before = *found.reservation;
-        let matched = match listed.matched(&before) {
-            Ok(matched) => matched,
-            Err(error) => return self.refused(error),
+        // The state is judged first, then the charges (the order of `RuleError`).
+        let matched = match (before.state, listed.matched(&before)) {
+            (State::Committed, Ok(matched))
+                if is_final && settlement::repeats_commit(&before, &matched, listed.0.is_empty()) =>
+            {
+                return self.done(Outcome::Reservation(Box::new(before)), true, found.seq);
+            }
+            (State::Committed, _) => return self.refused(RuleError::Committed(Box::new(before))),
+            (State::Released, _) => return self.refused(RuleError::Released),
+            (_, Ok(matched)) => matched,
+            (_, Err(error)) => return self.refused(error),
         };
-        if before.state == State::Committed
-            && is_final
-            && settlement::repeats_commit(&before, &matched, listed.0.is_empty())
-        {
-            return self.done(Outcome::Reservation(Box::new(before)), true, found.seq);
-        }
         let plan = match (&operation.plan, settlement::needs_room(&before, &matched)) {
             (_, false) => Plan::default(),
             (Some(plan), true) => plan.clone(),
             (None, true) => return Reply::NeedPlan(Box::new(before)),
         };
-        if let Some(miss) = self.missing(&plan) {
+        if let Some(miss) = self.missing(&before, &plan) {
             return miss;
         }
         let settled = settlement::commit(&before, &matched, is_final, |charge, level, changes| {
@@ -86,8 +89,14 @@ impl Partition {
             Err(reply) => return *reply,
         };
         let before = *found.reservation;
-        let settled =
-            listed.matched(&before).and_then(|matched| settlement::release(&before, &matched, listed.0.is_empty()));
+        // The state is judged first, then the charges.
+        let settled = match settlement::release(&before, &[], true) {
+            Ok(Some(_)) => {
+                let matched = listed.matched(&before);
+                matched.and_then(|matched| settlement::release(&before, &matched, listed.0.is_empty()))
+            }
+            without_effect => without_effect,
+        };
         match settled {
             Err(error) => self.refused(error),
             Ok(None) => self.done(Outcome::Reservation(Box::new(before)), true, found.seq),
@@ -121,7 +130,7 @@ impl Partition {
             Some(plan) => plan.clone(),
             None => return Reply::NeedPlan(before),
         };
-        if let Some(miss) = self.missing(&plan) {
+        if let Some(miss) = self.missing(&before, &plan) {
             return miss;
         }
         let raised = match self.raise_hold(&before, &plan, &matched) {
@@ -160,17 +169,20 @@ impl Partition {
                 .iter()
                 .filter(|listed| on_path(&before.charges[listed.charge], counter.bound.key))
                 .fold(0_u64, |sum, listed| sum.saturating_add(listed.amount.unwrap_or(0)));
+            let holds = holds_on(before, counter.bound.key);
             let Some(slot) = self.table.get(&counter.bound.key).filter(|_| amount > 0) else { continue };
-            let ended = counter.windows.iter().filter(|window| window.enforced && !window.period.contains(now));
-            let ended: Vec<_> =
-                ended.map(|window| admission::period_ended(&slot.counter, window, amount, now)).collect();
-            let top_up = counter.bound.quota.top_up;
+            // A period that has ended denies by itself; the other limits are asked as always.
+            let (open, ended): (Vec<WindowPlan>, Vec<WindowPlan>) =
+                counter.windows.iter().cloned().partition(|window| window.period.contains(now));
+            let ended = ended.iter().filter(|window| window.enforced);
+            let mut refusals: Vec<Refusal> =
+                ended.map(|window| admission::period_ended(&slot.counter, window, amount, holds, now)).collect();
             let demand = Demand { amount, positive: false };
-            match admission::decide(&slot.counter, &counter.windows, top_up, demand, now) {
-                _ if !ended.is_empty() => violations.extend(ended.into_iter().map(|why| violation(counter, why))),
+            match admission::decide(&slot.counter, &open, counter.bound.quota.top_up, demand, now) {
                 Ok(split) => splits.push((counter.bound.key, split)),
-                Err(refusals) => violations.extend(refusals.into_iter().map(|why| violation(counter, why))),
+                Err(more) => refusals.extend(more),
             }
+            violations.extend(refusals.into_iter().map(|why| violation(counter, why)));
         }
         if !violations.is_empty() {
             return Err(denial(violations));
@@ -256,18 +268,18 @@ impl Partition {
         }
     }
 
-    /// The miss of a plan for settled periods. A period that is kept no longer is not missing: nothing holds in it.
-    fn missing(&mut self, plan: &Plan) -> Option<Reply> {
+    /// The miss of a plan for settled periods. One that has passed is kept while the reservation holds on the counter.
+    fn missing(&mut self, before: &Reservation, plan: &Plan) -> Option<Reply> {
         let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
         for counter in &plan.counters {
             let all = || (0..counter.windows.len()).collect::<Vec<_>>();
             let lacking = match self.table.get(&counter.bound.key) {
                 None => all(),
                 Some(slot) => {
-                    let now = self.now;
+                    let (now, holds) = (self.now, holds_on(before, counter.bound.key));
                     let lacks = |index: &usize| {
                         let window = &counter.windows[*index];
-                        window.period.contains(now) && slot.counter.gauge(window).is_none()
+                        (holds || window.period.contains(now)) && slot.counter.gauge(window).is_none()
                     };
                     all().into_iter().filter(lacks).collect()
                 }
@@ -286,28 +298,24 @@ impl Partition {
         let now = self.now;
         let Some(counter) = plan.counter(key) else { return Room::default() };
         let Some(slot) = self.table.get(&key) else { return Room::default() };
-        let moved = moved(before, key, changes);
-        let rest = slot.counter.rest(&counter.windows, now).map(|rest| rest.saturating_sub(moved.period));
-        let top_up = signed(slot.counter.top_up_rest(counter.bound.quota.top_up)).saturating_sub(moved.top_up);
-        Room { rest, top_up: u64::try_from(top_up).unwrap_or(0) }
-    }
-}
-
-/// How much of a counter's rest the changes take: used plus held, in the period and in the top-up.
-fn moved(before: &Reservation, key: CounterKey, changes: &[Change]) -> Parts {
-    let mut sum = Parts::default();
-    for change in changes {
-        let charge = &before.charges[change.charge];
-        let levels = charge.path.iter().zip(&change.top_up);
-        for (_, (used, held)) in
-            levels.filter(|(level, _)| level.account == key.account && charge.meter_id == key.meter)
-        {
-            let parts = Parts::of(change.used.saturating_add(change.held), used.saturating_add(*held));
-            sum.period = sum.period.saturating_add(parts.period);
-            sum.top_up = sum.top_up.saturating_add(parts.top_up);
+        let holds = holds_on(before, key);
+        let kept = counter.windows.iter().filter(|window| holds || window.period.contains(now));
+        let kept: Vec<WindowPlan> = kept.cloned().collect();
+        // The changes are tried on a copy: a sliding window and a rate do not give back one for one.
+        let mut tried = slot.counter.clone();
+        for change in changes {
+            let charge = &before.charges[change.charge];
+            let levels = charge.path.iter().zip(&change.top_up).filter(|_| charge.meter_id == key.meter);
+            for (_, (used, held)) in levels.filter(|(level, _)| level.account == key.account) {
+                let (used, held) = (Parts::of(change.used, *used), Parts::of(change.held, *held));
+                tried.shift(before.create_time, now, used, held, false);
+            }
         }
+        // A top-up takes part where the account had one at the Reserve: then, and only then, every commit asks for it.
+        let has_top_up = before.charges[charge].path[level].has_top_up;
+        let top_up = if has_top_up { tried.top_up_rest(counter.bound.quota.top_up) } else { 0 };
+        Room { rest: tried.rest(&kept, now), top_up }
     }
-    sum
 }
 
 fn deal_raise(charge: &Held, listed: &Listed, splits: &mut [(CounterKey, Split)]) -> (usize, u64, Vec<u64>) {
@@ -321,6 +329,11 @@ fn deal_raise(charge: &Held, listed: &Listed, splits: &mut [(CounterKey, Split)]
         })
     });
     (listed.charge, amount, parts.collect())
+}
+
+/// Whether the reservation still holds on a counter: then the periods of its Reserve are kept there.
+fn holds_on(before: &Reservation, key: CounterKey) -> bool {
+    before.charges.iter().any(|charge| charge.held > 0 && on_path(charge, key))
 }
 
 fn on_path(charge: &Held, key: CounterKey) -> bool {

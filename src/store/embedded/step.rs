@@ -93,7 +93,9 @@ impl Partition {
                 (known.fingerprint, known.reservation, amounts, 0)
             }
             (None, Some(None)) => return None,
-            (None, None) if self.ids.may_be_unknown(self.now) => return Some(self.miss(None, Some(key), 0)),
+            (None, None) if self.ids.may_be_unknown_request(&key, self.now) => {
+                return Some(self.miss(None, Some(key), 0));
+            }
             (None, None) => return None,
         };
         if fingerprint != operation.fingerprint {
