@@ -9,6 +9,7 @@
     reason = "in a test a panic is the answer, and what it prints is read by a person"
 )]
 
+mod model;
 mod support;
 mod tidy;
 mod tools;
