@@ -82,6 +82,9 @@ impl Flushers {
 
     /// Flushes one partition until told to stop, then what is left.
     pub async fn run(self: Arc<Self>, partition: u32, stop: CancellationToken) {
+        if let Err(error) = self.reverse_left(partition).await {
+            tracing::error!(partition, %error, "late repeats could not be read; they are undone at the next start");
+        }
         let mut pause = self.interval;
         loop {
             let mark = self.watermark(partition);
@@ -108,6 +111,14 @@ impl Flushers {
         if tokio::time::timeout(LAST_FLUSH, self.drain(partition)).await.is_err() {
             tracing::warn!(partition, "stopped before everything was in the ledger; the journal keeps it");
         }
+    }
+
+    /// Undoes the late repeats that a process found and did not live to undo.
+    async fn reverse_left(&self, partition: u32) -> Result<(), StoreError> {
+        for repeat in self.ledger.repeated(partition).await? {
+            self.counters.reverse(partition, repeat.reservation).await?;
+        }
+        Ok(())
     }
 
     async fn rest(&self, partition: u32, pause: Duration, stop: &CancellationToken) {
