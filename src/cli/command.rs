@@ -2,7 +2,7 @@
 
 use super::output::{self, Answer, Fault};
 use super::render::View;
-use super::{args::ConnectionArgs, call, catalog, reservations, serve, usage};
+use super::{args::ConnectionArgs, bench, call, catalog, reservations, serve, usage};
 use crate::client::Client;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -53,6 +53,8 @@ pub enum Command {
     Apply(catalog::ApplyArgs),
     /// Write the catalog as YAML
     Export(catalog::ExportArgs),
+    /// Measure what a decision costs on this machine
+    Bench(bench::BenchArgs),
 }
 
 /// Reads the command line, the program's name first.
@@ -72,6 +74,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Check(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Reserve(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Commit(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),

@@ -3,6 +3,7 @@
 //! Exit status: 0 granted or done, 2 denied, 1 error. A closed pipe (`quotad usage ... | head`) is not an error.
 
 mod args;
+mod bench;
 mod call;
 mod catalog;
 mod command;
@@ -15,6 +16,7 @@ mod tests;
 mod usage;
 
 pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
+pub use bench::BenchArgs;
 pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, ReleaseArgs, ReserveArgs};
 pub use catalog::{ApplyArgs, ExportArgs};
 pub use command::{Cli, Command, parse, run};

@@ -106,6 +106,7 @@ fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
             Sync::Full => SqliteSynchronous::Full,
         })
         .busy_timeout(BUSY_TIMEOUT)
+        .thread_name(|id| format!("ledger-sql-{id}"))
         .foreign_keys(true)
         .statement_cache_capacity(STATEMENTS)
         .row_buffer_size(1024)

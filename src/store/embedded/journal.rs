@@ -154,6 +154,8 @@ fn options(path: &Path, safety: Safety) -> SqliteConnectOptions {
             Safety::Power => SqliteSynchronous::Full,
         })
         .busy_timeout(Duration::from_secs(5))
+        // By its name an operator tells the journal's processor time from the ledger's.
+        .thread_name(|id| format!("journal-sql-{id}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .disable_statement_logging()
 }

@@ -19,18 +19,18 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What sees all.
-const ABOVE_ALL: &[&str] = &["app", "cli", "lib", "main"];
+const ABOVE_ALL: &[&str] = &["app", "bench", "cli", "lib", "main"];
 
 /// Foreign crates by the beginning of their name, where they may be named, and what to do elsewhere.
 const CRATES: &[(&str, &[&str], &str)] = &[
     (
         "tonic",
-        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/proto.rs"],
+        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/bench/", "src/proto.rs"],
         "wire types stop at services; convert there",
     ),
     (
         "prost",
-        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/proto.rs"],
+        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/bench/", "src/proto.rs"],
         "wire types stop at services; convert there",
     ),
     ("sqlx", &["src/store/database/", "src/store/embedded/"], "driver types and errors stop at the adapter"),
@@ -64,8 +64,15 @@ const IMPURE: &[&str] = &[
 const CLOCKS: &[&str] = &["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"];
 
 /// Who may: the store's clock is the one that decides; the others measure how long something took.
-const MAY_ASK_THE_TIME: &[&str] =
-    &["src/store/clock.rs", "src/transport/", "src/telemetry/", "src/cli/", "src/client/", "src/engine/tasks/"];
+const MAY_ASK_THE_TIME: &[&str] = &[
+    "src/store/clock.rs",
+    "src/transport/",
+    "src/telemetry/",
+    "src/cli/",
+    "src/client/",
+    "src/engine/tasks/",
+    "src/bench/",
+];
 
 /// The layer of a file of `src`: its folder, or its own name at the top.
 fn layer(file: &str) -> &str {

@@ -1,0 +1,169 @@
+//! One measurement: workers run, and after a warm-up what they do in a stretch of time is counted.
+
+use super::cpu::Cpu;
+use super::histogram::Histogram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long workers run before they are counted.
+const WARM_UP: Duration = Duration::from_millis(300);
+/// How long the work behind the answers may take to end.
+const SETTLE: Duration = Duration::from_secs(20);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What workers and the one who measures share.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    done: AtomicU64,
+    measuring: AtomicBool,
+    stopped: AtomicBool,
+    /// The next charge's number.
+    next: AtomicU64,
+}
+
+/// What one worker saw.
+#[derive(Debug)]
+pub(super) struct Tally {
+    meter: Arc<Meter>,
+    latencies: Histogram,
+}
+
+impl Tally {
+    /// A worker's.
+    pub(super) fn new(meter: Arc<Meter>) -> Tally {
+        Tally { meter, latencies: Histogram::default() }
+    }
+
+    /// Whether to go on.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.meter.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Numbers for so many charges, never given before; the first of them.
+    pub(super) fn numbers(&self, many: u64) -> u64 {
+        self.meter.next.fetch_add(many, Ordering::Relaxed)
+    }
+
+    /// A call that began at `start` is answered, with so many decisions in it.
+    pub(super) fn done(&mut self, start: Instant, decisions: u64) {
+        self.meter.done.fetch_add(decisions, Ordering::Relaxed);
+        if self.meter.measuring.load(Ordering::Relaxed) {
+            self.latencies.record(start.elapsed());
+        }
+    }
+
+    /// What it saw.
+    pub(super) fn finish(self) -> Histogram {
+        self.latencies
+    }
+}
+
+/// One measurement's figures.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// Decisions a second.
+    pub(super) per_second: f64,
+    /// Microseconds for each decision: all but the flusher.
+    pub(super) cpu_us: Option<f64>,
+    /// The journal's part of it.
+    pub(super) journal_us: Option<f64>,
+    /// The flusher's, until it has caught up.
+    pub(super) flusher_us: Option<f64>,
+    /// Latencies of calls.
+    pub(super) latencies: Histogram,
+}
+
+/// Measures for `time` while workers run. `first` is the number of their first charge; `process` is the one whose
+/// processor time counts; `start` makes the workers and answers how to wait for their end.
+///
+/// # Errors
+/// A worker's error.
+pub(super) fn measure<W>(
+    time: Duration,
+    first: u64,
+    process: Option<u32>,
+    start: impl FnOnce(&Arc<Meter>) -> anyhow::Result<W>,
+) -> anyhow::Result<Sample>
+where
+    W: FnOnce() -> anyhow::Result<Histogram>,
+{
+    let meter = Arc::new(Meter { next: AtomicU64::new(first), ..Meter::default() });
+    let cpu = || process.and_then(Cpu::of);
+    let idle = cpu();
+    let wait = start(&meter)?;
+    thread::sleep(WARM_UP);
+
+    let warm = meter.done.load(Ordering::Relaxed);
+    let (begin, before) = (Instant::now(), cpu());
+    meter.measuring.store(true, Ordering::Relaxed);
+    thread::sleep(time);
+    meter.measuring.store(false, Ordering::Relaxed);
+    let counted = meter.done.load(Ordering::Relaxed) - warm;
+    let (took, after) = (begin.elapsed(), cpu());
+
+    meter.stopped.store(true, Ordering::Relaxed);
+    let latencies = wait()?;
+    let all = meter.done.load(Ordering::Relaxed);
+    let settled = process.and_then(settle);
+
+    let used = after.zip(before).map(|(after, before)| after.since(before));
+    // The flusher works on after the answers, so all its work counts, over all that was decided.
+    let flushed = settled.zip(idle).map(|(settled, idle)| settled.since(idle).flusher);
+    Ok(Sample {
+        per_second: counted as f64 / took.as_secs_f64(),
+        cpu_us: used.map(|used| each(used.answers(), counted)),
+        journal_us: used.map(|used| each(used.journal, counted)),
+        flusher_us: flushed.map(|flushed| each(flushed, all)),
+        latencies,
+    })
+}
+
+/// Microseconds for each of `count`.
+fn each(time: Duration, count: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / count.max(1) as f64
+}
+
+/// Waits until a process has next to nothing to do, so that one measurement does not disturb the next; answers what it
+/// has used by then.
+fn settle(process: u32) -> Option<Cpu> {
+    let begin = Instant::now();
+    let mut last = Cpu::of(process)?;
+    loop {
+        thread::sleep(LOOK);
+        let now = Cpu::of(process)?;
+        if now.since(last).total <= LOOK / 10 || begin.elapsed() > SETTLE {
+            return Some(now);
+        }
+        last = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_is_counted_and_an_error_ends_it() {
+        let working = |meter: &Arc<Meter>| {
+            let mut tally = Tally::new(meter.clone());
+            let worker = thread::spawn(move || {
+                assert_eq!((tally.numbers(2), tally.numbers(1)), (7, 9));
+                while tally.goes_on() {
+                    thread::sleep(Duration::from_millis(1));
+                    tally.done(Instant::now(), 3);
+                }
+                tally.finish()
+            });
+            Ok(|| worker.join().map_err(|_| anyhow::anyhow!("panicked")))
+        };
+        let sample = measure(Duration::from_millis(50), 7, None, working).unwrap();
+        assert!(sample.per_second > 0.0 && sample.per_second <= 3_100.0, "{sample:?}");
+        assert!(sample.cpu_us.is_none() && sample.latencies.percentile(50).is_some());
+
+        let failing = |_: &Arc<Meter>| Ok(|| Err(anyhow::anyhow!("refused")));
+        assert!(measure(Duration::from_millis(1), 0, None, failing).is_err());
+    }
+}

@@ -1,0 +1,26 @@
+//! The benchmark: what a decision costs, by the rule alone, by the engine, and over gRPC beside a bare echo.
+//!
+//! Machines differ and are shared, so what counts is a ratio: each round runs the yardstick (a tonic echo with messages
+//! of the same sizes on the same design of runtimes) and then every row, and a figure is the median over the rounds.
+//! Processor time is the operating system's own accounting, user and system together.
+//!
+//! `workload.rs` says what is asked; [`rule`], `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
+//! `meter.rs` measure; `report.rs` has the figures.
+
+mod calls;
+mod child;
+mod cpu;
+pub mod echo;
+mod engine;
+mod histogram;
+mod meter;
+mod options;
+mod report;
+mod rule;
+mod run;
+mod wire;
+mod workload;
+
+pub use options::{Options, Part};
+pub use report::{Report, Row};
+pub use run::run;

@@ -1,0 +1,130 @@
+//! The figures: one row for each thing measured, each figure the median over the rounds.
+
+use super::meter::Sample;
+use super::options::{Options, cores};
+use serde::Serialize;
+
+/// What the benchmark found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The version measured.
+    pub version: &'static str,
+    /// `release` or `debug`; a debug build says nothing about performance.
+    pub build: &'static str,
+    /// Cores of the machine, shared by servers and load generator.
+    pub cores: usize,
+    /// Rounds, of which each figure is the median.
+    pub rounds: usize,
+    /// Length of one measurement in seconds.
+    pub seconds: f64,
+    /// Connections of the load generator.
+    pub connections: usize,
+    /// Calls under way at a time.
+    pub in_flight: usize,
+    /// Accounts on each path, two windows each.
+    pub levels: usize,
+    /// The rows, in the order of the layers.
+    pub rows: Vec<Row>,
+}
+
+/// One thing measured. A figure that the system or this run can't give is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// What.
+    pub name: &'static str,
+    /// Of which there are so many.
+    pub unit: &'static str,
+    /// In a second.
+    pub per_second: f64,
+    /// Microseconds of processor time for each, user and system: of the server, or of the whole process where there is
+    /// none; all but the flusher.
+    pub cpu_us: Option<f64>,
+    /// The journal's part of these.
+    pub journal_us: Option<f64>,
+    /// Microseconds for each that the flusher takes to carry it to the ledger.
+    pub flusher_us: Option<f64>,
+    /// How many a core has time for in a second, by `cpu_us`.
+    pub per_core_second: Option<f64>,
+    /// `cpu_us` as a multiple of the echo's in the same round.
+    pub times_echo: Option<f64>,
+    /// Median latency of a call in microseconds, closed loop.
+    pub p50_us: Option<f64>,
+    /// The 99th percentile.
+    pub p99_us: Option<f64>,
+}
+
+impl Report {
+    /// A report without rows.
+    pub(super) fn new(options: &Options) -> Report {
+        Report {
+            version: env!("CARGO_PKG_VERSION"),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" },
+            cores: cores(),
+            rounds: options.rounds,
+            seconds: options.time.as_secs_f64(),
+            connections: options.connections,
+            in_flight: options.in_flight,
+            levels: options.levels,
+            rows: Vec::new(),
+        }
+    }
+}
+
+impl Row {
+    /// The medians of some rounds; `echo` are the yardstick's rounds.
+    pub(super) fn new(name: &'static str, unit: &'static str, rounds: &[Sample], echo: Option<&[Sample]>) -> Row {
+        let of = |figure: fn(&Sample) -> Option<f64>| median(rounds.iter().filter_map(figure).collect());
+        let ratio = |(mine, echo): (&Sample, &Sample)| Some(mine.cpu_us? / echo.cpu_us?);
+        let cpu_us = of(|sample| sample.cpu_us);
+        Row {
+            name,
+            unit,
+            per_second: of(|sample| Some(sample.per_second)).unwrap_or(0.0),
+            cpu_us,
+            journal_us: of(|sample| sample.journal_us),
+            flusher_us: of(|sample| sample.flusher_us),
+            per_core_second: cpu_us.filter(|us| *us > 0.0).map(|us| 1e6 / us),
+            times_echo: echo.and_then(|echo| median(rounds.iter().zip(echo).filter_map(ratio).collect())),
+            p50_us: of(|sample| sample.latencies.percentile(50)),
+            p99_us: of(|sample| sample.latencies.percentile(99)),
+        }
+    }
+}
+
+/// The middle value, or the mean of the two in the middle.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        odd if odd % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::histogram::Histogram;
+
+    fn sample(per_second: f64, cpu_us: Option<f64>) -> Sample {
+        Sample { per_second, cpu_us, journal_us: None, flusher_us: None, latencies: Histogram::default() }
+    }
+
+    #[test]
+    fn a_row_has_medians_and_ratios_within_the_rounds() {
+        let echo = [sample(3.0, Some(10.0)), sample(9.0, Some(20.0)), sample(1.0, Some(10.0))];
+        let mine = [sample(2.0, Some(15.0)), sample(1.0, Some(40.0)), sample(7.0, Some(14.0))];
+        let row = Row::new("x", "call", &mine, Some(&echo));
+        assert_eq!((row.per_second, row.cpu_us, row.times_echo), (2.0, Some(15.0), Some(1.5)));
+        assert_eq!((row.per_core_second.map(f64::round), row.p50_us), (Some(66_667.0), None));
+        assert_eq!(Row::new("x", "call", &[sample(2.0, None)], Some(&echo)).times_echo, None);
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+        assert_eq!(median(vec![9.0, 1.0, 4.0]), Some(4.0));
+    }
+}

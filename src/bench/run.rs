@@ -1,0 +1,63 @@
+//! The whole benchmark: layer by layer, and over gRPC round by round with the yardstick first.
+
+use super::engine::{self, Engine};
+use super::meter::Sample;
+use super::options::{Options, Part};
+use super::report::{Report, Row};
+use super::rule;
+use super::wire::{self, Wire};
+
+/// What is measured of the engine.
+const ENGINE: [(engine::Call, &str, &str); 2] = [
+    (engine::Call::Pair, "engine: Reserve and Commit", "pair"),
+    (engine::Call::Consume, "engine: Consume", "decision"),
+];
+
+/// What is measured over gRPC; the first is the yardstick.
+const WIRE: [(wire::Call, &str, &str); 5] = [
+    (wire::Call::Echo, "gRPC: bare echo", "call"),
+    (wire::Call::Consume, "gRPC: Consume", "decision"),
+    (wire::Call::Pair, "gRPC: Reserve, Commit", "call"),
+    (wire::Call::Batch, "gRPC: batches of 64", "item"),
+    (wire::Call::Stream, "gRPC: stream of Consume", "decision"),
+];
+
+/// Runs what `options` want and says, by `progress`, what is being done.
+///
+/// # Errors
+/// Servers that can't be started or reached, a call that fails.
+pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report> {
+    let mut report = Report::new(options);
+    if options.wants(Part::Rule) {
+        progress("the rule alone");
+        let rounds: Vec<Sample> = (0..options.rounds).map(|_| rule::round(options)).collect::<anyhow::Result<_>>()?;
+        report.rows.push(Row::new("rule alone", "decision", &rounds, None));
+    }
+    if options.wants(Part::Engine) {
+        let mut engine = Engine::open(options)?;
+        let mut samples: [Vec<Sample>; ENGINE.len()] = Default::default();
+        for round in 1..=options.rounds {
+            for ((call, name, _), samples) in ENGINE.iter().zip(&mut samples) {
+                progress(&format!("{name}, round {round}"));
+                samples.push(engine.round(options, *call)?);
+            }
+        }
+        let rows = ENGINE.iter().zip(&samples).map(|((_, name, unit), samples)| Row::new(name, unit, samples, None));
+        report.rows.extend(rows);
+    }
+    if options.wants(Part::Grpc) {
+        let mut wire = Wire::start(options)?;
+        let mut samples: [Vec<Sample>; WIRE.len()] = Default::default();
+        for round in 1..=options.rounds {
+            for ((call, name, _), samples) in WIRE.iter().zip(&mut samples) {
+                progress(&format!("{name}, round {round}"));
+                samples.push(wire.round(options, *call)?);
+            }
+        }
+        let rows = WIRE.iter().zip(&samples);
+        report
+            .rows
+            .extend(rows.map(|((_, name, unit), rounds)| Row::new(name, unit, rounds, Some(samples[0].as_slice()))));
+    }
+    Ok(report)
+}
