@@ -285,11 +285,15 @@ pub fn expire(before: &Reservation) -> Settlement {
     Settlement { reservation: after, changes }
 }
 
-/// Free by reservation: gives back all that its allocation charges committed (rule 10). A second one finds nothing.
+/// Free by reservation: gives back what its allocation charges committed (rule 10), as far as `left` says that it is
+/// still there. A second one finds nothing.
 ///
 /// # Errors
 /// [`RuleError::Open`] while it holds, [`RuleError::NotFreeable`] if it charges a consumption meter.
-pub fn free(before: &Reservation) -> Result<(Settlement, Vec<u64>), RuleError> {
+pub fn free(
+    before: &Reservation,
+    mut left: impl FnMut(usize, &[Change]) -> u64,
+) -> Result<(Settlement, Vec<u64>), RuleError> {
     if before.state.is_open() {
         return Err(RuleError::Open);
     }
@@ -301,14 +305,15 @@ pub fn free(before: &Reservation) -> Result<(Settlement, Vec<u64>), RuleError> {
     let mut freed = Vec::new();
     for (index, charge) in after.charges.iter_mut().enumerate() {
         let mut change = Change::none(index, charge);
-        let amount = charge.committed - charge.freed;
+        let amount = (charge.committed - charge.freed).min(left(index, &changes));
         for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
             let part = level.used_top_up.min(amount);
             level.used_top_up -= part;
             parts.0 -= signed(part);
         }
         change.used -= signed(amount);
-        charge.freed += amount;
+        // What is not left was given back by amount.
+        charge.freed = charge.committed;
         changes.push(change);
         freed.push(amount);
     }

@@ -2,6 +2,7 @@
 
 mod admit;
 mod counters;
+mod free;
 mod group;
 mod ids;
 mod install;

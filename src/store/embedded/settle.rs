@@ -1,17 +1,16 @@
 //! Commit, Release, Extend, Free and Reverse on a partition: the domain says what changes, this writes it.
 
 use super::admit::{denial, violation};
-use super::partition::{Partition, line, stamp};
+use super::partition::{Partition, stamp};
 use super::step::Found;
 use crate::domain::admission::{self, Demand, Split};
 use crate::domain::counter::{Parts, WindowPlan};
 use crate::domain::decision::Refusal;
-use crate::domain::entry::{Kind, RequestStamp};
+use crate::domain::entry::Kind;
 use crate::domain::error::RuleError;
-use crate::domain::meter::Family;
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change, Listed, Room};
-use crate::engine::call::{Denial, Extended, Freed};
+use crate::engine::call::{Denial, Extended};
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
 use crate::engine::ports::CounterKey;
 
@@ -190,75 +189,6 @@ impl Partition {
         Ok(matched.iter().map(|listed| deal_raise(&before.charges[listed.charge], listed, &mut splits)).collect())
     }
 
-    /// Free by reservation.
-    pub(super) fn free_reservation(&mut self, operation: &Operation) -> Reply {
-        let Verb::FreeReservation { key } = &operation.verb else { return self.refused(RuleError::NotFound) };
-        let found = match self.find(*key, operation) {
-            Ok(found) => found,
-            Err(reply) => return *reply,
-        };
-        let before = *found.reservation;
-        match settlement::free(&before) {
-            Err(error) => self.refused(error),
-            Ok((_, amounts)) if amounts.iter().all(|amount| *amount == 0) => {
-                let freed = Freed { reservation: Some(before), amounts };
-                self.done(Outcome::Freed(freed), true, found.seq)
-            }
-            Ok((settlement, amounts)) => {
-                let stamp = stamp(operation, Some(*key));
-                let (reservation, seq) = self.settle(&before, settlement, Kind::Free, stamp);
-                let freed = Freed { reservation: Some(*reservation), amounts };
-                self.done(Outcome::Freed(freed), false, seq)
-            }
-        }
-    }
-
-    /// Free by amount: clamped at what was charged to that very account, and alike on every level (rule 10).
-    pub(super) fn free_amounts(&mut self, operation: &Operation) -> Reply {
-        let (Verb::FreeAmounts { charges }, Some(plan)) = (&operation.verb, &operation.plan) else {
-            return self.refused(RuleError::NotFound);
-        };
-        if let Some(index) = charges.iter().position(|charge| charge.rules.family != Family::Allocation) {
-            return self.refused(RuleError::NotFreeable(index));
-        }
-        if let Err(miss) = self.force(operation.tenant, plan, &[]) {
-            return *miss;
-        }
-        let (at, now) = (self.now, self.now);
-        let mut lines = Vec::new();
-        let mut amounts = Vec::with_capacity(charges.len());
-        for (index, charge) in charges.iter().enumerate() {
-            let amount = charge.asked.unwrap_or(0).min(self.freeable(charge, plan, index));
-            amounts.push(amount);
-            if amount == 0 {
-                continue;
-            }
-            let mut change = Change { charge: index, used: -signed(amount), held: 0, top_up: Vec::new() };
-            for (level, counter) in plan.paths[index].iter().enumerate() {
-                let key = plan.counters[usize::from(*counter)].bound.key;
-                let Some(slot) = self.table.get(&key) else { continue };
-                let part = signed(slot.counter.top_up.used.min(amount));
-                change.top_up.push((-part, 0));
-                let own = level + 1 == charge.account.split('/').count() / 2;
-                slot.counter.shift(at, now, Parts::of(change.used, -part), Parts::default(), own);
-                slot.touched = now;
-            }
-            lines.push(line(charge, &change, at));
-        }
-        let request = operation.request.map(|key| RequestStamp {
-            key,
-            fingerprint: operation.fingerprint,
-            reservation: None,
-            amounts: amounts.clone(),
-        });
-        let seq = if lines.is_empty() && request.is_none() {
-            0
-        } else {
-            self.record(Kind::Free, operation.tenant, request, None, lines)
-        };
-        self.done(Outcome::Freed(Freed { reservation: None, amounts }), false, seq)
-    }
-
     /// Undoes a repeat that came too late to be recognised.
     pub fn reverse(&mut self, repeat: &Reservation) {
         let before = self.ids.open.get(&repeat.key).map_or_else(|| repeat.clone(), |open| Reservation::clone(open));
@@ -269,7 +199,7 @@ impl Partition {
     }
 
     /// The miss of a plan for settled periods. One that has passed is kept while the reservation holds on the counter.
-    fn missing(&mut self, before: &Reservation, plan: &Plan) -> Option<Reply> {
+    pub(super) fn missing(&mut self, before: &Reservation, plan: &Plan) -> Option<Reply> {
         let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
         for counter in &plan.counters {
             let all = || (0..counter.windows.len()).collect::<Vec<_>>();
@@ -344,29 +274,7 @@ fn is_not_found(reply: &Reply) -> bool {
     matches!(reply, Reply::Done(done) if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)))
 }
 
-fn signed(amount: u64) -> i64 {
+/// An amount as a change.
+pub(super) fn signed(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
-}
-
-impl Partition {
-    /// What a Free by amount may give back: the least of what was charged to the account itself and what each account of
-    /// the path has in use.
-    fn freeable(&mut self, charge: &Held, plan: &Plan, index: usize) -> u64 {
-        let own = charge.account.split('/').count() / 2;
-        let mut least = u64::MAX;
-        for (level, counter) in plan.paths[index].iter().enumerate() {
-            let counter = &plan.counters[usize::from(*counter)];
-            let now = self.now;
-            let Some(slot) = self.table.get(&counter.bound.key) else { return 0 };
-            let value = &slot.counter;
-            let lifetime =
-                counter.windows.iter().find(|window| window.kind == crate::domain::window::WindowKind::Lifetime);
-            let used = lifetime.and_then(|window| value.gauge(window)).map_or(0, |gauge| gauge.usage(now).used);
-            least = least.min(used + value.top_up.used);
-            if level + 1 == own {
-                least = least.min(value.own);
-            }
-        }
-        least
-    }
 }

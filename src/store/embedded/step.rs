@@ -93,7 +93,11 @@ impl Partition {
                 (known.fingerprint, known.reservation, amounts, 0)
             }
             (None, Some(None)) => return None,
-            (None, None) if self.ids.may_be_unknown_request(&key, self.now) => {
+            // A Free by amount has no reservation that would tell a repeat: the ledger does, also long after.
+            (None, None)
+                if self.ids.may_be_unknown_request(&key, self.now)
+                    || matches!(operation.verb, Verb::FreeAmounts { .. }) =>
+            {
                 return Some(self.miss(None, Some(key), 0));
             }
             (None, None) => return None,
