@@ -132,6 +132,11 @@ impl Held {
         self.held + self.unconfirmed + self.lapsed
     }
 
+    /// How many levels of the path are the charged account's own chain; the last of them is the account itself.
+    pub fn chain_len(&self) -> usize {
+        self.account.split('/').count() / 2
+    }
+
     /// Whether what it committed can be freed.
     pub fn is_allocation(&self) -> bool {
         self.rules.family == super::meter::Family::Allocation

@@ -284,7 +284,7 @@ impl Partition {
     fn shift_planned(&mut self, reservation: &Reservation, plan: &Plan, change: &Change) -> bool {
         use crate::domain::counter::Parts;
         let charge = &reservation.charges[change.charge];
-        let own = charge.account.split('/').count() / 2;
+        let own = charge.chain_len();
         let (at, now) = (reservation.create_time, self.now);
         let mut cut = false;
         for (level, index) in plan.paths[change.charge].iter().enumerate() {
@@ -339,7 +339,7 @@ fn unset(plan: &Plan, charges: &[Held]) -> Vec<Violation> {
         .iter()
         .filter_map(|index| {
             let charge = charges.get(*index)?;
-            let own = charge.account.split('/').count() / 2;
+            let own = charge.chain_len();
             let counter = plan.counters.get(usize::from(*plan.paths.get(*index)?.get(own.checked_sub(1)?)?))?;
             let refusal = Refusal {
                 kind: WindowKind::Lifetime,

@@ -72,7 +72,7 @@ impl Partition {
                 let Some(slot) = self.table.get(&key) else { continue };
                 let part = signed(slot.counter.top_up.used.min(amount));
                 change.top_up.push((-part, 0));
-                let own = level + 1 == charge.account.split('/').count() / 2;
+                let own = level + 1 == charge.chain_len();
                 slot.counter.shift(at, now, Parts::of(change.used, -part), Parts::default(), own);
                 slot.touched = now;
             }
@@ -105,7 +105,7 @@ impl Partition {
     /// What a charge may give back: the least of what was charged to the account itself and what each account of the
     /// path has in use.
     fn freeable(&mut self, charge: &Held, plan: &Plan) -> u64 {
-        let own = charge.account.split('/').count() / 2;
+        let own = charge.chain_len();
         let mut least = u64::MAX;
         for (index, level) in charge.path.iter().enumerate() {
             let key = CounterKey { account: level.account, meter: charge.meter_id };

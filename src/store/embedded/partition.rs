@@ -303,7 +303,7 @@ impl Partition {
 /// Adds a change to the counters of a charge's path, where they are loaded; one that is not is filled by the ledger and
 /// the journal later. Says whether a figure was cut to its range.
 fn shift_path(table: &mut Table, charge: &Held, change: &Change, at: Timestamp, now: Timestamp) -> bool {
-    let own = chain_len(charge);
+    let own = charge.chain_len();
     let mut cut = false;
     for (index, level) in charge.path.iter().enumerate() {
         let key = CounterKey { account: level.account, meter: charge.meter_id };
@@ -316,11 +316,6 @@ fn shift_path(table: &mut Table, charge: &Held, change: &Change, at: Timestamp, 
         }
     }
     cut
-}
-
-/// How many levels of a charge's path are the charged account's own chain.
-fn chain_len(charge: &Held) -> usize {
-    charge.account.split('/').count() / 2
 }
 
 /// The journal's line for a change.
@@ -341,7 +336,7 @@ pub fn line(charge: &Held, change: &Change, at: Timestamp) -> Line {
             .zip(&change.top_up)
             .map(|(level, (used, held))| LineLevel { account: level.account, used_top_up: *used, held_top_up: *held })
             .collect(),
-        chain: u8::try_from(chain_len(charge)).unwrap_or(u8::MAX),
+        chain: u8::try_from(charge.chain_len()).unwrap_or(u8::MAX),
     }
 }
 
