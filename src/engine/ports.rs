@@ -138,6 +138,10 @@ pub trait Ledger: Send + Sync {
     /// The watermark of a partition.
     fn watermark(&self, partition: u32) -> Boxed<'_, Result<Watermark, StoreError>>;
 
+    /// The store's time of the last entry of a partition; `None`: it has none. A partition goes on from there at the
+    /// start, because the store's time never goes back, whatever the machine's clock says by then.
+    fn last_time(&self, partition: u32) -> Boxed<'_, Result<Option<Timestamp>, StoreError>>;
+
     /// Answers many usage questions from one snapshot, in order, with the partition's watermark of that snapshot.
     fn usage<'a>(
         &'a self,

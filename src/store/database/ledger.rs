@@ -45,6 +45,16 @@ impl Ledger for DatabaseLedger {
         })
     }
 
+    fn last_time(&self, partition: u32) -> Boxed<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async move {
+            let query =
+                sqlx::query_as(include_str!("../../sql/queries/entry_last_time.sql")).bind(i64::from(partition));
+            let row: Option<(i64,)> =
+                query.fetch_optional(self.database.reader()).await.map_err(errors::store_error)?;
+            Ok(row.map(|(time,)| Timestamp::from_millis(time)))
+        })
+    }
+
     fn usage<'a>(
         &'a self,
         partition: u32,

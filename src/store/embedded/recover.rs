@@ -26,7 +26,12 @@ pub async fn load(
     let head = entries.back().map_or(flushed, |(seq, _)| *seq);
     let effects: Vec<(u64, Effect)> =
         entries.iter().flat_map(|(seq, entry)| entry.effects.iter().map(|effect| (*seq, effect.clone()))).collect();
-    let last = entries.back().map_or(Timestamp::MIN, |(_, entry)| entry.time);
+    // The machine's clock may be behind by now. A partition that began in the past of its own ledger would take itself
+    // for complete over a time that it never saw: a repeat would count twice, a counter would begin at zero.
+    let last = match entries.back() {
+        Some((_, entry)) => entry.time,
+        None => ledger.last_time(index).await?.unwrap_or(Timestamp::MIN),
+    };
     let fresh = head == 0;
 
     let mut partition = Partition::new(index, Tail::new(head, flushed, entries), caps);

@@ -44,6 +44,8 @@ async fn entries_count_once() {
     assert_eq!((lifetime(&ledger, USER).await.own, lifetime(&ledger, "tenants/acme").await.own), (23, 0));
     assert_eq!(ledger.watermark(3).await.unwrap(), at(1, 3));
     assert_eq!(ledger.watermark(2).await.unwrap(), at(0, 0), "another partition's is its own");
+    assert_eq!(ledger.last_time(3).await.unwrap(), Some(all[2].1.time));
+    assert_eq!(ledger.last_time(2).await.unwrap(), None);
 }
 
 #[tokio::test]
