@@ -9,7 +9,9 @@
     reason = "in a test a panic is the answer, and what it prints is read by a person"
 )]
 
+mod features;
 mod model;
+mod stories;
 mod support;
 mod tidy;
 mod tools;

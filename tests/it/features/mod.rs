@@ -1,0 +1,4 @@
+//! FEATURES: which items are shown, and the tests of those that a story can't tell.
+
+mod claims;
+mod numbers;
