@@ -7,7 +7,8 @@ use crate::domain::name::Uid;
 use crate::domain::reservation::Reservation;
 use crate::engine::operation::{Counters, Figures, Operation, Refill, Reply, Verb};
 use crate::engine::ports::{Boxed, StoreError, Watermark};
-use std::sync::{Arc, MutexGuard};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 /// The embedded engine's incarnation: its journal lives on from start to start.
 pub const INCARNATION: u64 = 1;
@@ -23,22 +24,27 @@ impl EmbeddedCounters {
     }
 
     /// Runs something on a partition, unless it can't be used; then wakes the journal if there is something to write.
+    ///
+    /// A panic goes on to the caller, and the partition is loaded again from disk: its value may be half changed. What
+    /// its callers left before is written all the same, because an effect is whole once it is in the journal.
     fn with<T>(&self, partition: u32, work: impl FnOnce(&mut Partition) -> T) -> Result<T, StoreError> {
         let slot = &self.shared.partitions[partition as usize];
         let (result, pending) = {
-            let mut guard = slot.lock();
-            let partition: &mut Partition = usable(&mut guard)?;
-            (work(partition), partition.tail.has_pending())
+            let mut place = slot.lock();
+            let partition = place.usable()?;
+            match catch_unwind(AssertUnwindSafe(|| work(partition))) {
+                Ok(result) => (Ok(result), partition.tail.has_pending()),
+                Err(panic) => {
+                    place.break_off();
+                    (Err(panic), true)
+                }
+            }
         };
         if pending {
             self.shared.wake.notify_one();
         }
-        Ok(result)
+        result.map_or_else(|panic| resume_unwind(panic), Ok)
     }
-}
-
-fn usable<'a>(guard: &'a mut MutexGuard<'_, Option<Partition>>) -> Result<&'a mut Partition, StoreError> {
-    guard.as_mut().ok_or_else(|| StoreError::Unavailable("the journal can't be written; it is tried again".into()))
 }
 
 impl Counters for EmbeddedCounters {
@@ -92,13 +98,10 @@ impl Counters for EmbeddedCounters {
 
     fn raise(&self, tenant: Option<Uid>, version: u64) -> Boxed<'_, Result<(), StoreError>> {
         Box::pin(async move {
+            let raise = |partition: u32| self.shared.partitions[partition as usize].lock().raise(tenant, version);
             match tenant {
-                Some(uid) => self.with(self.partition_of(uid), |partition| partition.raise(tenant, version))?,
-                None => {
-                    for index in 0..self.partitions() {
-                        self.with(index, |partition| partition.raise(None, version))?;
-                    }
-                }
+                Some(uid) => raise(self.partition_of(uid)),
+                None => (0..self.partitions()).for_each(raise),
             }
             Ok(())
         })
@@ -119,8 +122,8 @@ impl Counters for EmbeddedCounters {
     }
 
     fn head(&self, partition: u32) -> Watermark {
-        let guard = self.shared.partitions[partition as usize].lock();
-        Watermark { incarnation: INCARNATION, seq: guard.as_ref().map_or(0, |partition| partition.tail.written) }
+        let seq = *self.shared.partitions[partition as usize].written.borrow();
+        Watermark { incarnation: INCARNATION, seq }
     }
 
     fn read(&self, partition: u32, seq: u64, limit: usize) -> Boxed<'_, Result<Vec<(u64, Arc<Entry>)>, StoreError>> {

@@ -4,7 +4,8 @@ use super::journal::{Journal, JournalRow};
 use super::partition::{Caps, Partition};
 use super::recover;
 use super::tail::Group;
-use crate::engine::ports::{Clock, Ledger};
+use crate::domain::name::Uid;
+use crate::engine::ports::{Clock, Ledger, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,9 +18,9 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// What callers and the journal's thread share.
 pub struct Shared {
-    /// The partitions; `None` while one can't be used.
+    /// The partitions.
     pub partitions: Vec<Slot>,
-    /// Something waits to be written.
+    /// Something waits to be written, or to be loaded again.
     pub wake: Notify,
     /// The store's clock.
     pub clock: Arc<dyn Clock>,
@@ -30,18 +31,61 @@ pub struct Shared {
 
 /// One partition and its place in the journal.
 pub struct Slot {
-    partition: Mutex<Option<Partition>>,
+    place: Mutex<Place>,
     /// The last entry on disk.
     pub written: watch::Sender<u64>,
     flushed: AtomicU64,
 }
 
+/// A partition, as long as it can be used.
+pub struct Place {
+    usable: Option<Partition>,
+    /// The value that can't be trusted any more, until the partition is loaded again from disk.
+    broken: Option<Partition>,
+}
+
+impl Place {
+    /// The partition.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] while it is loaded again, and once the store is closed.
+    pub fn usable(&mut self) -> Result<&mut Partition, StoreError> {
+        let why = "the journal can't be written or was closed; it is tried again";
+        self.usable.as_mut().ok_or_else(|| StoreError::Unavailable(why.into()))
+    }
+
+    /// Nobody decides on this value any more: it may be half changed, or rest on entries that were not written.
+    pub fn break_off(&mut self) {
+        self.broken = self.usable.take().or(self.broken.take());
+    }
+
+    /// Raises a catalog version, which must bind even while the partition can't be used.
+    pub fn raise(&mut self, tenant: Option<Uid>, version: u64) {
+        if let Some(partition) = self.any() {
+            partition.raise(tenant, version);
+        }
+    }
+
+    /// The value, usable or not: what waits in either is to be written.
+    fn any(&mut self) -> Option<&mut Partition> {
+        self.usable.as_mut().or(self.broken.as_mut())
+    }
+
+    /// Ends the partition if it has nothing left to write; whether it has ended.
+    fn end(&mut self) -> bool {
+        if self.any().is_some_and(|partition| partition.tail.has_pending()) {
+            return false;
+        }
+        (self.usable, self.broken) = (None, None);
+        true
+    }
+}
+
 impl Slot {
     /// The partition, to be held for one step.
-    pub fn lock(&self) -> MutexGuard<'_, Option<Partition>> {
-        // A panic in a step leaves a value that may be half changed, but the mutex is poisoned only then; the journal
-        // thread loads such a partition anew from disk.
-        self.partition.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn lock(&self) -> MutexGuard<'_, Place> {
+        // Steps catch their panics (`EmbeddedCounters::with`); what else is done under this lock does not panic.
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The ledger has everything up to `seq`.
@@ -56,7 +100,7 @@ impl Shared {
         let slot = |partition: Partition| Slot {
             written: watch::Sender::new(partition.tail.written),
             flushed: AtomicU64::new(partition.tail.flushed),
-            partition: Mutex::new(Some(partition)),
+            place: Mutex::new(Place { usable: Some(partition), broken: None }),
         };
         Shared {
             partitions: partitions.into_iter().map(slot).collect(),
@@ -80,7 +124,7 @@ pub struct Writer {
     pub shared: Arc<Shared>,
     /// The file.
     pub journal: Journal,
-    /// From which a failed partition is loaded again.
+    /// From which a broken partition is loaded again.
     pub ledger: Arc<dyn Ledger>,
     /// Bounds of the partitions.
     pub caps: Caps,
@@ -96,8 +140,14 @@ impl Writer {
     /// Writes until stopped.
     pub async fn run(mut self) {
         let mut commits: u32 = 0;
+        let mut whole = true;
         loop {
-            self.shared.wake.notified().await;
+            if whole {
+                self.shared.wake.notified().await;
+            } else {
+                // What could not be loaded is tried again even if nobody calls.
+                let _ = tokio::time::timeout(RETRY, self.shared.wake.notified()).await;
+            }
             while let Some(batch) = self.take() {
                 self.write(batch).await;
                 commits = commits.wrapping_add(1);
@@ -105,10 +155,16 @@ impl Writer {
                     self.trim().await;
                 }
             }
-            if self.shared.stop.load(Ordering::SeqCst) {
+            let stopping = self.shared.stop.load(Ordering::SeqCst);
+            if !stopping {
+                whole = self.mend().await;
+            } else if self.end() {
                 self.trim().await;
                 self.journal.close().await;
                 return;
+            } else {
+                // A call came in between; what it left is written first.
+                self.shared.wake.notify_one();
             }
         }
     }
@@ -118,8 +174,8 @@ impl Writer {
         let mut batch = Batch { rows: Vec::new(), groups: Vec::new() };
         for (index, slot) in self.shared.partitions.iter().enumerate() {
             let taken = {
-                let mut guard = slot.lock();
-                let Some(partition) = guard.as_mut() else { continue };
+                let mut place = slot.lock();
+                let Some(partition) = place.any() else { continue };
                 let now = partition.now;
                 let taken = partition.tail.take(now);
                 if let Some((seq, _, group)) = &taken {
@@ -141,7 +197,7 @@ impl Writer {
             Ok(()) => {
                 for (row, group) in batch.rows.iter().zip(batch.groups) {
                     let slot = &self.shared.partitions[row.partition as usize];
-                    if let Some(partition) = slot.lock().as_mut() {
+                    if let Some(partition) = slot.lock().any() {
                         partition.tail.written = row.seq;
                         partition.in_flight.retain(|(seq, _)| *seq > row.seq);
                     }
@@ -150,38 +206,54 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "group commit failed; its callers are refused and the partition is loaded again");
+                tracing::error!(%error, "group commit failed; its callers are refused and the partitions are loaded again");
                 let why = error.to_string();
                 for (row, group) in batch.rows.iter().zip(batch.groups) {
-                    let broken = self.shared.partitions[row.partition as usize].lock().take();
+                    {
+                        let mut place = self.shared.partitions[row.partition as usize].lock();
+                        place.break_off();
+                        // What was decided meanwhile rests on what is not written.
+                        if let Some(partition) = place.any() {
+                            partition.tail.abandon(&why);
+                        }
+                    }
                     group.finish(Err(why.clone()));
-                    self.reload(row.partition, broken, &why).await;
                 }
+                // Callers are refused at once meanwhile; a full disk needs a moment anyway.
+                tokio::time::sleep(RETRY).await;
             }
         }
     }
 
-    /// Loads a partition from disk again: what was decided and not written never happened.
-    async fn reload(&mut self, index: u32, broken: Option<Partition>, why: &str) {
-        let Some(mut broken) = broken else { return };
-        broken.tail.abandon(why);
-        while !self.shared.stop.load(Ordering::SeqCst) {
-            let now = self.shared.clock.now().max(broken.now);
+    /// Loads broken partitions from disk again: what was decided and not written never happened. Whether all are usable.
+    async fn mend(&mut self) -> bool {
+        let shared = self.shared.clone();
+        let mut whole = true;
+        for (slot, index) in shared.partitions.iter().zip(0_u32..) {
+            let Some(last) = slot.lock().broken.as_ref().map(|broken| broken.now) else { continue };
+            let now = shared.clock.now().max(last);
             match recover::load(index, &mut self.journal, &*self.ledger, self.caps, now).await {
                 Ok(mut partition) => {
-                    partition.adopt_versions(&broken);
-                    let slot = &self.shared.partitions[index as usize];
+                    let mut place = slot.lock();
+                    if let Some(broken) = place.broken.take() {
+                        partition.adopt_versions(&broken);
+                    }
                     slot.written.send_replace(partition.tail.written);
-                    *slot.lock() = Some(partition);
+                    place.usable = Some(partition);
                     tracing::info!(partition = index, "the partition is loaded again");
-                    return;
                 }
                 Err(error) => {
+                    whole = false;
                     tracing::error!(partition = index, %error, "the partition can't be loaded; it is tried again");
-                    tokio::time::sleep(RETRY).await;
                 }
             }
         }
+        whole
+    }
+
+    /// Ends the partitions that have nothing left to write; whether all have ended.
+    fn end(&self) -> bool {
+        self.shared.partitions.iter().fold(true, |ended, slot| slot.lock().end() && ended)
     }
 
     async fn trim(&mut self) {

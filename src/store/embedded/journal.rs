@@ -68,7 +68,11 @@ impl Journal {
                 return Err(error);
             }
         }
-        sqlx::raw_sql("COMMIT").execute(&mut self.connection).await.map_err(unavailable)?;
+        if let Err(error) = sqlx::raw_sql("COMMIT").execute(&mut self.connection).await {
+            // A commit that failed may leave the transaction open, and then its rows would be read as if they were there.
+            let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await;
+            return Err(unavailable(error));
+        }
         Ok(())
     }
 
