@@ -12,6 +12,8 @@
 mod features;
 mod model;
 mod stories;
+mod crash;
+mod races;
 mod support;
 mod tidy;
 mod tools;

@@ -1,0 +1,62 @@
+//! SIGTERM under load, and two servers on one folder.
+
+use super::books::Books;
+use super::load::{Load, Resume, options, resume};
+use crate::support::{Server, seed};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_loses_nothing() {
+    let mut rng = StdRng::seed_from_u64(seed("crash-sigterm"));
+    let mut books = Books::new();
+    let (options, _catalog) = options(&[]);
+    let mut server = Server::start(options);
+    for round in 0..3 {
+        let load = Load::start(&server, 24, &format!("s{round}"), &mut rng);
+        tokio::time::sleep(Duration::from_millis(rng.random_range(50..200))).await;
+        let status = tokio::task::block_in_place(|| server.terminate());
+        assert!(status.success(), "{status}\n{}", server.stderr());
+        let jobs = load.end().await;
+        assert!(!server.stderr().contains("journal keeps it"), "not all is in the ledger:\n{}", server.stderr());
+
+        assert_all_flushed(&server.data_dir()).await;
+        server.restart();
+        resume(&server, jobs, Resume::Unanswered, &mut books).await;
+        books.check(&server).await;
+    }
+}
+
+/// The stopped server's journal has nothing that its ledger lacks.
+async fn assert_all_flushed(data: &Path) {
+    let open = |file: &str| SqlitePool::connect_with(SqliteConnectOptions::new().filename(data.join(file)));
+    let (journal, ledger) = (open("journal.db").await.unwrap(), open("ledger.db").await.unwrap());
+    let query = "SELECT partition, max(seq) FROM journal GROUP BY partition";
+    let heads: Vec<(i64, i64)> = sqlx::query_as(query).fetch_all(&journal).await.unwrap();
+    for (partition, head) in heads {
+        let query = "SELECT seq FROM watermark WHERE partition = $1";
+        let mark: i64 = sqlx::query_scalar(query).bind(partition).fetch_one(&ledger).await.unwrap();
+        assert!(mark >= head, "partition {partition}: the journal has {head}, the ledger {mark}");
+    }
+    journal.close().await;
+    ledger.close().await;
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_refused() {
+    let (options, _catalog) = options(&[]);
+    let server = Server::start(options);
+    let output = Command::new(env!("CARGO_BIN_EXE_quotad"))
+        .args(["serve", "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--data-dir"])
+        .arg(server.data_dir())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("another quotad uses") && said.contains("data"), "{said}");
+    assert!(output.stdout.is_empty());
+}
