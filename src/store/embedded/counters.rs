@@ -27,7 +27,7 @@ impl EmbeddedCounters {
     ///
     /// A panic goes on to the caller, and the partition is loaded again from disk: its value may be half changed. What
     /// its callers left before is written all the same, because an effect is whole once it is in the journal.
-    fn with<T>(&self, partition: u32, work: impl FnOnce(&mut Partition) -> T) -> Result<T, StoreError> {
+    pub(super) fn with<T>(&self, partition: u32, work: impl FnOnce(&mut Partition) -> T) -> Result<T, StoreError> {
         let slot = &self.shared.partitions[partition as usize];
         let (result, pending) = {
             let mut place = slot.lock();

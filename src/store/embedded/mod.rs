@@ -15,6 +15,9 @@ mod step;
 mod table;
 mod tail;
 
+#[cfg(test)]
+mod tests;
+
 pub use counters::{EmbeddedCounters, INCARNATION};
 pub use journal::Safety;
 pub use open::{Embedded, EmbeddedOptions};

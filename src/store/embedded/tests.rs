@@ -1,0 +1,174 @@
+//! The embedded store when things go wrong inside it: a step that panics, a journal that can't be written.
+
+use super::counters::EmbeddedCounters;
+use super::{Caps, Embedded, EmbeddedOptions, Safety};
+use crate::domain::entry::{Effect, Kind};
+use crate::domain::name::{IdKey, Uid};
+use crate::domain::time::Timestamp;
+use crate::engine::operation::Counters;
+use crate::engine::ports::{Ledger, StoreError};
+use crate::store::clock::SystemClock;
+use crate::store::database::{Database, DatabaseLedger, Sync};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A folder that goes away with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("quotad-embedded-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn open(folder: &Path, partitions: u32) -> (Embedded, Arc<dyn Ledger>) {
+    let database = Database::open(&folder.join("ledger.db"), Sync::Normal).await.unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database));
+    let options = EmbeddedOptions {
+        path: folder.join("journal.db"),
+        partitions,
+        safety: Safety::Process,
+        waits: true,
+        caps: Caps::default(),
+        clock: Arc::new(SystemClock),
+    };
+    (Embedded::open(options, ledger.clone()).await.unwrap(), ledger)
+}
+
+/// Leaves an effect without lines, as a verb would, and answers the number of its entry.
+fn leave(counters: &EmbeddedCounters, partition: u32) -> Result<u64, StoreError> {
+    counters.with(partition, |partition| partition.tail.push(effect()))
+}
+
+/// Leaves an effect as soon as the partition can be used.
+async fn leave_at_last(counters: &EmbeddedCounters, partition: u32) -> u64 {
+    let begin = Instant::now();
+    loop {
+        match leave(counters, partition) {
+            Ok(seq) => return seq,
+            Err(error) => assert!(begin.elapsed() < Duration::from_secs(5), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_step_costs_its_caller_and_nobody_else() {
+    let folder = Folder::new();
+    let (embedded, _ledger) = open(&folder.0, 2).await;
+    let counters = embedded.counters.clone();
+    counters.raise(Some(Uid(6)), 5).await.unwrap();
+    let before = leave(&counters, 0).unwrap();
+
+    // The step leaves its partition half changed: a reservation is gone, and an id stays that was never used.
+    let step = AssertUnwindSafe(|| {
+        counters.with(0, |partition| {
+            partition.ids.remember_request(IdKey(9), &known(), 99, true, partition.now);
+            panic!("a fault in a step");
+        })
+    });
+    let outcome: Result<Result<(), StoreError>, _> = catch_unwind(step);
+    assert!(outcome.is_err(), "the caller is told");
+    // Versions bind even while the partition is away.
+    counters.raise(Some(Uid(8)), 6).await.unwrap();
+
+    let after = leave_at_last(&counters, 0).await;
+    assert!(after > before, "what was left before the panic is written: {before}, {after}");
+    let (forgotten, stale) = counters
+        .with(0, |partition| {
+            (partition.ids.request(&IdKey(9)).is_none(), [partition.stale(Uid(6), 1), partition.stale(Uid(8), 1)])
+        })
+        .unwrap();
+    assert!(forgotten, "the value was loaded anew");
+    assert_eq!(stale, [Some(5), Some(6)]);
+    tokio::time::timeout(Duration::from_secs(5), counters.written(0, after - 1)).await.unwrap();
+    let entries = counters.read(0, 0, 100).await.unwrap();
+    let effects: usize = entries.iter().map(|(_, entry)| entry.effects.len()).sum();
+    assert_eq!(effects, 2, "each effect once");
+    leave(&counters, 1).unwrap();
+    drop(counters);
+    close(embedded).await;
+}
+
+#[tokio::test]
+async fn a_failed_group_commit_breaks_all_its_partitions_and_mends_them() {
+    let folder = Folder::new();
+    let (embedded, _ledger) = open(&folder.0, 3).await;
+    let counters = embedded.counters.clone();
+    let journal = folder.0.join("journal.db");
+    tamper(&journal, "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk full'); END").await;
+    // On one thread all three are left before the journal's thread can be told twice.
+    let waits: Vec<_> = (0..3)
+        .map(|index| {
+            counters.with(index, |partition| {
+                let seq = partition.tail.push(effect());
+                partition.tail.group_of(seq, &partition.in_flight).unwrap()
+            })
+        })
+        .collect();
+    for group in waits.into_iter().flatten() {
+        let refused = tokio::time::timeout(Duration::from_secs(2), group.finished()).await.expect("nobody hangs");
+        assert!(refused.unwrap_err().contains("disk full"));
+    }
+    tamper(&journal, "DROP TRIGGER full").await;
+    for index in 0..3 {
+        let seq = leave_at_last(&counters, index).await;
+        assert_eq!(seq, 1, "what was refused never happened");
+        tokio::time::timeout(Duration::from_secs(5), counters.written(index, 0)).await.unwrap();
+    }
+    drop(counters);
+    close(embedded).await;
+}
+
+#[tokio::test]
+async fn calls_after_the_end_are_refused_and_do_not_hang() {
+    let folder = Folder::new();
+    let (embedded, _ledger) = open(&folder.0, 2).await;
+    let counters = embedded.counters.clone();
+    leave(&counters, 0).unwrap();
+    close(embedded).await;
+    assert!(leave(&counters, 0).is_err() && leave(&counters, 1).is_err());
+    assert_eq!(counters.head(0).seq, 1, "what was left before the end is written");
+}
+
+fn effect() -> Effect {
+    Effect {
+        tenant: Uid(1),
+        time: Timestamp::from_millis(0),
+        catalog_version: 0,
+        kind: Kind::Free,
+        request: None,
+        reservation: None,
+        lines: Vec::new(),
+    }
+}
+
+fn known() -> crate::engine::ports::KnownRequest {
+    crate::engine::ports::KnownRequest { fingerprint: 1, kind: 1, reservation: None, amounts: Vec::new() }
+}
+
+async fn close(embedded: Embedded) {
+    tokio::task::spawn_blocking(move || embedded.close()).await.unwrap();
+}
+
+/// Runs a statement on the journal, as another process would.
+async fn tamper(file: &Path, sql: &'static str) {
+    use sqlx::{ConnectOptions, Connection};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(5));
+    let mut connection: sqlx::sqlite::SqliteConnection = options.connect().await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
