@@ -9,11 +9,12 @@
     reason = "in a test a panic is the answer, and what it prints is read by a person"
 )]
 
+mod api;
+mod crash;
 mod features;
 mod model;
-mod stories;
-mod crash;
 mod races;
+mod stories;
 mod support;
 mod tidy;
 mod tools;
