@@ -10,9 +10,10 @@ use super::methods::UNARY_LIMIT;
 /// The names of the reflection protocol's own services.
 pub const SERVICES: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 
-/// Every descriptor set of this server: its own protocol, health and reflection.
-pub const DESCRIPTORS: [&[u8]; 4] = [
+/// Every descriptor set of this server: its own protocol, the details of errors, health and reflection.
+pub const DESCRIPTORS: [&[u8]; 5] = [
     crate::proto::DESCRIPTORS,
+    tonic_types::pb::FILE_DESCRIPTOR_SET,
     tonic_health::pb::FILE_DESCRIPTOR_SET,
     pb::v1::FILE_DESCRIPTOR_SET,
     pb::v1alpha::FILE_DESCRIPTOR_SET,
