@@ -10,7 +10,9 @@
 )]
 
 mod api;
+mod cli;
 mod crash;
+mod errors;
 mod features;
 mod model;
 mod races;

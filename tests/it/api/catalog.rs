@@ -106,7 +106,7 @@ quotas:
         assert!(fault.fields.iter().any(|(_, why)| why.starts_with(&format!("line {line}: "))), "{line}: {fault:?}");
     }
     for (document, line) in
-        [("quotas: [", "line 1"), ("a: b: c", "line 1"), ("\tquotas: 1", "line 1"), ("- x", "line 1")]
+        [("quotas: [", "line 2"), ("a: b: c", "line 1"), ("\tquotas: 1", "line 1"), ("- x", "line 1")]
     {
         let fault = refused(api.apply(apply(document)).await);
         assert_eq!(fault.kind(), (InvalidArgument, "CATALOG_INVALID"), "{document}");

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Sends a request and reads the answer: its head in lower case, and its body.
-async fn exchange(addr: &str, head: &str, body: &[u8]) -> (String, Vec<u8>) {
+pub(super) async fn exchange(addr: &str, head: &str, body: &[u8]) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let head = format!("{head}\nHost: localhost\nConnection: close\nContent-Length: {}\n\n", body.len());
     stream.write_all(head.replace('\n', "\r\n").as_bytes()).await.unwrap();
@@ -35,7 +35,7 @@ fn dechunked(mut body: &[u8]) -> Vec<u8> {
 }
 
 /// The frames of a gRPC-web body: the message if there is one, and the trailers as text.
-fn frames(mut body: &[u8]) -> (Option<Vec<u8>>, String) {
+pub(super) fn frames(mut body: &[u8]) -> (Option<Vec<u8>>, String) {
     let (mut message, mut trailers) = (None, String::new());
     while body.len() >= 5 {
         let length = u32::from_be_bytes([body[1], body[2], body[3], body[4]]) as usize;
@@ -137,7 +137,7 @@ async fn the_http_port() {
     assert_eq!(value("quotad_open_reservations"), 1.0);
     assert_eq!(value("quotad_overrun_total"), 1.0);
     assert_eq!(value("quotad_recovered_total"), 1.0);
-    assert_eq!(value("quotad_expired_total"), 1.0);
+    assert_eq!(value("quotad_expired_total{rule=\"give_back\"}"), 1.0);
     assert!(value("quotad_journal_head") >= value("quotad_journal_watermark"));
     assert!(value("quotad_flushed_entries_total") >= 1.0 && value("quotad_counters") >= 4.0);
     for family in [

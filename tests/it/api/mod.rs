@@ -1,5 +1,6 @@
 //! Every RPC against the real server, one file each, and every bad input that anybody has thought of.
 
+mod bad_documents;
 mod bad_inputs;
 mod batch;
 mod catalog;
@@ -10,7 +11,7 @@ mod edges;
 mod enforce;
 mod extend;
 mod floods;
-mod framing;
+pub(crate) mod framing;
 mod free;
 mod h2;
 pub(crate) mod helpers;

@@ -89,7 +89,7 @@ async fn a_denial_names_every_limit_in_the_way_and_changes_nothing() {
     // A denial burns no reservation id: the same id is free for another try.
     api.release(release("held")).await.unwrap();
     charges.truncate(1);
-    charges[0].amount = Some(1);
+    charges[0].also.clear();
     assert_eq!(api.hold("r1", charges).await.state(), ReservationState::Held);
 }
 

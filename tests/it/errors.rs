@@ -1,0 +1,140 @@
+//! Every reason an error can have, once: what a caller is told, word for word. `QUOTAD_UPDATE_GOLDENS=1` writes the files
+//! of `goldens/` anew; read the difference before you commit it.
+
+use crate::api::{framing, helpers::*};
+use crate::support::Options;
+use quotad::proto::v1::*;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokio_stream::{StreamExt, wrappers::ReceiverStream};
+
+/// Reasons without a golden, and why.
+const WITHOUT: [(&str, &str); 4] = [
+    ("STORE_UNAVAILABLE", "needs a journal that can't be written; the table of the services has its test"),
+    ("LEDGER_UNAVAILABLE", "needs a database that can't be read or written; likewise"),
+    ("OUTCOME_UNKNOWN", "needs a call that fails halfway; likewise"),
+    ("INTERNAL", "needs a fault of the server; the tests of the layers make one"),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/goldens")
+}
+
+/// Compares an error with its golden, or writes it.
+fn golden(reason: &str, fault: &Fault) {
+    assert_eq!(fault.reason, reason, "{fault:?}");
+    let fields = fault.fields.iter().map(|(field, description)| json!({ "field": field, "description": description }));
+    let value = json!({
+        "code": format!("{:?}", fault.code),
+        "reason": fault.reason,
+        "message": fault.message,
+        "metadata": fault.metadata,
+        "field_violations": fields.collect::<Vec<_>>(),
+        "retry": fault.retry,
+    });
+    let text = format!("{value:#}\n");
+    let path = folder().join(format!("{reason}.json"));
+    if std::env::var_os("QUOTAD_UPDATE_GOLDENS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "{}: set QUOTAD_UPDATE_GOLDENS=1 if it is meant to change", path.display());
+}
+
+#[tokio::test]
+async fn bad_requests() {
+    let api = Api::start().await;
+    let mut bad = runs("a", -1);
+    bad.push(charge("", "job.runs", 1));
+    golden("INVALID_FIELD", &refused(api.reserve(reserve("a b", bad)).await));
+    let priced =
+        Charge { amount: None, quantities: [("input".into(), 10)].into(), ..charge(&user("a"), "job.balance", 0) };
+    golden("NO_RATE_CARD", &refused(api.reserve(reserve("r", vec![priced])).await));
+    let misspelt = vec![charge(&user("a"), "job.run", 1)];
+    golden("METER_NOT_FOUND", &refused(api.reserve(reserve("r", misspelt)).await));
+    let foreign = vec![charge("tenants/other/users/u", "job.runs", 1)];
+    golden("ACCOUNT_NOT_FOUND", &refused(api.reserve(reserve("r", foreign)).await));
+    let deep = format!("{TENANT}{}", "/a/b".repeat(8));
+    golden("TOO_MANY_LIMITS", &refused(api.reserve(reserve("r", vec![charge(&deep, "job.runs", 1)])).await));
+    let quota = GetQuotaRequest { tenant: TENANT.into(), subject: user("zoe"), meter: "job.runs".into() };
+    golden("QUOTA_NOT_FOUND", &refused(api.get_quota(quota).await));
+    let document = |yaml: &str, etag: &str| ApplyRequest {
+        tenant: TENANT.into(),
+        yaml: yaml.as_bytes().to_vec(),
+        etag: etag.into(),
+        ..Default::default()
+    };
+    let faulty = "quotas:\n  - {subject: tenants/acme/users/u1, meter: job.runs, limits: {lifetime: -1}}\n  - {meter: no.such}\n";
+    golden("CATALOG_INVALID", &refused(api.apply(document(faulty, "")).await));
+    let mut mismatch = refused(api.apply(document("quotas: []", "stale")).await);
+    let now = api.export(ExportRequest { tenant: TENANT.into() }).await.unwrap().etag;
+    assert_eq!(mismatch.metadata.insert("etag".into(), "(the etag now)".into()).as_ref(), Some(&now));
+    mismatch.message = mismatch.message.replace(&now, "(the etag now)");
+    golden("ETAG_MISMATCH", &mismatch);
+}
+
+#[tokio::test]
+async fn reservations_in_the_wrong_state() {
+    let api = Api::start().await;
+    let extend = |id: &str| ExtendRequest { tenant: TENANT.into(), reservation_id: id.into(), ..Default::default() };
+    let free = |id: &str| FreeRequest { tenant: TENANT.into(), reservation_id: id.into(), ..Default::default() };
+    golden("RESERVATION_NOT_FOUND", &refused(api.release(release("never")).await));
+    api.hold("r", runs("a", 1)).await;
+    golden("REQUEST_ID_REUSED", &refused(api.reserve(reserve("r", runs("a", 2))).await));
+    golden("CHARGE_NOT_HELD", &refused(api.commit(commit("r", runs("b", 1))).await));
+    golden("RESERVATION_OPEN", &refused(api.free(free("r")).await));
+    api.commit(commit("r", vec![])).await.unwrap();
+    golden("RESERVATION_COMMITTED", &refused(api.release(release("r")).await));
+    golden("NOT_FREEABLE", &refused(api.free(free("r")).await));
+    api.hold("released", runs("a", 1)).await;
+    api.release(release("released")).await.unwrap();
+    golden("RESERVATION_RELEASED", &refused(api.commit(commit("released", vec![])).await));
+    let full = |amount| vec![charge(&user("a"), "job.refused", amount)];
+    api.hold("full", full(5)).await;
+    golden("OVERAGE_REFUSED", &refused(api.commit(commit("full", full(11))).await));
+    api.hold("expired", runs("a", 1)).await;
+    api.hold("parked", vec![charge(&user("a"), "job.parked", 1)]).await;
+    api.clock(61).await;
+    golden("RESERVATION_EXPIRED", &refused(api.extend(extend("expired")).await));
+    golden("RESERVATION_PARKED", &refused(api.extend(extend("parked")).await));
+}
+
+#[tokio::test]
+async fn bounds_and_the_end() {
+    let capped = Api::with(Options::new().catalog(catalog()).arg("--max-open-reservations").arg("1")).await;
+    capped.hold("one", runs("a", 1)).await;
+    golden("CAP_REACHED", &refused(capped.reserve(reserve("two", runs("a", 1))).await));
+
+    let full = Api::with(Options::new().arg("--max-in-flight").arg("0")).await;
+    golden("OVERLOADED", &refused(full.reserve(reserve("r", runs("a", 1))).await));
+
+    let mut ending = Api::with(Options::new()).await;
+    let (_requests, receiver) = tokio::sync::mpsc::channel::<EnforceRequest>(1);
+    let mut answers = ending.server.quota().enforce(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    tokio::task::spawn_blocking(move || assert!(ending.server.terminate().success())).await.unwrap();
+    golden("SHUTTING_DOWN", &Fault::from(&answers.next().await.unwrap().unwrap_err()));
+}
+
+#[tokio::test]
+async fn a_deadline_of_the_servers_own() {
+    let api = Api::with(Options::new()).await;
+    golden("DEADLINE", &Fault::from(&framing::unfinished(&api).await));
+}
+
+#[test]
+fn every_reason_has_its_golden_or_says_why_not() {
+    let numbers = 1..1000;
+    let reasons = numbers.filter_map(|number| ErrorReason::try_from(number).ok());
+    let reasons: BTreeSet<String> =
+        reasons.map(|reason| reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned()).collect();
+    let mut covered: BTreeSet<String> = WITHOUT.iter().map(|(reason, _)| (*reason).to_owned()).collect();
+    for entry in fs::read_dir(folder()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let reason = name.strip_suffix(".json").unwrap_or_else(|| panic!("{name} is no golden")).to_owned();
+        assert!(covered.insert(reason), "{name}: in the list of those without, too");
+    }
+    assert_eq!(reasons, covered);
+    assert!(WITHOUT.iter().all(|(_, why)| !why.is_empty()));
+}
