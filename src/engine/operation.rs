@@ -307,7 +307,7 @@ pub trait Counters: Send + Sync {
     fn head(&self, partition: u32) -> Watermark;
 
     /// Reads on in the journal: at most `limit` entries after `seq`.
-    fn read(&self, partition: u32, seq: u64, limit: usize) -> Boxed<'_, Result<Vec<(u64, Arc<Entry>)>, StoreError>>;
+    fn read(&self, partition: u32, seq: u64, limit: usize) -> Boxed<'_, Result<Vec<Numbered>, StoreError>>;
 
     /// The ledger has everything up to `seq`: it may go, by exact number.
     fn trim(&self, partition: u32, seq: u64) -> Boxed<'_, Result<(), StoreError>>;
@@ -321,6 +321,9 @@ pub trait Counters: Send + Sync {
     /// Figures for the metrics.
     fn figures(&self, partition: u32) -> Figures;
 }
+
+/// A journal entry with its number.
+pub type Numbered = (u64, Arc<Entry>);
 
 /// Figures of one partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -253,7 +253,12 @@ impl Writer {
 
     /// Ends the partitions that have nothing left to write; whether all have ended.
     fn end(&self) -> bool {
-        self.shared.partitions.iter().fold(true, |ended, slot| slot.lock().end() && ended)
+        // Each is asked, also after one that has not ended.
+        let mut all = true;
+        for slot in &self.shared.partitions {
+            all &= slot.lock().end();
+        }
+        all
     }
 
     async fn trim(&mut self) {

@@ -12,7 +12,7 @@ async fn as_held_less_and_nothing() {
     assert_eq!((answer.replayed, safe(answer.durability)), (false, true));
     let done = answer.reservation.unwrap();
     assert_eq!(
-        (done.state(), done.expire_time.clone(), done.committed[0].committed),
+        (done.state(), done.expire_time, done.committed[0].committed),
         (ReservationState::Committed, None, 2)
     );
     assert_eq!(api.get("as-held").await, done);

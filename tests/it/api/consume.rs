@@ -18,7 +18,7 @@ async fn it_is_used_at_once_and_once() {
         (used.state(), used.committed[0].committed, used.committed[0].held),
         (ReservationState::Committed, 3, 0)
     );
-    assert_eq!((first.replayed, safe(first.durability), used.expire_time.clone()), (false, true, None));
+    assert_eq!((first.replayed, safe(first.durability), used.expire_time), (false, true, None));
     assert_eq!(used.labels["team"], "red");
     assert_eq!(api.get("r").await, used);
     let again = api.consume(request).await.unwrap();

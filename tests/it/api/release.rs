@@ -11,7 +11,7 @@ async fn all_and_again() {
     let first = api.release(release("r")).await.unwrap();
     let released = first.reservation.unwrap();
     assert_eq!((first.replayed, safe(first.durability), released.state()), (false, true, ReservationState::Released));
-    assert_eq!((released.expire_time.clone(), released.committed[0].held), (None, 0));
+    assert_eq!((released.expire_time, released.committed[0].held), (None, 0));
     let again = api.release(release("r")).await.unwrap();
     assert_eq!((again.replayed, again.reservation.unwrap()), (true, released));
     assert_eq!(api.figures(&user("a"), "job.runs").await, (0, 0));

@@ -186,7 +186,7 @@ fn commit(id: &str, charge: &Charge, amount: i64) -> CommitRequest {
 /// Sets the tenant's limit and answers the catalog version under which it binds.
 async fn set_limit(server: &Server, limit: i64) -> u64 {
     let yaml = format!("quotas:\n  - {{subject: {TENANT}, meter: runs, limits: {{lifetime: {limit}}}}}\n");
-    let request = ApplyRequest { tenant: TENANT.into(), yaml: yaml.into_bytes().into(), ..ApplyRequest::default() };
+    let request = ApplyRequest { tenant: TENANT.into(), yaml: yaml.into_bytes(), ..ApplyRequest::default() };
     let etag = server.catalog().apply(request).await.unwrap().into_inner().etag;
     u64::from_str_radix(&etag, 16).unwrap()
 }
