@@ -94,6 +94,21 @@ usage . calls -> lifetime used 9 held 0
 -- On request the answer waits for the ledger.
 consume r4 teams/t/users/u calls 1 durable -> committed 1 durable
 
+# X.06: nor does one whose journal is all in the ledger; what it counts then comes from there
+clock 2040-04-01T09:00:00Z
+consume r1 teams/t/users/u calls 3 -> committed 3
+reserve r2 teams/t/users/u calls 2 ttl=1h -> held 2
+consume r3 teams/t/users/u calls 1 durable -> committed 1 durable
+kill
+usage teams/t/users/u calls -> lifetime used 4 held 2; day used 4 held 2
+usage . calls -> lifetime used 4 held 2
+consume r1 teams/t/users/u calls 3 -> committed 3 replayed
+reserve r4 teams/t/users/u calls 15 -> denied teams/t/users/u day HELD_BY_OTHERS limit 20 used 4 held 2 remaining 14
+reserve r4 teams/t/users/u calls 14 -> held 14
+restart
+commit r2 -> committed 2
+usage teams/t/users/u calls -> lifetime used 6 held 14; day used 6 held 14
+
 # X.09: time is the server's; what counts as today follows its clock alone
 clock 2040-05-01T23:59:59Z
 consume - teams/t/users/u calls 20 -> committed 20

@@ -71,6 +71,11 @@ usage users/u runs -> lifetime used 3
 kill
 race 20 consume once users/u runs 3 request=q -> granted 20 denied 0
 usage users/u runs -> lifetime used 3
+-- With everything in the ledger, it is the ledger that knows the ids after the start.
+consume - users/v runs 1 durable -> committed 1 durable
+kill
+race 20 consume once users/u runs 3 request=q -> granted 20 denied 0
+usage users/u runs -> lifetime used 3
 -- Later than the outcomes are kept, the ledger knows, and undoes what the repeat counted.
 clock +1d
 consume once users/u runs 3 request=q -> committed 3

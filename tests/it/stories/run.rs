@@ -19,7 +19,8 @@ use tonic::{Response, Status};
 
 /// Plays every story of the file; fails with all that went otherwise than expected.
 pub(super) fn play(file: &str, options: &Options) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // The connections live on a thread of their own: they must hear a server say goodbye while the story waits for its end.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let failures = runtime.block_on(async {
         let mut world = World::new(options).await;
         let mut failures = Vec::new();
