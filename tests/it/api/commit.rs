@@ -11,10 +11,7 @@ async fn as_held_less_and_nothing() {
     let answer = api.commit(commit("as-held", vec![])).await.unwrap();
     assert_eq!((answer.replayed, safe(answer.durability)), (false, true));
     let done = answer.reservation.unwrap();
-    assert_eq!(
-        (done.state(), done.expire_time, done.committed[0].committed),
-        (ReservationState::Committed, None, 2)
-    );
+    assert_eq!((done.state(), done.expire_time, done.committed[0].committed), (ReservationState::Committed, None, 2));
     assert_eq!(api.get("as-held").await, done);
     api.hold("less", runs("a", 5)).await;
     let less = api.commit(commit("less", runs("a", 1))).await.unwrap().reservation.unwrap();

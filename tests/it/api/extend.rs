@@ -63,12 +63,18 @@ async fn a_raise_counts_in_the_period_of_the_hold() {
     let api = Api::start().await;
     let calls = |amount| vec![charge(&user("a"), "job.calls", amount)];
     granted(api.reserve(ReserveRequest { ttl: seconds(600), ..reserve("r", calls(90)) }).await.unwrap());
-    // In the next minute the old one is over: what it has left can't be held any more, or is held there.
+    let in_time = api.extend(raise("r", "q0", calls(5))).await.unwrap();
+    assert_eq!(in_time.reservation.unwrap().committed[0].held, 95);
+    // In the next minute the old one is over: what it has left can't be held any more.
     api.clock(61).await;
-    let answer = api.extend(raise("r", "q1", calls(20))).await.unwrap();
-    let violation = &answer.denied.unwrap_or_else(|| panic!("110 of 100 a minute")).violations[0];
-    assert_eq!(violation.window, "minute");
-    assert!(matches!(violation.cause(), Cause::PeriodEnded | Cause::HeldByOthers | Cause::Spent), "{violation:?}");
+    let answer = api.extend(raise("r", "q1", calls(5))).await.unwrap();
+    let violations = answer.denied.unwrap_or_else(|| panic!("raised in a minute that has ended")).violations;
+    assert_eq!(
+        (violations[0].window.as_str(), violations[0].cause()),
+        ("minute", Cause::PeriodEnded),
+        "{violations:?}"
+    );
+    assert_eq!(api.get("r").await.committed[0].held, 95);
 }
 
 #[tokio::test]

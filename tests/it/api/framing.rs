@@ -6,7 +6,7 @@ use super::http1::{exchange, frames};
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as _, Frame, SizeHint};
 use prost::Message;
-use quotad::proto::v1::CheckRequest;
+use quotad::proto::v1::{ApplyRequest, BatchReserveRequest, CheckRequest, ReserveRequest};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -188,4 +188,35 @@ async fn timeouts() {
     for timeout in ["99999999H", "abc", "", "1", "-1S"] {
         assert_eq!(code(&api, CHECK, &[("grpc-timeout", timeout)], &check()).await, Code::Ok, "29, 30: {timeout:?}");
     }
+}
+
+#[tokio::test]
+async fn long_messages_where_they_are_allowed() {
+    let api = Api::start().await;
+    let before = api.digest().await;
+    // 22: a batch and a stream take 1 MiB and not a byte more, a document 64 MiB. Too many items are read, and refused.
+    let items = |size: usize| {
+        let item = ReserveRequest { labels: [("k".into(), "x".repeat(1000))].into(), ..reserve("", runs("a", 1)) };
+        let mut batch = BatchReserveRequest { tenant: TENANT.into(), requests: vec![item; size / 1100] };
+        let rest = size - batch.encoded_len();
+        batch.requests[0].labels = [("k".into(), "x".repeat(1000 + rest))].into();
+        // The lengths before the longer label may have grown.
+        let over = batch.encoded_len() - size;
+        batch.requests[0].labels = [("k".into(), "x".repeat(1000 + rest - over))].into();
+        batch.encode_to_vec()
+    };
+    const BATCH: &str = "/quotad.v1.QuotaService/BatchReserve";
+    let most = 1 << 20;
+    assert_eq!(items(most).len(), most);
+    assert_eq!(code(&api, BATCH, &[], &items(most)).await, Code::InvalidArgument, "22");
+    assert_eq!(code(&api, BATCH, &[], &items(most + 1)).await, Code::OutOfRange, "22");
+    let operation = |length: usize| vec![b'x'; length];
+    const STREAM: &str = "/quotad.v1.QuotaService/Enforce";
+    assert_eq!(code(&api, STREAM, &[], &operation(most + 1)).await, Code::OutOfRange, "22");
+    let comment =
+        ApplyRequest { yaml: format!("# {}\nquotas: []\n", "x".repeat(2 << 20)).into_bytes(), ..Default::default() };
+    assert!(api.apply(comment).await.unwrap().changes.is_empty(), "22");
+    // 24: a malformed message ends its stream.
+    assert_eq!(code(&api, STREAM, &[], &[0xFF; 50]).await, Code::Internal, "24");
+    assert_eq!(api.digest().await, before);
 }
