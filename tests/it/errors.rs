@@ -12,10 +12,10 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 /// Reasons without a golden, and why.
 const WITHOUT: [(&str, &str); 4] = [
-    ("STORE_UNAVAILABLE", "needs a journal that can't be written; the table of the services has its test"),
+    ("STORE_UNAVAILABLE", "needs a journal that can't be written; its message is the operating system's"),
     ("LEDGER_UNAVAILABLE", "needs a database that can't be read or written; likewise"),
     ("OUTCOME_UNKNOWN", "needs a call that fails halfway; likewise"),
-    ("INTERNAL", "needs a fault of the server; the tests of the layers make one"),
+    ("INTERNAL", "needs a fault of the server; the tests beside the layers make one"),
 ];
 
 fn folder() -> PathBuf {
