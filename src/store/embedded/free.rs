@@ -61,7 +61,7 @@ impl Partition {
         let mut lines = Vec::new();
         let mut amounts = Vec::with_capacity(charges.len());
         for (index, charge) in charges.iter().enumerate() {
-            let amount = charge.asked.unwrap_or(0).min(self.freeable(charge, plan));
+            let amount = charge.asked.unwrap_or(0).min(self.freeable(charge, plan, &[], 0));
             amounts.push(amount);
             if amount == 0 {
                 continue;
@@ -95,28 +95,37 @@ impl Partition {
     /// What a charge of a reservation may give back after the changes before it.
     fn left(&mut self, before: &Reservation, plan: &Plan, index: usize, changes: &[Change]) -> u64 {
         let charge = &before.charges[index];
-        let gone = changes
+        let gone = |on: &dyn Fn(&Held) -> bool| {
+            let counted = changes.iter().filter(|change| {
+                let other = &before.charges[change.charge];
+                other.meter_id == charge.meter_id && on(other)
+            });
+            counted.fold(0_u64, |sum, change| sum.saturating_add(change.used.unsigned_abs()))
+        };
+        let own = gone(&|other| other.account == charge.account);
+        let by_level: Vec<u64> = charge
+            .path
             .iter()
-            .filter(|change| before.charges[change.charge].meter_id == charge.meter_id)
-            .fold(0_u64, |sum, change| sum.saturating_add(change.used.unsigned_abs()));
-        self.freeable(charge, plan).saturating_sub(gone)
+            .map(|level| gone(&|other| other.path.iter().any(|theirs| theirs.account == level.account)))
+            .collect();
+        self.freeable(charge, plan, &by_level, own)
     }
 
     /// What a charge may give back: the least of what was charged to the account itself and what each account of the
-    /// path has in use.
-    fn freeable(&mut self, charge: &Held, plan: &Plan) -> u64 {
+    /// path has in use, after what is `gone` already: from each level, and from the account's own charges.
+    fn freeable(&mut self, charge: &Held, plan: &Plan, gone: &[u64], own_gone: u64) -> u64 {
         let own = charge.chain_len();
+        let now = self.now;
         let mut least = u64::MAX;
         for (index, level) in charge.path.iter().enumerate() {
             let key = CounterKey { account: level.account, meter: charge.meter_id };
-            let now = self.now;
             let (Some(counter), Some(slot)) = (plan.counter(key), self.table.get(&key)) else { continue };
             let lifetime = counter.windows.iter().find(|window| window.kind == WindowKind::Lifetime);
             let gauge = lifetime.and_then(|window| slot.counter.gauge(window));
-            let used = gauge.map_or(0, |gauge| gauge.usage(now).used);
-            least = least.min(used + slot.counter.top_up.used);
+            let used = gauge.map_or(0, |gauge| gauge.usage(now).used) + slot.counter.top_up.used;
+            least = least.min(used.saturating_sub(gone.get(index).copied().unwrap_or(0)));
             if index + 1 == own {
-                least = least.min(slot.counter.own);
+                least = least.min(slot.counter.own.saturating_sub(own_gone));
             }
         }
         least
