@@ -260,6 +260,8 @@ pub struct Counter {
     pub top_up: Usage,
     /// Used by charges on this very account and not on one below it (rule 10); for allocation meters.
     pub own: u64,
+    /// Whether `top_up` and `own` are true: counted from the beginning, or read from the ledger.
+    pub lifetime_known: bool,
 }
 
 impl Counter {

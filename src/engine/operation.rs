@@ -248,6 +248,8 @@ pub enum Outcome {
 pub struct Miss {
     /// The partition.
     pub partition: u32,
+    /// The tenant.
+    pub tenant: Option<Uid>,
     /// Counters with the windows that are missing.
     pub counters: Vec<(CounterKey, Arc<Vec<WindowPlan>>, Vec<usize>)>,
     /// A reservation.
@@ -263,6 +265,8 @@ pub struct Miss {
 /// A counter's missing windows as the ledger knows them.
 #[derive(Clone, Debug)]
 pub struct Refill {
+    /// The tenant that it counts for.
+    pub tenant: Option<Uid>,
     /// The counter.
     pub key: CounterKey,
     /// All planned windows.

@@ -65,8 +65,7 @@ pub fn plan_charges(
     let mut held = Vec::with_capacity(charges.len());
     for (index, (charge, meter)) in charges.iter().zip(&meters).enumerate() {
         let levels = path(snapshot, charge, meter);
-        let limited =
-            levels.iter().any(|level| !level.bound.quota.limits.is_empty() || level.bound.quota.top_up.is_some());
+        let limited = levels.iter().any(|level| !level.bound.quota.limits.is_empty());
         if meter.default_policy == DefaultPolicy::Deny && !limited {
             plan.unset.push(index);
         }

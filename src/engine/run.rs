@@ -79,7 +79,8 @@ impl Runner {
     }
 
     /// Asks the ledger for what is missing: identities for the operation, counters for the store.
-    async fn refill(&self, tenant: &TenantCtx, operation: &mut Operation, miss: Miss) -> Result<(), CallError> {
+    async fn refill(&self, tenant: &TenantCtx, operation: &mut Operation, mut miss: Miss) -> Result<(), CallError> {
+        miss.tenant = Some(tenant.uid());
         metrics::engine().misses.increment(1);
         if miss.flushed_to > 0 {
             self.flushers.flushed(miss.partition, miss.flushed_to).await?;

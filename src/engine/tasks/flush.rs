@@ -3,6 +3,7 @@
 use crate::engine::operation::Counters;
 use crate::engine::ports::{Appended, Ledger, StoreError};
 use crate::telemetry::metrics;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -26,6 +27,8 @@ pub struct Flushers {
 struct Progress {
     watermark: watch::Sender<u64>,
     hurry: Notify,
+    /// The last entry that somebody waits for.
+    wanted: AtomicU64,
     /// Since when the ledger has lacked something; `None`: it has everything.
     behind_since: Mutex<Option<Instant>>,
 }
@@ -43,6 +46,7 @@ impl Flushers {
             .map(|seq| Progress {
                 watermark: watch::Sender::new(*seq),
                 hurry: Notify::new(),
+                wanted: AtomicU64::new(0),
                 behind_since: Mutex::default(),
             })
             .collect();
@@ -72,6 +76,7 @@ impl Flushers {
     pub async fn flushed(&self, partition: u32, seq: u64) -> Result<(), StoreError> {
         let Some(progress) = self.partitions.get(partition as usize) else { return Ok(()) };
         let mut watermark = progress.watermark.subscribe();
+        progress.wanted.fetch_max(seq, Ordering::SeqCst);
         progress.hurry.notify_one();
         let reached = watermark.wait_for(|mark| *mark >= seq);
         match tokio::time::timeout(PATIENCE, reached).await {
@@ -97,7 +102,7 @@ impl Flushers {
                 Ok(count) => {
                     self.note_behind(partition, count == MAX_ENTRIES);
                     pause = self.interval;
-                    if count < MAX_ENTRIES {
+                    if count < MAX_ENTRIES && !self.is_awaited(partition) {
                         self.rest(partition, pause, &stop).await;
                     }
                 }
@@ -119,6 +124,11 @@ impl Flushers {
             self.counters.reverse(partition, repeat.reservation).await?;
         }
         Ok(())
+    }
+
+    /// Whether somebody waits for an entry that the ledger does not have yet, be it in the journal already or not.
+    fn is_awaited(&self, partition: u32) -> bool {
+        self.partitions[partition as usize].wanted.load(Ordering::SeqCst) > self.watermark(partition)
     }
 
     async fn rest(&self, partition: u32, pause: Duration, stop: &CancellationToken) {

@@ -25,6 +25,7 @@ pub async fn counters(ledger: &dyn Ledger, store: &dyn Counters, miss: &Miss) ->
         .counters
         .iter()
         .map(|(key, windows, missing)| Refill {
+            tenant: miss.tenant,
             key: *key,
             windows: windows.clone(),
             lifetime: answers.next().unwrap_or_default(),

@@ -37,7 +37,8 @@ impl Partition {
             match place.and_then(|place| Some((place, self.table.at(place)?))) {
                 Some((place, slot)) => {
                     let missing = slot.counter.roll(&counter.windows, |_| false, now);
-                    if !missing.is_empty() {
+                    let unknown = counter.bound.quota.top_up.is_some() && !slot.counter.lifetime_known;
+                    if unknown || !missing.is_empty() {
                         miss.counters.push((counter.bound.key, counter.windows.clone(), missing));
                     }
                     ready.push(Ready::Here(place));
@@ -117,13 +118,15 @@ impl Partition {
 
     /// Reserve and Consume: hold, or record at once, on every counter or on none.
     pub(super) fn reserve(&mut self, operation: &mut Operation) -> Reply {
-        let Verb::Reserve { template, fresh, .. } = &operation.verb else { return self.refused(RuleError::NotFound) };
+        let Verb::Reserve { template, fresh, consume, .. } = &operation.verb else {
+            return self.refused(RuleError::NotFound);
+        };
         let key = template.key;
         if let Some(reply) = self.replay_reservation(key, template.fingerprint, *fresh, operation) {
             return reply;
         }
         let Some(plan) = &operation.plan else { return self.refused(RuleError::NotFound) };
-        if let Some(cap) = self.capped(operation.tenant) {
+        if let Some(cap) = self.capped(operation.tenant, *consume) {
             return self.refused(RuleError::CapReached(cap));
         }
         let mut ready = match self.ready(plan) {

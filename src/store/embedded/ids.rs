@@ -14,6 +14,10 @@ pub const REMEMBER: Span = Span::from_secs(600);
 const REMEMBER_DENIAL: Span = Span::from_secs(120);
 /// Denials kept at most; further ones are not remembered.
 const MAX_DENIALS: usize = 100_000;
+/// Violations in them at most.
+const MAX_VIOLATIONS: usize = 200_000;
+/// Request ids that one open reservation keeps; older ones are forgotten like those of what has ended.
+const MAX_REQUESTS: usize = 256;
 
 type Map<V> = HashMap<IdKey, V, foldhash::fast::RandomState>;
 
@@ -25,6 +29,7 @@ pub struct Ids {
     ended: Map<Ended>,
     requests: Map<Outcome>,
     denials: Map<Denied>,
+    violations: usize,
     /// By second: what may be forgotten then.
     due: BTreeMap<i64, Vec<IdKey>>,
     /// Request ids of reservations that were open at the start: the ledger alone knows their fingerprints.
@@ -98,11 +103,25 @@ impl Ids {
 
     /// Remembers a denial, unless there are too many.
     pub fn remember_denial(&mut self, key: IdKey, fingerprint: u64, denial: &Denial, now: Timestamp) {
-        if self.denials.len() < MAX_DENIALS {
+        if self.denials.len() < MAX_DENIALS && self.violations < MAX_VIOLATIONS {
+            self.violations += denial.violations.len();
             let until = now + REMEMBER_DENIAL;
             self.denials.insert(key, Denied { fingerprint, denial: denial.clone(), until });
             self.due.entry(until.ceil_second()).or_default().push(key);
         }
+    }
+
+    /// Adds a request id to a reservation, bounded: a heartbeat must not make it grow for ever.
+    pub fn add_request(&mut self, reservation: &mut Reservation, key: IdKey, now: Timestamp) {
+        if reservation.requests.len() >= MAX_REQUESTS {
+            let oldest = reservation.requests.remove(0);
+            let until = now + REMEMBER;
+            if let Some(outcome) = self.requests.get_mut(&oldest) {
+                outcome.until = until;
+                self.due.entry(until.ceil_second()).or_default().push(oldest);
+            }
+        }
+        reservation.requests.push(key);
     }
 
     /// Remembers what became of a request. While its reservation is open it stays.
@@ -151,8 +170,10 @@ impl Ids {
 
     /// Whether the key is done with: forgotten, or due later under another second.
     fn forget_one(&mut self, key: &IdKey, now: Timestamp, flushed: u64) -> bool {
-        if self.denials.get(key).is_some_and(|denied| denied.until <= now) {
-            self.denials.remove(key);
+        if self.denials.get(key).is_some_and(|denied| denied.until <= now)
+            && let Some(denied) = self.denials.remove(key)
+        {
+            self.violations = self.violations.saturating_sub(denied.denial.violations.len());
         }
         let ended = self.ended.get(key).filter(|ended| ended.until <= now).map(|ended| ended.seq);
         let asked = self.requests.get(key).filter(|outcome| outcome.until <= now).map(|outcome| outcome.seq);

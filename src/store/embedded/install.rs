@@ -18,13 +18,13 @@ impl Partition {
         let holds = self.holds_on(&refill.key);
         let mut counter = match self.table.get(&refill.key) {
             Some(slot) => std::mem::take(&mut slot.counter),
-            None => {
-                let mut fresh = Counter::default();
-                set_lifetime(&mut fresh, &refill.lifetime, &beyond);
-                fresh.top_up.held = clamp(holds.iter().map(|hold| i128::from(hold.parts.top_up)).sum());
-                fresh
-            }
+            None => Counter::default(),
         };
+        if !counter.lifetime_known {
+            set_lifetime(&mut counter, &refill.lifetime, &beyond);
+            counter.top_up.held = clamp(holds.iter().map(|hold| i128::from(hold.parts.top_up)).sum());
+            counter.lifetime_known = true;
+        }
         for (index, answer) in &refill.answers {
             let plan = &refill.windows[*index];
             if counter.gauge(plan).is_none() {
@@ -39,7 +39,7 @@ impl Partition {
         match self.table.get(&refill.key) {
             Some(slot) => slot.counter = counter,
             None => {
-                let tenant = holds.first().map(|hold| hold.tenant);
+                let tenant = refill.tenant.or(holds.first().map(|hold| hold.tenant));
                 self.insert(tenant.unwrap_or(Uid::ROOT), refill.key, counter);
             }
         }

@@ -128,14 +128,14 @@ impl Partition {
         }
     }
 
-    /// The bound that a new reservation of this tenant would break.
-    pub fn capped(&mut self, uid: Uid) -> Option<&'static str> {
+    /// The bound that a new reservation of this tenant would break; a Consume leaves nothing open.
+    pub fn capped(&mut self, uid: Uid, consume: bool) -> Option<&'static str> {
         let place = self.tenant(uid) as usize;
         let tenant = self.tenants[place];
-        if tenant.open >= self.caps.open_reservations {
-            Some("the tenant has as many open reservations as this installation allows")
+        if tenant.open >= self.caps.open_reservations && !consume {
+            Some("the tenant has as many open reservations as --max-open-reservations allows")
         } else if tenant.counters >= self.caps.counters {
-            Some("the tenant has as many counters as this installation allows")
+            Some("the tenant has as many counters as --max-counters allows")
         } else {
             None
         }
@@ -143,8 +143,11 @@ impl Partition {
 
     /// The value of a planned counter that is not in the table: known to be empty where nothing before can be unknown.
     pub fn absent(&self, plan: &CounterPlan) -> (Counter, Vec<usize>) {
-        let mut counter = Counter::default();
-        let missing = if self.recovered.contains_key(&plan.bound.key) {
+        // The top-up and the account's own use are of the whole lifetime, like nothing else in a young window.
+        let from_the_beginning = self.complete_since == Timestamp::MIN;
+        let mut counter = Counter { lifetime_known: from_the_beginning, ..Counter::default() };
+        let lifetime = plan.bound.quota.top_up.is_some() && !from_the_beginning;
+        let missing = if lifetime || self.recovered.contains_key(&plan.bound.key) {
             (0..plan.windows.len()).collect()
         } else {
             let complete = self.complete_since;
@@ -187,7 +190,7 @@ impl Partition {
             lines.push(line(charge, change, at));
         }
         if let Some(stamp) = &request {
-            after.requests.push(stamp.key);
+            self.ids.add_request(&mut after, stamp.key, self.now);
         }
         let seq = self.record(kind, before.tenant, request, Some(after.clone()), lines);
         self.keep(before, &after, seq);

@@ -4,12 +4,14 @@ use super::admit::{denial, violation};
 use super::partition::{Partition, stamp};
 use super::step::Found;
 use crate::domain::admission::{self, Demand, Split};
-use crate::domain::counter::{Parts, WindowPlan};
+use crate::domain::counter::{Parts, WindowPlan, begin};
 use crate::domain::decision::Refusal;
 use crate::domain::entry::Kind;
 use crate::domain::error::RuleError;
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change, Listed, Room};
+use crate::domain::time::Timestamp;
+use crate::domain::window::WindowKind;
 use crate::engine::call::{Denial, Extended};
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
 use crate::engine::ports::CounterKey;
@@ -27,6 +29,13 @@ impl Partition {
             Err(reply) => return *reply,
         };
         let before = *found.reservation;
+        if let Some(request) = operation.request.filter(|_| !is_final && !before.state.is_open())
+            && operation.known.request.is_none()
+            && self.ids.request(&request).is_none()
+        {
+            // A part adds to what is there, so a repeat must be told, also long after: the ledger can.
+            return self.miss(None, Some(request), 0);
+        }
         // The state is judged first, then the charges (the order of `RuleError`).
         let matched = match (before.state, listed.matched(&before)) {
             (State::Committed, Ok(matched))
@@ -171,8 +180,12 @@ impl Partition {
             let holds = holds_on(before, counter.bound.key);
             let Some(slot) = self.table.get(&counter.bound.key).filter(|_| amount > 0) else { continue };
             // A period that has ended denies by itself; the other limits are asked as always.
-            let (open, ended): (Vec<WindowPlan>, Vec<WindowPlan>) =
-                counter.windows.iter().cloned().partition(|window| window.period.contains(now));
+            let (mut open, ended): (Vec<WindowPlan>, Vec<WindowPlan>) =
+                counter.windows.iter().cloned().partition(|window| is_current(window, before.create_time, now));
+            // The share that one hold may take is of the whole hold.
+            let held = before.charges.iter().filter(|charge| on_path(charge, counter.bound.key));
+            let held: u64 = held.map(|charge| charge.held).sum();
+            open.iter_mut().for_each(|window| window.hold_cap = window.hold_cap.map(|cap| cap.saturating_sub(held)));
             let ended = ended.iter().filter(|window| window.enforced);
             let mut refusals: Vec<Refusal> =
                 ended.map(|window| admission::period_ended(&slot.counter, window, amount, holds, now)).collect();
@@ -189,13 +202,21 @@ impl Partition {
         Ok(matched.iter().map(|listed| deal_raise(&before.charges[listed.charge], listed, &mut splits)).collect())
     }
 
-    /// Undoes a repeat that came too late to be recognised.
+    /// Undoes a repeat that came too late to be recognised, as it stands now: what it still holds, and what it has used.
     pub fn reverse(&mut self, repeat: &Reservation) {
-        let before = self.ids.open.get(&repeat.key).map_or_else(|| repeat.clone(), |open| Reservation::clone(open));
-        if before.create_time == repeat.create_time {
-            let settlement = settlement::reverse(&before);
-            self.settle(&before, settlement, Kind::Reverse, None);
-        }
+        let (key, at) = (repeat.key, repeat.create_time);
+        let open = self.ids.open.get(&key).filter(|open| open.create_time == at).map(|open| Reservation::clone(open));
+        let before = open.or_else(|| self.tail.last_state(key, at).cloned()).unwrap_or_else(|| {
+            // Found by an earlier process: whatever it held went with that process.
+            let mut gone = repeat.clone();
+            for charge in &mut gone.charges {
+                charge.held = 0;
+                charge.path.iter_mut().for_each(|level| level.held_top_up = 0);
+            }
+            gone
+        });
+        let settlement = settlement::reverse(&before);
+        self.settle(&before, settlement, Kind::Reverse, None);
     }
 
     /// The miss of a plan for settled periods. One that has passed is kept while the reservation holds on the counter.
@@ -203,9 +224,11 @@ impl Partition {
         let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
         for counter in &plan.counters {
             let all = || (0..counter.windows.len()).collect::<Vec<_>>();
+            let mut unknown = false;
             let lacking = match self.table.get(&counter.bound.key) {
                 None => all(),
                 Some(slot) => {
+                    unknown = counter.bound.quota.top_up.is_some() && !slot.counter.lifetime_known;
                     let (now, holds) = (self.now, holds_on(before, counter.bound.key));
                     let lacks = |index: &usize| {
                         let window = &counter.windows[*index];
@@ -214,7 +237,7 @@ impl Partition {
                     all().into_iter().filter(lacks).collect()
                 }
             };
-            if !lacking.is_empty() {
+            if unknown || !lacking.is_empty() {
                 miss.counters.push((counter.bound.key, counter.windows.clone(), lacking));
             }
         }
@@ -262,6 +285,11 @@ fn deal_raise(charge: &Held, listed: &Listed, splits: &mut [(CounterKey, Split)]
 }
 
 /// Whether the reservation still holds on a counter: then the periods of its Reserve are kept there.
+/// Whether a hold taken at `at` still counts in the window's present period, or among the steps that still count.
+fn is_current(window: &WindowPlan, at: Timestamp, now: Timestamp) -> bool {
+    window.period.contains(now) && (window.kind != WindowKind::Sliding || at >= begin(window, now))
+}
+
 fn holds_on(before: &Reservation, key: CounterKey) -> bool {
     before.charges.iter().any(|charge| charge.held > 0 && on_path(charge, key))
 }

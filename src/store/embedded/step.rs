@@ -64,6 +64,7 @@ impl Partition {
     pub fn miss(&self, reservation: Option<IdKey>, request: Option<IdKey>, flushed_to: u64) -> Reply {
         Reply::Miss(Miss {
             partition: self.index,
+            tenant: None,
             counters: Vec::new(),
             reservation,
             request,

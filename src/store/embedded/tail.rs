@@ -3,6 +3,8 @@
 
 use crate::domain::counter::Parts;
 use crate::domain::entry::{Effect, Entry};
+use crate::domain::name::IdKey;
+use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::CounterKey;
 use std::collections::VecDeque;
@@ -119,6 +121,13 @@ impl Tail {
             self.dropped = *number;
             self.entries.pop_front();
         }
+    }
+
+    /// The last state of a reservation that the entries in memory know, told from another of the same id by its time.
+    pub fn last_state(&self, key: IdKey, create_time: Timestamp) -> Option<&Reservation> {
+        let written = self.entries.iter().flat_map(|(_, entry)| &entry.effects);
+        let states = written.chain(&self.pending).filter_map(|effect| effect.reservation.as_deref());
+        states.filter(|state| state.key == key && state.create_time == create_time).last()
     }
 
     /// Entries that the ledger does not have.

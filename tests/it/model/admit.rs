@@ -32,7 +32,9 @@ impl Model {
                     // What is kept no longer shows nothing.
                     figures = Figures { used: 0, held: 0, remaining: binding.limit.unwrap_or(0).into(), ..figures };
                 }
-                if let Some(word) = self.refuse(counter, &binding, figures, sum, at, raise.is_some()) {
+                if let Some(word) =
+                    self.refuse(counter, &binding, figures, sum, at, raise.map(|place| self.held_by(place, counter)))
+                {
                     lines.push(line(counter.account, counter.meter, &binding, figures, sum, word));
                 }
             }
@@ -82,9 +84,9 @@ impl Model {
         figures: Figures,
         sum: i128,
         at: i64,
-        raise: bool,
+        raise: Option<i128>,
     ) -> Option<&'static str> {
-        if raise && binding.shape.period(at).1 <= self.now {
+        if raise.is_some() && (binding.shape.period(at).1 <= self.now || binding.shape.has_slid_past(at, self.now)) {
             return binding.enforced.then_some("PeriodEnded");
         }
         if sum > MAX.into() || figures.used + figures.held + sum > MAX.into() {
@@ -93,7 +95,7 @@ impl Model {
         if binding.limit.is_none() || !binding.enforced {
             return None;
         }
-        if binding.hold_cap.is_some_and(|cap| sum > cap.into()) {
+        if binding.hold_cap.is_some_and(|cap| sum + raise.unwrap_or(0) > cap.into()) {
             return Some("HoldShare");
         }
         let positive = self.catalog.meter(counter.meter).is_some_and(|meter| meter.positive);
@@ -104,6 +106,14 @@ impl Model {
             (false, true) => Some("HeldByOthers"),
             (false, false) => Some("Spent"),
         }
+    }
+
+    /// What a reservation holds on a counter already.
+    fn held_by(&self, place: usize, counter: &Counter) -> i128 {
+        let charges = self.reservations[place].charges.iter().filter(|charge| {
+            charge.ask.meter == counter.meter && charge.path.iter().any(|level| level.account == counter.account)
+        });
+        charges.map(|charge| charge.held).sum()
     }
 
     fn denies_by_default(&self, ask: &Ask) -> bool {

@@ -133,7 +133,7 @@ impl Catalog {
 
     /// Whether anything at all is set for an account on a meter.
     pub(crate) fn has_quota(&self, account: &str, meter: &str) -> bool {
-        self.candidates(account, meter).iter().any(|quota| !quota.limits.is_empty() || quota.top_up.is_some())
+        self.candidates(account, meter).iter().any(|quota| !quota.limits.is_empty())
     }
 
     /// The top-up beside the periods.

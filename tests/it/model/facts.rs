@@ -129,13 +129,15 @@ impl Facts {
             |backlog: i128, since: i64, until: i64| (backlog - i128::from(until.saturating_sub(since)) * speed).max(0);
         for fact in self.of(account, meter) {
             let change = fact.used - fact.used_top + fact.held - fact.held_top;
-            backlog = (drained(backlog, since, fact.recorded) + change * length).max(0);
+            // Forced use may go beyond what 64 bits hold; there it stays.
+            backlog = (drained(backlog, since, fact.recorded) + change * length).clamp(0, u64::MAX.into());
             since = fact.recorded;
         }
         backlog = drained(backlog, since, now);
         let full = speed * length;
         let missing = (backlog + amount * length - full).max(0);
-        let reset = (amount <= speed && speed > 0).then(|| now + i64::try_from((missing + speed - 1) / speed).unwrap());
+        let reset = (amount <= speed && speed > 0)
+            .then(|| now.saturating_add(i64::try_from((missing + speed - 1) / speed).unwrap_or(i64::MAX)));
         let used = (backlog + length - 1) / length;
         Figures { used, held: 0, remaining: (full - backlog).div_euclid(length), reset }
     }

@@ -56,6 +56,14 @@ impl Shape {
     }
 
     /// The period that contains `t`, as [start, end); all of time for what has no periods.
+    /// Whether a sliding window has left the step of `t` behind.
+    pub(crate) fn has_slid_past(self, t: i64, now: i64) -> bool {
+        match self {
+            Shape::Sliding(length) => t.div_euclid(length / 60) < now.div_euclid(length / 60) - 60,
+            _ => false,
+        }
+    }
+
     pub(crate) fn period(self, t: i64) -> (i64, i64) {
         match self {
             Shape::Lifetime | Shape::Sliding(_) | Shape::Rate(_) => ALWAYS,
