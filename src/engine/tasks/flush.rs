@@ -1,7 +1,7 @@
 //! The flusher: carries every journal entry to the ledger, in order, each once, and says how far it is.
 
 use crate::engine::operation::Counters;
-use crate::engine::ports::{Appended, Ledger, StoreError};
+use crate::engine::ports::{Appended, Ledger, Repeated, StoreError};
 use crate::telemetry::metrics;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,6 +91,12 @@ impl Flushers {
             tracing::error!(partition, %error, "late repeats could not be read; they are undone at the next start");
         }
         let mut pause = self.interval;
+        tokio::select! {
+            result = self.undo_left(partition) => if let Err(error) = result {
+                tracing::error!(partition, %error, "late repeats are not undone yet; the next start tries again");
+            },
+            () = stop.cancelled() => {}
+        }
         loop {
             let mark = self.watermark(partition);
             tokio::select! {
@@ -131,6 +137,27 @@ impl Flushers {
         self.partitions[partition as usize].wanted.load(Ordering::SeqCst) > self.watermark(partition)
     }
 
+    /// Undoes the repeats that the last process found, if it ended before it had undone them.
+    async fn undo_left(&self, partition: u32) -> Result<(), StoreError> {
+        let found = self.ledger.repeated(partition).await?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        // The end of the journal may undo them already; what it finds anew it undoes by itself.
+        while self.flush(partition).await? > 0 {}
+        for repeat in self.ledger.repeated(partition).await? {
+            if found.contains(&repeat) {
+                self.undo(partition, repeat).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn undo(&self, partition: u32, repeat: Repeated) -> Result<(), StoreError> {
+        tracing::warn!(reservation = %repeat.reservation.id, "a repeat came too late to be recognised; it is undone");
+        self.counters.reverse(partition, repeat.reservation).await
+    }
+
     async fn rest(&self, partition: u32, pause: Duration, stop: &CancellationToken) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -160,8 +187,7 @@ impl Flushers {
         let Appended { watermark, repeated } = self.ledger.append(partition, incarnation, &entries).await?;
         self.partitions[partition as usize].watermark.send_replace(watermark.seq);
         for repeat in repeated {
-            tracing::warn!(reservation = %repeat.reservation.id, "a repeat came too late to be recognised; it is undone");
-            self.counters.reverse(partition, repeat.reservation).await?;
+            self.undo(partition, repeat).await?;
         }
         self.counters.trim(partition, watermark.seq).await?;
         metrics::engine().flush_seconds.record(started.elapsed());

@@ -8,11 +8,14 @@ use crate::domain::name::Uid;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 /// Group commits between two looks at what may be removed.
 const TRIM_EVERY: u32 = 64;
+/// How long the journal keeps what the ledger has: a power cut may take the ledger's last seconds, which reach the disk
+/// only with its checkpoints, and then the journal must still have them.
+const KEEP: Duration = Duration::from_secs(10);
 /// How long the thread waits before it tries a failed partition again.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -128,6 +131,21 @@ pub struct Writer {
     pub ledger: Arc<dyn Ledger>,
     /// Bounds of the partitions.
     pub caps: Caps,
+    /// What may be removed.
+    pub removable: Removable,
+}
+
+/// By partition, up to which entry the journal may be trimmed: what the ledger has had for long enough.
+pub struct Removable {
+    since: Instant,
+    up_to: Vec<u64>,
+}
+
+impl Removable {
+    /// Nothing yet.
+    pub fn new() -> Removable {
+        Removable { since: Instant::now(), up_to: Vec::new() }
+    }
 }
 
 /// Entries on their way to the file, with those who wait for each.
@@ -262,12 +280,16 @@ impl Writer {
     }
 
     async fn trim(&mut self) {
-        for (index, slot) in self.shared.partitions.iter().enumerate() {
-            let flushed = slot.flushed.load(Ordering::Relaxed);
+        for (index, seq) in self.removable.up_to.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            if let Err(error) = self.journal.trim(index, flushed).await {
+            if let Err(error) = self.journal.trim(index, *seq).await {
                 tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
             }
+        }
+        if self.removable.since.elapsed() >= KEEP {
+            let flushed = |slot: &Slot| slot.flushed.load(Ordering::Relaxed);
+            let up_to = self.shared.partitions.iter().map(flushed).collect();
+            self.removable = Removable { since: Instant::now(), up_to };
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Opens and closes the embedded store: loads its partitions, starts the journal's thread and the one for checkpoints.
 
 use super::counters::EmbeddedCounters;
-use super::group::{Shared, Writer};
+use super::group::{Removable, Shared, Writer};
 use super::journal::{Journal, Safety};
 use super::partition::Caps;
 use super::recover;
@@ -54,7 +54,8 @@ impl Embedded {
         }
         let shared = Arc::new(Shared::new(partitions, options.clock.clone(), options.waits));
         let stop = CancellationToken::new();
-        let writer = Writer { shared: shared.clone(), journal, ledger, caps: options.caps };
+        let writer =
+            Writer { shared: shared.clone(), journal, ledger, caps: options.caps, removable: Removable::new() };
         let checkpoints = checkpoints(options.path.clone(), options.safety, stop.clone());
         let threads = vec![spawn("journal", writer.run())?, spawn("journal-checkpoint", checkpoints)?];
         let counters = Arc::new(EmbeddedCounters::new(shared.clone()));

@@ -1,13 +1,13 @@
 //! The embedded store when things go wrong inside it: a step that panics, a journal that can't be written.
 
 use super::counters::EmbeddedCounters;
-use super::{Caps, Embedded, EmbeddedOptions, Safety};
+use super::{Caps, Embedded, EmbeddedOptions, INCARNATION, Safety};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::time::Timestamp;
 use crate::engine::operation::Counters;
-use crate::engine::ports::{Ledger, StoreError};
-use crate::store::clock::SystemClock;
+use crate::engine::ports::{Clock, Ledger, StoreError};
+use crate::store::clock::{SystemClock, TestClock};
 use crate::store::database::{Database, DatabaseLedger, Sync};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,10 @@ impl Drop for Folder {
 }
 
 async fn open(folder: &Path, partitions: u32) -> (Embedded, Arc<dyn Ledger>) {
+    open_at(folder, partitions, Arc::new(SystemClock)).await
+}
+
+async fn open_at(folder: &Path, partitions: u32, clock: Arc<dyn Clock>) -> (Embedded, Arc<dyn Ledger>) {
     let database = Database::open(&folder.join("ledger.db"), Sync::Normal).await.unwrap();
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database));
     let options = EmbeddedOptions {
@@ -43,7 +47,7 @@ async fn open(folder: &Path, partitions: u32) -> (Embedded, Arc<dyn Ledger>) {
         safety: Safety::Process,
         waits: true,
         caps: Caps::default(),
-        clock: Arc::new(SystemClock),
+        clock,
     };
     (Embedded::open(options, ledger.clone()).await.unwrap(), ledger)
 }
@@ -142,6 +146,29 @@ async fn calls_after_the_end_are_refused_and_do_not_hang() {
     close(embedded).await;
     assert!(leave(&counters, 0).is_err() && leave(&counters, 1).is_err());
     assert_eq!(counters.head(0).seq, 1, "what was left before the end is written");
+}
+
+#[tokio::test]
+async fn time_does_not_go_back_from_start_to_start() {
+    let folder = Folder::new();
+    let noon = Timestamp::from_millis(43_200_000);
+    let (embedded, ledger) = open_at(&folder.0, 1, Arc::new(TestClock::new(noon))).await;
+    let counters = embedded.counters.clone();
+    counters.expire(0, 1).await.unwrap();
+    leave(&counters, 0).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), counters.written(0, 0)).await.unwrap();
+    // The ledger has everything, so that nothing is left to replay.
+    let entries = counters.read(0, 0, 10).await.unwrap();
+    ledger.append(0, INCARNATION, &entries).await.unwrap();
+    counters.trim(0, 1).await.unwrap();
+    drop(counters);
+    close(embedded).await;
+
+    let earlier = Arc::new(TestClock::new(Timestamp::from_millis(1)));
+    let (embedded, _ledger) = open_at(&folder.0, 1, earlier).await;
+    let now = embedded.counters.with(0, |partition| partition.now).unwrap();
+    assert_eq!(now, noon);
+    close(embedded).await;
 }
 
 fn effect() -> Effect {

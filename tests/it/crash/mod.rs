@@ -7,4 +7,5 @@ mod jobs;
 mod lagging;
 mod large;
 mod load;
+mod repeats;
 mod rounds;
