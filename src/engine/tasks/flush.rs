@@ -87,9 +87,6 @@ impl Flushers {
 
     /// Flushes one partition until told to stop, then what is left.
     pub async fn run(self: Arc<Self>, partition: u32, stop: CancellationToken) {
-        if let Err(error) = self.reverse_left(partition).await {
-            tracing::error!(partition, %error, "late repeats could not be read; they are undone at the next start");
-        }
         let mut pause = self.interval;
         tokio::select! {
             result = self.undo_left(partition) => if let Err(error) = result {
@@ -122,14 +119,6 @@ impl Flushers {
         if tokio::time::timeout(LAST_FLUSH, self.drain(partition)).await.is_err() {
             tracing::warn!(partition, "stopped before everything was in the ledger; the journal keeps it");
         }
-    }
-
-    /// Undoes the late repeats that a process found and did not live to undo.
-    async fn reverse_left(&self, partition: u32) -> Result<(), StoreError> {
-        for repeat in self.ledger.repeated(partition).await? {
-            self.counters.reverse(partition, repeat.reservation).await?;
-        }
-        Ok(())
     }
 
     /// Whether somebody waits for an entry that the ledger does not have yet, be it in the journal already or not.

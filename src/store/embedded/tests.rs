@@ -54,7 +54,7 @@ async fn open_at(folder: &Path, partitions: u32, clock: Arc<dyn Clock>) -> (Embe
 
 /// Leaves an effect without lines, as a verb would, and answers the number of its entry.
 fn leave(counters: &EmbeddedCounters, partition: u32) -> Result<u64, StoreError> {
-    counters.with(partition, |partition| partition.tail.push(effect()))
+    counters.with(partition, |partition| partition.tail.push(effect(partition.now)))
 }
 
 /// Leaves an effect as soon as the partition can be used.
@@ -118,7 +118,7 @@ async fn a_failed_group_commit_breaks_all_its_partitions_and_mends_them() {
     let waits: Vec<_> = (0..3)
         .map(|index| {
             counters.with(index, |partition| {
-                let seq = partition.tail.push(effect());
+                let seq = partition.tail.push(effect(partition.now));
                 partition.tail.group_of(seq, &partition.in_flight).unwrap()
             })
         })
@@ -171,10 +171,10 @@ async fn time_does_not_go_back_from_start_to_start() {
     close(embedded).await;
 }
 
-fn effect() -> Effect {
+fn effect(time: Timestamp) -> Effect {
     Effect {
         tenant: Uid(1),
-        time: Timestamp::from_millis(0),
+        time,
         catalog_version: 0,
         kind: Kind::Free,
         request: None,
