@@ -7,10 +7,12 @@ use crate::support::{Server, seed};
 use rand::{SeedableRng, rngs::StdRng};
 use std::time::Duration;
 
-const STOP: &str =
+/// Stops the ledger's writes.
+pub(super) const STOP: &str =
     "CREATE TRIGGER stop BEFORE UPDATE ON watermark BEGIN SELECT RAISE(ABORT, 'the ledger is away'); END;
     CREATE TRIGGER stop_first BEFORE INSERT ON watermark BEGIN SELECT RAISE(ABORT, 'the ledger is away'); END";
-const GO_ON: &str = "DROP TRIGGER stop; DROP TRIGGER stop_first";
+/// Lets them go on.
+pub(super) const GO_ON: &str = "DROP TRIGGER stop; DROP TRIGGER stop_first";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn decisions_go_on_while_the_ledger_lags() {

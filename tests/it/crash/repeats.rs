@@ -1,6 +1,8 @@
 //! A late repeat that the flusher found, and an end before it was undone: the next start undoes it, and only once.
 
 use super::books::now_ms;
+use super::faults::tamper;
+use super::lagging::{GO_ON, STOP};
 use crate::support::TempDir;
 use quotad::app::{Node, NodeOptions};
 use quotad::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
@@ -13,6 +15,7 @@ use quotad::store::database::{Database, DatabaseLedger, Sync};
 use quotad::store::embedded::INCARNATION;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const TENANT: &str = "tenants/late";
 const METER: &str = "runs";
@@ -23,12 +26,21 @@ async fn a_late_repeat_is_undone_by_the_next_start_and_once() {
     let options = NodeOptions { data_dir: folder.path().to_owned(), partitions: Some(1), ..NodeOptions::default() };
     Node::open(options.clone()).await.unwrap().close().await;
     append_original_and_repeat(folder.path()).await;
-    for start in 0..3 {
+
+    // A start that journals the Reverse and is killed before the ledger has it.
+    let ledger = folder.path().join("ledger.db");
+    tamper(&ledger, STOP).await;
+    let node = Node::open(options.clone()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), node.counters.written(0, 2)).await.expect("not undone");
+    node.abandon().await;
+    tamper(&ledger, GO_ON).await;
+
+    for start in 0..2 {
         let node = Node::open(options.clone()).await.unwrap();
-        let begin = std::time::Instant::now();
+        let begin = Instant::now();
         while !node.ledger.repeated(0).await.unwrap().is_empty() {
             assert!(begin.elapsed().as_secs() < 5, "not undone");
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         node.flushed().await.unwrap();
         assert_eq!(used(&*node.ledger).await, 5, "start {start}");
