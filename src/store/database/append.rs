@@ -2,10 +2,12 @@
 
 use super::bulk::Bulk;
 use super::errors::store_error;
-use super::fold::{Batch, Known, Resolved};
+use super::fold::{Batch, Known};
+use super::reservations;
+use super::resolve::Resolved;
 use super::rows::{self, clamp};
 use crate::domain::entry::Entry;
-use crate::domain::time::Timestamp;
+use crate::domain::reservation::Reservation;
 use crate::engine::ports::{Appended, CounterKey, Repeated, StoreError, Watermark};
 use sqlx::{SqliteConnection, SqlitePool};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -141,29 +143,19 @@ async fn write_sums(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Res
     Ok(())
 }
 
-/// Writes the last record of each reservation and answers the repeats that came too late.
+/// Writes the last record of each reservation and answers the repeats that came too late. Before the batch's request ids
+/// are written: it looks at who had them first.
 async fn write_reservations(
     connection: &mut SqliteConnection,
     partition: u32,
     batch: &Batch<'_>,
 ) -> Result<Vec<Repeated>, StoreError> {
-    let times = Bulk::new(include_str!("../../sql/queries/reservation_times.sql"));
-    let found: Vec<(Vec<u8>, Vec<u8>, i64)> = times
-        .fetch(connection, &batch.reservation_keys(), |values, (tenant, key)| {
-            values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes());
-        })
-        .await?;
-    let found: Result<Vec<_>, StoreError> = found
-        .into_iter()
-        .map(|(tenant, key, time)| Ok(((rows::uid(&tenant)?, rows::key(&key)?), Timestamp::from_millis(time))))
-        .collect();
-    let resolved = Resolved::of(&batch.reservations, found?);
-    super::reservations::put(connection, partition, &resolved).await?;
-    let repeat = |change: &super::fold::ReservationChange<'_>| Repeated {
-        tenant: change.record.tenant,
-        reservation: Box::new(change.record.clone()),
-    };
-    Ok(resolved.repeated.iter().map(repeat).collect())
+    let found = reservations::firsts(connection, batch).await?;
+    let mut resolved = Resolved::of(&batch.reservations, found);
+    resolved.add_requests(&batch.requests, reservations::first_uses(connection, batch).await?);
+    reservations::put(connection, partition, &resolved).await?;
+    let repeat = |record: &Reservation| Repeated { tenant: record.tenant, reservation: Box::new(record.clone()) };
+    Ok(resolved.repeated.iter().map(|record| repeat(record)).collect())
 }
 
 async fn write_requests(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use crate::domain::name::{AccountName, IdKey, MeterId, Uid};
 use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::CounterKey;
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use foldhash::{HashMap, HashSet, HashSetExt};
 use std::sync::Arc;
 
 /// Milliseconds in a quarter of an hour, the finest sum that is kept.
@@ -180,37 +180,4 @@ fn level_names(line: &Line) -> Vec<String> {
         }
     }
     names
-}
-
-/// What of a batch's reservations is written, given which of them the ledger has, and since when.
-#[derive(Default)]
-pub(super) struct Resolved<'a> {
-    /// The last record of each, and whether the ledger had none.
-    pub(super) last: HashMap<(Uid, IdKey), (ReservationChange<'a>, bool)>,
-    /// Repeats that came too late (rule 5): the ledger has an earlier reservation of that key, which stays.
-    pub(super) repeated: Vec<ReservationChange<'a>>,
-    /// Repeats that were undone.
-    pub(super) undone: Vec<ReservationChange<'a>>,
-}
-
-impl<'a> Resolved<'a> {
-    /// Goes through the changes in order. A record with another create time than the first one's is of a repeat: it
-    /// never takes the first one's place.
-    pub(super) fn of(changes: &[ReservationChange<'a>], found: Vec<((Uid, IdKey), Timestamp)>) -> Resolved<'a> {
-        let mut resolved = Resolved { last: HashMap::with_capacity(changes.len()), ..Resolved::default() };
-        let mut first: HashMap<(Uid, IdKey), (Timestamp, bool)> =
-            found.into_iter().map(|(key, time)| (key, (time, false))).collect();
-        for change in changes {
-            let key = key_of(change.record);
-            let (time, new) = *first.entry(key).or_insert((change.record.create_time, true));
-            if time == change.record.create_time {
-                resolved.last.insert(key, (*change, new));
-            } else if matches!(change.kind, Kind::Reserve | Kind::Consume) {
-                resolved.repeated.push(*change);
-            } else if change.kind == Kind::Reverse {
-                resolved.undone.push(*change);
-            }
-        }
-        resolved
-    }
 }

@@ -12,6 +12,7 @@ mod migrate;
 mod pool;
 mod prune;
 mod reservations;
+mod resolve;
 mod rows;
 mod settings;
 mod usage;

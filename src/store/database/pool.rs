@@ -3,8 +3,8 @@
 use super::errors::store_error;
 use super::migrate;
 use crate::engine::ports::StoreError;
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,7 +55,8 @@ impl Database {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false);
-        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await.map_err(store_error)?;
+        let writer = pool.clone().max_connections(1).after_release(|connection, _| Box::pin(out_of_it(connection)));
+        let writer = writer.connect_with(options.clone()).await.map_err(store_error)?;
         if let Err(error) = migrate::run(&writer).await {
             writer.close().await;
             return Err(error);
@@ -94,6 +95,14 @@ impl Database {
         self.checkpointer.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether a connection that comes back has no transaction open; one that has is closed. SQLite ends a transaction by
+/// itself when the disk is full, the driver goes on counting it, and could never begin another on that connection.
+async fn out_of_it(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A transaction that was dropped is rolled back behind its caller; this waits until that is done.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {

@@ -2,7 +2,8 @@
 
 use super::bulk::{Bulk, Values};
 use super::errors::store_error;
-use super::fold::{ReservationChange, Resolved, key_of};
+use super::fold::{Batch, ReservationChange, key_of};
+use super::resolve::{self, First, FirstUse, Resolved};
 use super::rows;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::{Reservation, State};
@@ -13,6 +14,57 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 /// A row of `request_get.sql`: key, fingerprint, kind, reservation, amounts.
 type RequestColumns = (Vec<u8>, i64, i64, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// The first reservations that the ledger has of a batch's keys.
+pub(super) async fn firsts(
+    connection: &mut SqliteConnection,
+    batch: &Batch<'_>,
+) -> Result<HashMap<(Uid, IdKey), First>, StoreError> {
+    let bind = |values: &mut Values, (tenant, key): &(Uid, IdKey)| {
+        values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes());
+    };
+    let times = Bulk::new(include_str!("../../sql/queries/reservation_times.sql"));
+    let times: Vec<(Vec<u8>, Vec<u8>, i64)> = times.fetch(connection, &batch.reservation_keys(), bind).await?;
+    let mut firsts = HashMap::default();
+    for (tenant, key, time) in times {
+        let first = First { time: Timestamp::from_millis(time), fingerprint: None };
+        firsts.insert((rows::uid(&tenant)?, rows::key(&key)?), first);
+    }
+    // Few: only those of which there are two.
+    let get = Bulk::new(include_str!("../../sql/queries/reservation_get.sql"));
+    let twice = resolve::in_question(&batch.reservations, &firsts);
+    let records: Vec<(Vec<u8>, Vec<u8>)> = get.fetch(connection, &twice, bind).await?;
+    for (_, record) in records {
+        let record = rows::reservation(&record)?;
+        if let Some(first) = firsts.get_mut(&key_of(&record)) {
+            first.fingerprint = Some(record.fingerprint);
+        }
+    }
+    Ok(firsts)
+}
+
+/// What the ledger's first uses were of the request ids that made reservations in a batch.
+pub(super) async fn first_uses(
+    connection: &mut SqliteConnection,
+    batch: &Batch<'_>,
+) -> Result<HashMap<(Uid, IdKey), FirstUse>, StoreError> {
+    let made = batch.requests.iter().filter(|row| resolve::makes(row.effect.kind));
+    let mut keys: Vec<(Uid, IdKey)> = made.map(|row| (row.effect.tenant, row.stamp.key)).collect();
+    keys.dedup();
+    let get = Bulk::new(include_str!("../../sql/queries/request_first.sql"));
+    let found: Vec<(Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>)> = get
+        .fetch(connection, &keys, |values, (tenant, key)| {
+            values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes());
+        })
+        .await?;
+    let mut uses = HashMap::default();
+    for (tenant, key, fingerprint, reservation) in found {
+        let reservation = reservation.map(|key| rows::key(&key)).transpose()?;
+        let first = FirstUse { fingerprint: fingerprint.cast_unsigned(), reservation };
+        uses.insert((rows::uid(&tenant)?, rows::key(&key)?), first);
+    }
+    Ok(uses)
+}
 
 /// Writes the last record of each reservation, the accounts of those that are new, and the repeats.
 pub(super) async fn put(
@@ -33,14 +85,14 @@ pub(super) async fn put(
 
     let repeated = Bulk::new(include_str!("../../sql/queries/repeated_add.sql"));
     repeated
-        .execute(connection, &resolved.repeated, |values, change| {
-            bind_version(values, change).int(i64::from(partition)).bytes(&rows::record(change.record));
+        .execute(connection, &resolved.repeated, |values, record| {
+            bind_version(values, record).int(i64::from(partition)).bytes(&rows::record(record));
         })
         .await?;
     let undone = Bulk::new(include_str!("../../sql/queries/repeated_remove.sql"));
     undone
-        .execute(connection, &resolved.undone, |values, change| {
-            bind_version(values, change);
+        .execute(connection, &resolved.undone, |values, record| {
+            bind_version(values, record);
         })
         .await?;
     Ok(())
@@ -61,9 +113,9 @@ pub(super) fn bind_account(values: &mut Values, (tenant, account, time, key): &(
     values.bytes(&tenant.to_bytes()).bytes(&account.to_bytes()).int(*time).bytes(&key.to_bytes());
 }
 
-fn bind_version<'v>(values: &'v mut Values, change: &ReservationChange<'_>) -> &'v mut Values {
-    let (tenant, key) = key_of(change.record);
-    values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes()).int(change.record.create_time.millis())
+fn bind_version<'v>(values: &'v mut Values, record: &Reservation) -> &'v mut Values {
+    let (tenant, key) = key_of(record);
+    values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes()).int(record.create_time.millis())
 }
 
 fn bind_reservation(values: &mut Values, partition: u32, change: &ReservationChange<'_>) {

@@ -167,3 +167,25 @@ async fn names_of_all_levels_are_kept() {
     }
     assert_eq!(names.len(), 3);
 }
+
+#[tokio::test]
+async fn after_a_full_disk_writing_goes_on() {
+    use sqlx::{ConnectOptions, Connection};
+    let folder = Folder::new();
+    let database = folder.database().await;
+    let ledger = DatabaseLedger::new(database.clone());
+    let mut other = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.file()).connect().await.unwrap();
+    // As a full disk does while pages are written: SQLite ends the transaction by itself.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END";
+    sqlx::raw_sql(full).execute(&mut other).await.unwrap();
+    for _ in 0..3 {
+        let refused = ledger.append(0, 1, &some(1, &[1, 2])).await.unwrap_err();
+        assert!(refused.to_string().contains("the disk is full"), "the cause, not what it left behind: {refused}");
+    }
+    sqlx::raw_sql("DROP TRIGGER full").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(ledger.append(0, 1, &some(1, &[1, 2])).await.unwrap().watermark, at(1, 2), "as soon as there is room");
+    ledger.prune(crate::domain::time::Timestamp::from_millis(0)).await.unwrap();
+    database.set_setting("a", "b").await.unwrap();
+    assert_eq!(used(&ledger, USER).await, 3);
+}

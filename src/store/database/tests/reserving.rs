@@ -119,6 +119,60 @@ async fn a_repeat_in_the_same_batch_is_told_too() {
 }
 
 #[tokio::test]
+async fn another_content_under_a_known_id_is_no_repeat() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    let first = in_state(&reservation("a", U1, 1_000), State::Committed);
+    ledger.append(0, 1, &entries(1, vec![of(&first, Kind::Reserve, 1_000)])).await.unwrap();
+    let altered = Reservation { fingerprint: 8, ..reservation("a", U1, 9_000) };
+    let line = super::support::line(U1, 9_000, 5, 0);
+    let granted = Effect { lines: vec![line], ..of(&altered, Kind::Consume, 9_000) };
+    let appended = ledger.append(0, 1, &entries(2, vec![granted])).await.unwrap();
+    assert_eq!((appended.repeated, ledger.repeated(0).await.unwrap()), (vec![], vec![]), "it was granted and counts");
+    assert_eq!(ledger.reservations(tenant(), &[first.key]).await.unwrap(), [Some(first)], "the first row stays");
+    let query = crate::engine::ports::UsageQuery {
+        counter: super::support::counter(U1),
+        period: crate::domain::time::Period::ALWAYS,
+        step: None,
+    };
+    assert_eq!(ledger.usage(0, &[query]).await.unwrap().1[0].used.total, 5);
+    // In one batch likewise.
+    let (b, other) = (reservation("b", U1, 1_000), Reservation { fingerprint: 8, ..reservation("b", U1, 9_000) });
+    let batch = vec![of(&b, Kind::Reserve, 1_000), of(&other, Kind::Reserve, 9_000)];
+    assert_eq!(ledger.append(0, 1, &entries(3, batch)).await.unwrap().repeated, []);
+}
+
+#[tokio::test]
+async fn a_late_repeat_by_request_id_alone_is_told_once() {
+    let folder = Folder::new();
+    let ledger = DatabaseLedger::new(folder.database().await);
+    let consume = |one: &Reservation, request, fingerprint: u64| {
+        let mut effect = stamped(of(one, Kind::Consume, one.create_time.millis()), request, one, &[]);
+        if let Some(stamp) = &mut effect.request {
+            stamp.fingerprint = fingerprint;
+        }
+        effect
+    };
+    let (first, again, other) = (reservation("a", U1, 1_000), reservation("b", U1, 9_000), reservation("c", U1, 9_000));
+    ledger.append(0, 1, &entries(1, vec![consume(&first, "q", 3)])).await.unwrap();
+    let later = vec![consume(&again, "q", 3), consume(&other, "q", 4)];
+    let appended = ledger.append(0, 1, &entries(2, later)).await.unwrap();
+    let told: Vec<_> = appended.repeated.iter().map(|one| &*one.reservation).collect();
+    assert_eq!(told, [&again], "not the one with another content");
+    assert_eq!(ledger.repeated(0).await.unwrap(), appended.repeated);
+    let undone = in_state(&again, State::Released);
+    let reverse = of(&undone, Kind::Reverse, 9_500);
+    assert_eq!(ledger.append(0, 1, &entries(4, vec![reverse])).await.unwrap().repeated, []);
+    assert_eq!(ledger.repeated(0).await.unwrap(), []);
+    assert_eq!(ledger.reservations(tenant(), &[again.key]).await.unwrap(), [Some(undone)]);
+    // Both uses in one batch.
+    let (d, e) = (reservation("d", U1, 10_000), reservation("e", U1, 11_000));
+    let appended = ledger.append(0, 1, &entries(5, vec![consume(&d, "p", 3), consume(&e, "p", 3)])).await.unwrap();
+    assert_eq!(appended.repeated.len(), 1);
+    assert_eq!(*appended.repeated[0].reservation, e);
+}
+
+#[tokio::test]
 async fn a_request_id_keeps_its_first_outcome() {
     let folder = Folder::new();
     let ledger = DatabaseLedger::new(folder.database().await);
