@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 
 const DEFAULT_SIZE: u32 = 50;
 const MAX_SIZE: u32 = 1000;
+/// Bytes after which a page ends: with one long item more it stays below the 4 MiB that clients read.
+const MAX_BYTES: usize = 3 << 20;
 
 /// A page size: 0 means 50, more than 1000 is taken as 1000, below 0 is bad.
 pub fn size(size: i32, bad: &mut Violations) -> u32 {
@@ -16,6 +18,17 @@ pub fn size(size: i32, bad: &mut Violations) -> u32 {
             DEFAULT_SIZE
         }
     }
+}
+
+/// How many items of these encoded lengths make one page: at least one, then as many as stay within about 3 MiB.
+pub fn fitting(lengths: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0_usize;
+    let fits = |length: &usize| {
+        let first = bytes == 0;
+        bytes = bytes.saturating_add(*length).max(1);
+        first || bytes <= MAX_BYTES
+    };
+    lengths.take_while(fits).count()
 }
 
 /// The digest of what a token is good for: the request's other fields.
@@ -62,4 +75,18 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
 
 fn check(cursor: &str, scope: &[u8; 8]) -> [u8; 8] {
     self::scope(&[cursor, &scope.iter().map(|byte| format!("{byte:02x}")).collect::<String>()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_by_bytes_but_never_empty() {
+        assert_eq!(fitting(std::iter::empty()), 0);
+        assert_eq!(fitting([100; 1000].into_iter()), 1000);
+        assert_eq!(fitting([60 << 10; 100].into_iter()), 51);
+        assert_eq!(fitting([5 << 20, 1].into_iter()), 1);
+        assert_eq!(fitting([MAX_BYTES, 1].into_iter()), 1);
+    }
 }

@@ -12,6 +12,7 @@ use crate::engine::call::{Answer, Denial, Durability, FreeWhat, Verdict};
 use crate::engine::ports::ReservationFilter;
 use crate::proto::v1::{self, quota_service_server};
 use crate::telemetry::metrics::DecisionMetrics;
+use prost::Message;
 use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -176,16 +177,17 @@ impl QuotaApi {
         let filter = ReservationFilter { account, states, after, limit: size + 1 };
         let listed = self.authority.list_reservations(&tenant, &filter).await;
         let mut found = listed.map_err(|error| from_call(error, true))?;
-        let more = found.len() > size as usize;
+        let read = found.len();
         found.truncate(size as usize);
+        let mut reservations: Vec<v1::Reservation> = found.iter().map(reservation::reservation).collect();
+        reservations.truncate(super::page::fitting(reservations.iter().map(Message::encoded_len)));
+        found.truncate(reservations.len());
+        let more = read > found.len();
         let last = found.last().filter(|_| more);
         let next_page_token = last.map_or_else(String::new, |last| {
             super::page::encode(&format!("{}:{:032x}", last.create_time.millis(), last.key.0), &scope)
         });
-        Ok(v1::ListReservationsResponse {
-            reservations: found.iter().map(reservation::reservation).collect(),
-            next_page_token,
-        })
+        Ok(v1::ListReservationsResponse { reservations, next_page_token })
     }
 }
 

@@ -22,6 +22,10 @@ use super::shed::InFlight;
 
 /// HTTP/2 pings on a silent connection, and how long the answer may take.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// Unread bytes of one call, and of all calls of a connection, after which the client is told to wait. HTTP/2 ends a
+/// connection that leaves too many small frames unread, and how many that are grows with the second figure: with the first
+/// far below it, a client with much to say waits instead of losing its connection.
+const WINDOWS: (u32, u32) = (64 << 10, 16 << 20);
 /// The most header bytes of one call.
 const HEADER_LIST: u32 = 16 << 10;
 /// How long blocking work that a core's runtime still runs may hold up its end.
@@ -244,12 +248,15 @@ async fn serve(
 ) -> bool {
     let incoming = ReceiverStream::new(connections).map(move |stream| Connection::new(stream, Arc::clone(&open)));
     let (interval, timeout) = KEEPALIVE;
+    let (stream_window, connection_window) = WINDOWS;
     let serving = tonic::transport::Server::builder()
         .accept_http1(true)
         .max_concurrent_streams(config.max_concurrent_streams)
         .http2_keepalive_interval(Some(interval))
         .http2_keepalive_timeout(Some(timeout))
         .http2_max_header_list_size(HEADER_LIST)
+        .initial_stream_window_size(stream_window)
+        .initial_connection_window_size(connection_window)
         .serve_with_incoming_shutdown(layers.around(routes), incoming, config.draining.clone().cancelled_owned());
     // tonic waits for open streams for ever.
     let bound = async {

@@ -2,11 +2,11 @@
 //! 32 to 34 of the list of bad inputs).
 
 use super::h2::{
-    CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, RST_STREAM, framed, headers,
-    literal,
+    ACK, CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, framed, headers, literal,
 };
 use super::helpers::*;
-use quotad::proto::v1::CheckRequest;
+use quotad::proto::v1::{CheckRequest, EnforceRequest, enforce_request::Operation};
 use std::time::{Duration, Instant};
 
 const CHECK: &str = "/quotad.v1.QuotaService/Check";
@@ -97,6 +97,80 @@ async fn a_flood_of_resets_or_of_headers_ends_its_connection_only() {
         assert!(sent < 10_000, "33: {sent} continuations are taken");
     }
     others_are_served(&api).await;
+}
+
+/// What a client may send now, of one stream and of the whole connection.
+struct Windows {
+    stream: i64,
+    connection: i64,
+}
+
+impl Windows {
+    /// Takes a frame's part of it; false if the connection ends.
+    fn take(&mut self, frame: &Frame) -> bool {
+        let number = |bytes: &[u8]| i64::from(u32::from_be_bytes(bytes.try_into().unwrap()));
+        match (frame.kind, frame.stream) {
+            (WINDOW_UPDATE, 0) => self.connection += number(&frame.payload),
+            (WINDOW_UPDATE, _) => self.stream += number(&frame.payload),
+            // The setting 4 is the window of a stream that begins.
+            (SETTINGS, _) => {
+                let initial = frame.payload.chunks(6).find(|setting| setting[..2] == [0, 4]);
+                self.stream += initial.map_or(0, |setting| number(&setting[2..]) - 65_535);
+            }
+            (GOAWAY | RST_STREAM, _) => return false,
+            (HEADERS, _) => return frame.flags & END_STREAM == 0,
+            _ => {}
+        }
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_stream_with_much_to_say_waits_and_keeps_its_connection() {
+    const OPERATIONS: u64 = 20_000;
+    let api = Api::start().await;
+    let mut connection = Connection::open(api.server.grpc_addr()).await;
+    let mut windows = Windows { stream: 65_535, connection: 65_535 };
+    windows.take(&connection.next_of(SETTINGS).await.unwrap());
+    connection.send(&[Frame::new(SETTINGS, ACK, 0, [])]).await;
+    connection.send(&[Frame::new(HEADERS, END_HEADERS, 1, headers("/quotad.v1.QuotaService/Enforce"))]).await;
+    // The client reads no answer until the server takes no more, however small each message is.
+    let mut reading = false;
+    let mut answers = 0;
+    for tag in 0..OPERATIONS {
+        let hold = reserve(&format!("r{tag}"), vec![charge("tenants/acme/bots/b", "job.calls", 1)]);
+        let message = framed(&EnforceRequest { tag, operation: Some(Operation::Reserve(hold)) });
+        while windows.stream.min(windows.connection) < message.len() as i64 {
+            let quiet = if reading { Duration::from_secs(5) } else { Duration::from_millis(500) };
+            match tokio::time::timeout(quiet, connection.next()).await {
+                Ok(frame) => {
+                    let frame = frame.unwrap_or_else(|| panic!("silence after {tag} operations"));
+                    assert!(windows.take(&frame), "after {tag} operations: {frame:?}");
+                    answers += usize::from(frame.kind == DATA);
+                }
+                Err(_) if reading => panic!("the server takes no more after {tag} operations"),
+                Err(_) => {
+                    reading = true;
+                    let more = (1_u32 << 30).to_be_bytes();
+                    connection.send(&[0, 1].map(|stream| Frame::new(WINDOW_UPDATE, 0, stream, more))).await;
+                }
+            }
+        }
+        windows.stream -= message.len() as i64;
+        windows.connection -= message.len() as i64;
+        connection.send(&[Frame::new(DATA, 0, 1, message)]).await;
+    }
+    connection.send(&[Frame::new(DATA, END_STREAM, 1, [])]).await;
+    let trailers = loop {
+        let frame = connection.next().await.expect("closed before the end of the answers");
+        answers += usize::from(frame.kind == DATA);
+        if frame.kind == HEADERS && frame.flags & END_STREAM != 0 {
+            break frame;
+        }
+        assert!(windows.take(&frame), "{frame:?}");
+    };
+    assert!(reading && answers > 0, "{trailers:?}");
+    assert_eq!(api.figures("tenants/acme/bots/b", "job.calls").await, (0, OPERATIONS as i64));
 }
 
 #[tokio::test]
