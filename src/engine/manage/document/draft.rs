@@ -60,9 +60,30 @@ pub fn read_draft(yaml: &[u8], tenant: Option<&AccountName>, problems: &mut Prob
             return Vec::new();
         }
     };
+    if let Some(hint) = whose(&root, tenant) {
+        problems.add(&Place::root(), hint);
+        return Vec::new();
+    }
     match tenant {
         None => read_installation(&root, problems),
         Some(tenant) => read_one_tenant(&root, tenant, problems).into_iter().collect(),
+    }
+}
+
+/// What to say of a document that was given as another kind than it is: told once, in place of a fault for each key.
+fn whose(root: &Node<'_>, tenant: Option<&AccountName>) -> Option<&'static str> {
+    let Value::Map(entries) = &root.value else { return None };
+    let has = |keys: &[&str]| entries.iter().any(|(key, _)| keys.contains(&&*key.text));
+    let blocks = entries.iter().find(|(key, _)| key.text == "tenants").map(|(_, blocks)| &blocks.value);
+    match (tenant, blocks) {
+        // The single block of one tenant is a document of that tenant, too.
+        (Some(_), Some(Value::List(blocks))) if blocks.len() > 1 || has(&["meters", "plans", "quotas"]) => {
+            Some("this is a document of the installation (it has `tenants`): leave --tenant out")
+        }
+        (None, None) if has(&["name", "accounts", "plan", "time_zone"]) => {
+            Some("this looks like the document of one tenant: add --tenant NAME")
+        }
+        _ => None,
     }
 }
 

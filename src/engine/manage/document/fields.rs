@@ -40,6 +40,12 @@ impl<'n, 'a> Fields<'n, 'a> {
         Some((node, self.at.key(name, *line)))
     }
 
+    /// The place of a key that stands there with nothing behind it.
+    pub fn empty(&self, key: &str) -> Option<Place> {
+        let (name, line, _) = self.entries.iter().find(|entry| entry.0 == key && entry.2.is_null())?;
+        Some(self.at.key(name, *line))
+    }
+
     /// The place of a key: its own, or the map's if it is absent.
     pub fn place(&self, key: &str) -> Place {
         let line = self.entries.iter().find(|entry| entry.0 == key).map_or(self.at.line, |entry| entry.1);

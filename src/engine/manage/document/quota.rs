@@ -87,6 +87,11 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
     let meter = fields.needed("meter", |text| text.parse::<MeterName>(), problems);
     let limits = read_limits(&fields, problems);
     let top_up = fields.text("top_up", usize::MAX, problems);
+    let named =
+        matches!(fields.get("limits"), Some((Node { value: Value::Map(windows), .. }, _)) if !windows.is_empty());
+    if top_up.is_some() && !named {
+        problems.add(&fields.place("top_up"), "a top-up stands beside limits: name at least one window under limits");
+    }
     let hold_share_percent = fields.number("hold_share_percent", 1..=100, problems);
     let enforcement = fields.choice("enforcement", &ENFORCEMENTS, problems);
     let note = fields.text("note", MAX_NOTE, problems).unwrap_or_default();
@@ -105,12 +110,19 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
 }
 
 fn read_limits(fields: &Fields<'_, '_>, problems: &mut Problems) -> Vec<DraftLimit> {
+    if let Some(at) = fields.empty("limits") {
+        problems.add(&at, "names no window: say lifetime, day, month ... with an amount, or leave the key out");
+    }
     let Some((node, at)) = fields.get("limits") else { return Vec::new() };
     let names = KINDS.map(|(name, _)| name);
     let Some(windows) = Fields::open(node, &at, &names, problems) else { return Vec::new() };
     KINDS
         .iter()
         .filter_map(|(name, kind)| {
+            // A forgotten number must not lift the limit.
+            if let Some(at) = windows.empty(name) {
+                problems.add(&at, "has no amount: give a number, or say unlimited");
+            }
             let (node, at) = windows.get(name)?;
             read_limit(node, &at, *kind, problems)
         })

@@ -83,13 +83,31 @@ fn what_is_not_yaml_or_more_than_catalogs_use_is_refused() {
         ("meters\n", "line 1: must be a map"),
         ("{[a]: b}\n", "line 1: "),
         ("limits: {day: 1}\n", "line 1: limits: unknown key; known here: meters, plans, quotas, tenants"),
-        ("accounts: []\n", "line 1: accounts: unknown key"),
+        ("accounts: []\n", "line 1: this looks like the document of one tenant: add --tenant NAME"),
+        ("name: tenants/a\nquotas: []\n", "line 1: this looks like the document of one tenant"),
         ("meters: [{name: [a]}]\n", "line 1: meters[0].name: must be a single value, not a list"),
         ("meters: [{name: a, display_names: {en: {x: y}}}]\n", "line 1: meters[0].display_names.en: must be a single"),
     ] {
         let found = faults(yaml);
         assert!(found[0].starts_with(start), "{yaml:?}: {found:?}");
     }
+}
+
+#[test]
+fn a_forgotten_number_is_a_fault_and_no_licence() {
+    let head = "meters: [{name: m}]\nquotas:\n  - subject: tenants/-\n    meter: m\n";
+    for (rest, fault) in [
+        ("    limits: {lifetime: }\n", "line 5: quotas[0].limits.lifetime: has no amount"),
+        ("    limits:\n      day: 5\n      month: ~\n", "line 7: quotas[0].limits.month: has no amount"),
+        ("    limits: {day: {amount: }}\n", "line 5: quotas[0].limits.day: amount is needed"),
+        ("    limits:\n", "line 5: quotas[0].limits: names no window"),
+        ("    top_up: 5\n", "line 5: quotas[0].top_up: a top-up stands beside limits"),
+        ("    limits: {}\n    top_up: 5\n", "line 6: quotas[0].top_up: a top-up stands beside limits"),
+    ] {
+        let found = faults(&format!("{head}{rest}"));
+        assert!(found.len() == 1 && found[0].starts_with(fault), "{rest:?}: {found:#?}");
+    }
+    contents(&format!("{head}    limits: {{day: 5}}\n    top_up: 5\n"));
 }
 
 #[test]
@@ -138,8 +156,11 @@ fn a_tenants_document_is_its_block() {
 
     for (yaml, start) in [
         ("tenants:\n  - {name: tenants/b}\n", "line 2: tenants[0].name: must be tenants/ai"),
-        ("tenants:\n  - {name: tenants/ai}\n  - {name: tenants/b}\n", "line 1: tenants: must hold nothing but"),
-        ("meters: []\ntenants:\n  - {name: tenants/ai}\n", "line 1: meters: unknown key"),
+        (
+            "tenants:\n  - {name: tenants/ai}\n  - {name: tenants/b}\n",
+            "line 1: this is a document of the installation (it",
+        ),
+        ("meters: []\ntenants:\n  - {name: tenants/ai}\n", "line 1: this is a document of the installation"),
         ("name: tenants/b\n", "line 1: name: must be tenants/ai"),
         ("quotas: [{subject: tenants/-/users/-, meter: m}]", "line 1: quotas[0].subject: must begin with the tenant"),
         ("quotas: [{subject: tenants/aii, meter: m}]", "line 1: quotas[0].subject: must begin with the tenant"),
