@@ -63,14 +63,17 @@ fn meter_usage(usage: &MeterUsage) -> v1::MeterUsage {
         meter: usage.meter.to_string(),
         unit: usage.unit.clone(),
         decimals: usage.decimals.into(),
-        windows: usage.windows.iter().map(window_usage).collect(),
+        windows: usage.windows.iter().map(|window| window_usage(window, usage.top_up_remaining.unwrap_or(0))).collect(),
         top_up_remaining: usage.top_up_remaining.map(signed),
     }
 }
 
-fn window_usage(usage: &WindowUsage) -> v1::WindowUsage {
+fn window_usage(usage: &WindowUsage, top_up: u64) -> v1::WindowUsage {
     let limit = usage.limit.map(signed);
     let remaining = limit.map(|limit| limit.saturating_sub(signed(usage.used)));
+    // What the period has no room for goes to the top-up, as in a decision.
+    let available = remaining.map(|remaining| remaining.saturating_sub(signed(usage.held)).max(0));
+    let available = available.map(|period| period.saturating_add(signed(top_up)));
     let state = match usage.state {
         UsageState::Normal => v1::UsageState::Normal,
         UsageState::Low => v1::UsageState::Low,
@@ -91,7 +94,7 @@ fn window_usage(usage: &WindowUsage) -> v1::WindowUsage {
         used: signed(usage.used),
         held: signed(usage.held),
         remaining,
-        available: remaining.map(|remaining| remaining.saturating_sub(signed(usage.held)).max(0)),
+        available,
         percent: percent(usage),
         state: state.into(),
         start_time: timestamp(usage.period.start),

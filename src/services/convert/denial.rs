@@ -75,6 +75,17 @@ fn sentence(violation: &Violation) -> String {
 
 fn advice(violation: &Violation) -> String {
     let refusal = &violation.refusal;
+    // Waiting does not help a request that no empty period has room for.
+    if let (Cause::Spent, Some(limit)) = (refusal.cause, refusal.limit)
+        && refusal.requested > limit
+    {
+        return match limit {
+            0 => String::from("ask an administrator for more"),
+            _ => format!(
+                "this asks for more than the whole limit of {limit}: ask for less, or ask an administrator for more"
+            ),
+        };
+    }
     let reset = refusal.reset.map(|time| format!(", or wait until {time}")).unwrap_or_default();
     match refusal.cause {
         Cause::Spent => format!("ask an administrator for more{reset}"),

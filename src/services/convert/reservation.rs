@@ -7,14 +7,15 @@ use crate::proto::v1;
 
 /// A reservation as the protocol shows it.
 pub fn reservation(reservation: &Reservation) -> v1::Reservation {
-    let open = reservation.state.is_open() && reservation.holds();
+    // A reservation that holds 0 ends at its deadline like any other; a parked one waits for somebody.
+    let ends = matches!(reservation.state, State::Held | State::PartiallyCommitted);
     v1::Reservation {
         tenant: reservation.tenant_name.to_string(),
         reservation_id: reservation.id.to_string(),
         state: state(reservation.state).into(),
         charges: reservation.charges.iter().map(charge).collect(),
         create_time: timestamp(reservation.create_time),
-        expire_time: if open { timestamp(reservation.expire_time) } else { None },
+        expire_time: if ends { timestamp(reservation.expire_time) } else { None },
         committed: reservation.charges.iter().map(charge_state).collect(),
         overrun: reservation.flags.overrun,
         late: reservation.flags.late,

@@ -127,7 +127,11 @@ async fn states_and_special_quotas() {
     let pool = usage(&api, "tenants/acme/pools/p").await.into_iter().find(|meter| meter.meter == "job.runs").unwrap();
     assert_eq!(pool.top_up_remaining, Some(1));
     let day = pool.windows.iter().find(|window| window.window == "day").unwrap();
-    assert_eq!((day.used, day.available), (10, Some(0)));
+    assert_eq!(
+        (day.used, day.remaining, day.available),
+        (10, Some(0), Some(1)),
+        "what the top-up leaves can be asked for"
+    );
 }
 
 #[tokio::test]

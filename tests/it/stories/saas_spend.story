@@ -100,7 +100,7 @@ usage . mails -> lifetime limit none used 1_000_000_000
 
 # S4.25: a refusal names the level and the period that bind, least left first, what is left and when it resets
 consume - subtenants/b/users/mia ai.spend 45_000_000 -> committed 45_000_000
-reserve - subtenants/b/users/mia ai.spend 60_000_000 -> denied subtenants/b/users/mia day SPENT limit 50_000_000 used 45_000_000 remaining 5_000_000 resets 2040-03-06T00:00:00+01:00 advice "or wait until" message "5000000 left"; . day SPENT limit 100_000_000 used 45_000_000 remaining 55_000_000 resets 2040-03-06T00:00:00+01:00
+reserve - subtenants/b/users/mia ai.spend 60_000_000 -> denied subtenants/b/users/mia day SPENT limit 50_000_000 used 45_000_000 remaining 5_000_000 resets 2040-03-06T00:00:00+01:00 advice "more than the whole limit of 50000000" message "5000000 left"; . day SPENT limit 100_000_000 used 45_000_000 remaining 55_000_000 resets 2040-03-06T00:00:00+01:00
 check subtenants/a/users/u1 ai.spend 5_000_001 -> denied subtenants/a/users/u1 day SPENT remaining 5_000_000
 
 # S4.26: lowered below what is running, it blocks until the period ends or the quota is raised
