@@ -87,7 +87,7 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
         }
     };
     health.set_ready().await;
-    announce(&running, &http)?;
+    announce(&options, &running, &http)?;
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -99,6 +99,7 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        tracing::warn!("second signal: exiting at once");
         std::process::exit(1);
     });
     stop(running, http, health, node).await;
@@ -233,7 +234,7 @@ fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
 }
 
 /// One line for programs on standard output, one for people in the log.
-fn announce(running: &server::RunningServer, http: &http::HttpServer) -> std::io::Result<()> {
+fn announce(options: &ServeOptions, running: &server::RunningServer, http: &http::HttpServer) -> std::io::Result<()> {
     let (grpc, http) = (running.local_addr(), http.local_addr());
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{}", serde_json::json!({ "grpc": grpc.to_string(), "http": http.to_string() })) {
@@ -241,7 +242,11 @@ fn announce(running: &server::RunningServer, http: &http::HttpServer) -> std::io
         _ => {}
     }
     out.flush().ok();
-    tracing::info!(%grpc, %http, version = env!("CARGO_PKG_VERSION"), "ready");
+    if !grpc.ip().is_loopback() {
+        tracing::warn!(%grpc, "--allow-anonymous: everybody who can connect may do everything");
+    }
+    let (data, durability) = (options.node.data_dir.display(), options.node.durability);
+    tracing::info!(%grpc, %http, %data, ?durability, version = env!("CARGO_PKG_VERSION"), "ready");
     Ok(())
 }
 

@@ -119,7 +119,18 @@ pub fn error_text(fault: &Fault) -> String {
         text.extend(fields);
         return text;
     }
-    format!("error: {fault}")
+    let hint = hint(fault).map_or_else(String::new, |hint| format!("\n{hint}"));
+    format!("error: {fault}{hint}")
+}
+
+/// What may be the matter where the answer came from no gRPC server.
+fn hint(fault: &Fault) -> Option<&'static str> {
+    let (Fault::Call(client::Error::Status(status)) | Fault::Write { error: client::Error::Status(status), .. }) =
+        fault
+    else {
+        return None;
+    };
+    status.message.contains("grpc-status header missing").then_some("is this the gRPC port?")
 }
 
 /// An error for programs.
@@ -143,6 +154,9 @@ pub fn error_json(fault: &Fault) -> String {
         Some(error) => json!({"code": "INVALID_ARGUMENT", "message": error.to_string()}),
         None => json!({"code": "INVALID_ARGUMENT", "message": fault.to_string()}),
     };
+    if let Some(hint) = hint(fault) {
+        error["hint"] = json!(hint);
+    }
     if let Some(repeat) = repeat {
         error["repeat"] = json!(repeat);
     }

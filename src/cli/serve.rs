@@ -2,6 +2,7 @@
 
 use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions};
 use crate::telemetry::logs::{self, Format};
+use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ pub struct ServeArgs {
     /// Where to listen for gRPC and gRPC-web; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051", env = "QUOTAD_GRPC_ADDR")]
     grpc_addr: SocketAddr,
-    /// Where to listen for /healthz, /readyz and /metrics; port 0 takes a free one
+    /// Where to listen for /healthz, /readyz and /metrics, which everybody who can connect may read; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "QUOTAD_HTTP_ADDR")]
     http_addr: SocketAddr,
     /// Listen beyond this machine although everybody who can connect may do everything
@@ -35,22 +36,22 @@ pub struct ServeArgs {
     #[arg(long, value_enum, default_value = "default", env = "QUOTAD_DURABILITY")]
     durability: DurabilityArg,
     /// How long little work may wait until it is carried to the ledger, in milliseconds
-    #[arg(long, value_name = "MS", default_value = "200", env = "QUOTAD_FLUSH_INTERVAL_MS")]
+    #[arg(long, value_name = "MS", default_value = "200", value_parser = clap::value_parser!(u64).range(1..=60_000), env = "QUOTAD_FLUSH_INTERVAL_MS")]
     flush_interval_ms: u64,
     /// Open reservations that one tenant may have
-    #[arg(long, value_name = "N", default_value = "1000000", env = "QUOTAD_MAX_OPEN_RESERVATIONS")]
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = at_least_one(), env = "QUOTAD_MAX_OPEN_RESERVATIONS")]
     max_open_reservations: usize,
     /// Counters that one tenant may have in memory
-    #[arg(long, value_name = "N", default_value = "10000000", env = "QUOTAD_MAX_COUNTERS")]
+    #[arg(long, value_name = "N", default_value = "10000000", value_parser = at_least_one(), env = "QUOTAD_MAX_COUNTERS")]
     max_counters: usize,
-    /// Cores to serve on; 0 means all
-    #[arg(long, value_name = "N", default_value = "0", env = "QUOTAD_CORES")]
+    /// Cores to serve on, at most 1024; 0 means all
+    #[arg(long, value_name = "N", default_value = "0", value_parser = sizes().range(..=1024), env = "QUOTAD_CORES")]
     cores: usize,
     /// Calls in work at once; more are refused as overload
-    #[arg(long, value_name = "N", default_value = "10000", env = "QUOTAD_MAX_IN_FLIGHT")]
+    #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one(), env = "QUOTAD_MAX_IN_FLIGHT")]
     max_in_flight: usize,
-    /// Seconds that open calls may take to end at shutdown
-    #[arg(long, value_name = "S", default_value = "20", env = "QUOTAD_DRAIN_SECONDS")]
+    /// Seconds that open calls may take to end at shutdown, at most a day
+    #[arg(long, value_name = "S", default_value = "20", value_parser = clap::value_parser!(u64).range(..=86_400), env = "QUOTAD_DRAIN_SECONDS")]
     drain_seconds: u64,
     /// A web page's origin that may call from a browser; `*` for all; this machine's by default
     #[arg(long = "web-origin", value_name = "ORIGIN", env = "QUOTAD_WEB_ORIGINS", value_delimiter = ',')]
@@ -61,6 +62,14 @@ pub struct ServeArgs {
     /// Serve a clock that stands still until it is set (quotad.v1.TestClockService); loopback only
     #[arg(long)]
     test_clock: bool,
+}
+
+fn sizes() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new()
+}
+
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    sizes().range(1..)
 }
 
 /// What an answer waits for.

@@ -8,6 +8,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 /// Reasons without a golden, and why.
@@ -107,8 +108,21 @@ async fn bounds_and_the_end() {
     capped.hold("one", runs("a", 1)).await;
     golden("CAP_REACHED", &refused(capped.reserve(reserve("two", runs("a", 1))).await));
 
-    let full = Api::with(Options::new().arg("--max-in-flight").arg("0")).await;
-    golden("OVERLOADED", &refused(full.reserve(reserve("r", runs("a", 1))).await));
+    let full = Api::with(Options::new().arg("--max-in-flight").arg("1")).await;
+    let second = async {
+        // Not before the first is in.
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let fault = refused(full.reserve(reserve("r", runs("a", 1))).await);
+            if fault.reason != "METER_NOT_FOUND" {
+                break fault;
+            }
+        }
+    };
+    tokio::select! {
+        status = framing::unfinished(&full) => panic!("the first call has ended: {status:?}"),
+        fault = second => golden("OVERLOADED", &fault),
+    }
 
     let mut ending = Api::with(Options::new()).await;
     let (_requests, receiver) = tokio::sync::mpsc::channel::<EnforceRequest>(1);

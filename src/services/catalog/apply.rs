@@ -50,6 +50,9 @@ pub async fn apply(
         now: clock.now(),
     });
     let applied = applied.await.map_err(from_apply)?;
+    if !request.dry_run {
+        tracing::info!(actor, tenant = request.tenant, changes = applied.changes.len(), "catalog applied");
+    }
     Ok(v1::ApplyResponse { changes: applied.changes.into_iter().map(change::change).collect(), etag: applied.etag })
 }
 
