@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// The setting that keeps the number of partitions.
 const PARTITIONS: &str = "partitions";
 
+/// The setting that keeps the installation's id.
+const INSTALLATION: &str = "installation";
+
 /// What an answer waits for (DESIGN: embedded).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DurabilitySetting {
@@ -102,6 +105,7 @@ impl Node {
         let partitions = partitions(&database, options.partitions).await?;
         let embedded = EmbeddedOptions {
             path: options.data_dir.join("journal.db"),
+            installation: installation(&database).await?,
             partitions,
             safety: if options.durability == DurabilitySetting::Strict { Safety::Power } else { Safety::Process },
             waits: options.durability != DurabilitySetting::Relaxed,
@@ -245,6 +249,16 @@ async fn partitions(database: &Database, wanted: Option<u32>) -> Result<u32, Sto
     let number = wanted.unwrap_or(cores).clamp(1, 256);
     database.set_setting(PARTITIONS, &number.to_string()).await?;
     Ok(number)
+}
+
+/// The installation's id, drawn at the first start: by it the ledger and the journal know each other.
+async fn installation(database: &Database) -> Result<String, StoreError> {
+    if let Some(kept) = database.setting(INSTALLATION).await? {
+        return Ok(kept);
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    database.set_setting(INSTALLATION, &id).await?;
+    Ok(id)
 }
 
 /// Keeps the ledger's log short, on a connection of its own.

@@ -5,3 +5,8 @@ CREATE TABLE IF NOT EXISTS journal (
     entry     BLOB    NOT NULL,
     PRIMARY KEY (partition, seq)
 ) WITHOUT ROWID;
+-- The installation that the entries are of, as the ledger names it; one row once that is known.
+CREATE TABLE IF NOT EXISTS installation (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    id  TEXT    NOT NULL
+);

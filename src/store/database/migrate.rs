@@ -39,7 +39,7 @@ async fn refuse_newer(writer: &SqlitePool) -> Result<(), StoreError> {
     let newest = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
     let (found,): (i64,) = sqlx::query_as(newest).fetch_one(writer).await.map_err(store_error)?;
     if found > known {
-        let text = format!("the database has schema {found}; this quotad knows schemas up to {known}: use a newer one");
+        let text = format!("ledger.db has schema {found}, this quotad knows schemas up to {known}: use a newer quotad");
         return Err(StoreError::Corrupt(text));
     }
     Ok(())

@@ -16,6 +16,9 @@ const TRIM_AT_ONCE: i64 = 4096;
 const SCHEMA: &str = include_str!("../../sql/journal/schema.sql");
 const APPEND: &str = include_str!("../../sql/journal/append.sql");
 const READ: &str = include_str!("../../sql/journal/read.sql");
+const NEWEST: &str = include_str!("../../sql/journal/newest.sql");
+const INSTALLATION_GET: &str = include_str!("../../sql/journal/installation_get.sql");
+const INSTALLATION_PUT: &str = include_str!("../../sql/journal/installation_put.sql");
 const TRIM: &str = include_str!("../../sql/journal/trim.sql");
 
 /// How safely a group commit is on disk when it ends.
@@ -103,8 +106,10 @@ impl Journal {
             let number = row.try_get::<i64, _>(0).map_err(unavailable)?.cast_unsigned();
             if number != expected {
                 return Err(StoreError::Corrupt(format!(
-                    "the journal of partition {partition} goes on with entry {number} where {expected} is due: \
-                     the ledger is older than the journal, or a part of the journal was removed"
+                    "ledger.db goes up to entry {} of partition {partition}, journal.db goes on only from entry {number}: \
+                     ledger.db is older than journal.db, or not the one that belongs to it. Put the newest ledger.db \
+                     back; to go on with what is here and forget the entries between, move journal.db away",
+                    expected - 1
                 )));
             }
             let bytes: &[u8] = row.try_get(1).map_err(unavailable)?;
@@ -113,6 +118,35 @@ impl Journal {
             entries.push((number, Arc::new(entry)));
         }
         Ok(entries)
+    }
+
+    /// The number of a partition's newest entry, which is never trimmed; 0 if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be read.
+    pub async fn newest(&mut self, partition: u32) -> Result<u64, StoreError> {
+        let query = sqlx::query_as(NEWEST).bind(i64::from(partition));
+        let (seq,): (i64,) = query.fetch_one(&mut self.connection).await.map_err(unavailable)?;
+        Ok(seq.cast_unsigned())
+    }
+
+    /// Which installation the entries are of; `None` as long as that was never said.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be read.
+    pub async fn installation(&mut self) -> Result<Option<String>, StoreError> {
+        let query = sqlx::query_as(INSTALLATION_GET).fetch_optional(&mut self.connection);
+        let row: Option<(String,)> = query.await.map_err(unavailable)?;
+        Ok(row.map(|(id,)| id))
+    }
+
+    /// Notes which installation the entries are of.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be written.
+    pub async fn set_installation(&mut self, id: &str) -> Result<(), StoreError> {
+        sqlx::query(INSTALLATION_PUT).bind(id).execute(&mut self.connection).await.map_err(unavailable)?;
+        Ok(())
     }
 
     /// Removes entries of a partition up to `seq`, a bounded number.
@@ -165,5 +199,13 @@ fn options(path: &Path, safety: Safety) -> SqliteConnectOptions {
 }
 
 fn unavailable(error: sqlx::Error) -> StoreError {
-    StoreError::Unavailable(format!("the journal can't be used: {error}"))
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<i32>().ok());
+    match code.unwrap_or(0) & 0xff {
+        // A damaged file, and one that is not a database.
+        11 | 26 => StoreError::Corrupt(format!(
+            "journal.db is damaged ({error}): put it back from a copy; to go on with what ledger.db has and lose what \
+             had not reached it, move journal.db away"
+        )),
+        _ => StoreError::Unavailable(format!("journal.db can't be used: {error}")),
+    }
 }

@@ -19,6 +19,8 @@ const CHECKPOINT: Duration = Duration::from_secs(1);
 pub struct EmbeddedOptions {
     /// The journal's file.
     pub path: PathBuf,
+    /// The id that the ledger gave to this installation at its first start.
+    pub installation: String,
     /// Number of partitions, fixed at the first start.
     pub partitions: u32,
     /// What a group commit survives.
@@ -47,11 +49,14 @@ impl Embedded {
     /// [`StoreError`] if journal or ledger can't be read, or do not belong together.
     pub async fn open(options: EmbeddedOptions, ledger: Arc<dyn Ledger>) -> Result<Embedded, StoreError> {
         let mut journal = Journal::open(&options.path, options.safety).await?;
+        recover::belong_together(&options.installation, options.partitions, &mut journal, &*ledger).await?;
         let mut partitions = Vec::new();
         for index in 0..options.partitions {
             let now = options.clock.now();
             partitions.push(recover::load(index, &mut journal, &*ledger, options.caps, now).await?);
         }
+        // Only now that nothing speaks against the two files.
+        journal.set_installation(&options.installation).await?;
         let shared = Arc::new(Shared::new(partitions, options.clock.clone(), options.waits));
         let stop = CancellationToken::new();
         let writer =

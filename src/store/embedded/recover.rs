@@ -23,6 +23,14 @@ pub async fn load(
 ) -> Result<Partition, StoreError> {
     let Watermark { seq: flushed, .. } = ledger.watermark(index).await?;
     let entries = VecDeque::from(journal.read(index, flushed).await?);
+    let newest = journal.newest(index).await?;
+    if newest < flushed {
+        tracing::error!(
+            partition = index,
+            "journal.db is missing or older than the ledger: answered writes after entry {flushed} that had not reached \
+             the ledger are lost"
+        );
+    }
     let head = entries.back().map_or(flushed, |(seq, _)| *seq);
     let effects: Vec<(u64, Effect)> =
         entries.iter().flat_map(|(seq, entry)| entry.effects.iter().map(|effect| (*seq, effect.clone()))).collect();
@@ -56,6 +64,34 @@ pub async fn load(
         partition.open(reservation);
     }
     Ok(partition)
+}
+
+/// Refuses a journal of another installation than the ledger's, unless one of the two is fresh.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if they do not belong together, [`StoreError`] if one can't be read.
+pub async fn belong_together(
+    installation: &str,
+    partitions: u32,
+    journal: &mut Journal,
+    ledger: &dyn Ledger,
+) -> Result<(), StoreError> {
+    if journal.installation().await?.is_none_or(|id| id == installation) {
+        return Ok(());
+    }
+    let (mut entries, mut flushed) = (false, false);
+    for index in 0..partitions {
+        entries |= journal.newest(index).await? > 0;
+        flushed |= ledger.watermark(index).await?.seq > 0;
+    }
+    if entries && flushed {
+        return Err(StoreError::Corrupt(
+            "ledger.db and journal.db belong to different installations: put back the one that belongs to the other; \
+             to go on with ledger.db alone, move journal.db away"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Takes over what an effect in the journal made of reservations and ids.

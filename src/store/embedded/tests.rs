@@ -43,6 +43,7 @@ async fn open_at(folder: &Path, partitions: u32, clock: Arc<dyn Clock>) -> (Embe
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database));
     let options = EmbeddedOptions {
         path: folder.join("journal.db"),
+        installation: "one".into(),
         partitions,
         safety: Safety::Process,
         waits: true,
@@ -181,6 +182,43 @@ fn effect(time: Timestamp) -> Effect {
         reservation: None,
         lines: Vec::new(),
     }
+}
+
+#[tokio::test]
+async fn an_older_ledger_and_a_foreign_journal_are_refused() {
+    let folder = Folder::new();
+    let mut journal = super::journal::Journal::open(&folder.0.join("journal.db"), Safety::Process).await.unwrap();
+    let entry = crate::domain::entry::Entry { time: Timestamp::from_millis(1), effects: vec![] };
+    let row = |seq| super::journal::JournalRow { partition: 0, seq, bytes: entry.encode() };
+    journal.append(&[row(1), row(2), row(3)]).await.unwrap();
+    journal.trim(0, 3).await.unwrap();
+    assert_eq!(journal.newest(0).await.unwrap(), 3, "the newest stays");
+    journal.set_installation("another").await.unwrap();
+    let database = Database::open(&folder.0.join("ledger.db"), Sync::Normal).await.unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database));
+    let options = || EmbeddedOptions {
+        path: folder.0.join("journal.db"),
+        installation: "one".into(),
+        partitions: 1,
+        safety: Safety::Process,
+        waits: true,
+        caps: Caps::default(),
+        clock: Arc::new(SystemClock),
+    };
+    let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
+    assert!(refused.contains("up to entry 0") && refused.contains("newest ledger.db"), "{refused}");
+    assert_eq!(journal.installation().await.unwrap().as_deref(), Some("another"), "a refused start changes nothing");
+
+    let entry = Arc::new(entry.clone());
+    ledger.append(0, 0, &[(1, entry.clone()), (2, entry.clone())]).await.unwrap();
+    let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
+    assert!(refused.contains("different installations"), "{refused}");
+
+    journal.set_installation("one").await.unwrap();
+    ledger.append(0, 0, &[(3, entry.clone()), (4, entry.clone()), (5, entry)]).await.unwrap();
+    let embedded = Embedded::open(options(), ledger).await.expect("an older journal is told, not refused");
+    assert_eq!(leave(&embedded.counters, 0).unwrap(), 6, "numbers go on after the ledger's");
+    close(embedded).await;
 }
 
 fn known() -> crate::engine::ports::KnownRequest {

@@ -28,7 +28,9 @@ async fn a_newer_schema_is_refused() {
     sqlx::query(newer).execute(database.writer()).await.unwrap();
     database.close().await;
     match Database::open(&folder.file(), Sync::Normal).await {
-        Err(StoreError::Corrupt(text)) => assert!(text.contains("schema 9999"), "{text}"),
+        Err(StoreError::Corrupt(text)) => {
+            assert!(text.contains("ledger.db has schema 9999") && text.contains("use a newer quotad"), "{text}");
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -38,7 +40,12 @@ async fn a_file_that_is_no_database_is_refused() {
     let folder = Folder::new();
     std::fs::write(folder.file(), "this is not a database, but some text that is long enough to be one".repeat(100))
         .unwrap();
-    assert!(matches!(Database::open(&folder.file(), Sync::Normal).await, Err(StoreError::Corrupt(_))));
+    match Database::open(&folder.file(), Sync::Normal).await {
+        Err(StoreError::Corrupt(text)) => {
+            assert!(text.contains("ledger.db is damaged") && text.contains("put a backup back"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
