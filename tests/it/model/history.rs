@@ -143,7 +143,9 @@ impl History {
 
     /// An earlier call once more, as it was or altered.
     fn again(&mut self, rng: &mut impl Rng, model: &Model) -> Op {
-        self.calls.retain(|(time, op)| model.now - time < REMEMBERED || may_be_repeated(model, op));
+        self.calls.retain(|(time, op)| {
+            (model.now - time < REMEMBERED || may_be_repeated(model, op)) && request_stands(model, op)
+        });
         let Some((_, mut op)) = self.calls.choose(rng).cloned() else { return Op::Get { res: self.reservation(rng) } };
         if rng.random_bool(0.7) {
             return op;
@@ -275,6 +277,15 @@ fn may_be_repeated(model: &Model, op: &Op) -> bool {
         | Op::Free { res, .. } => model.find(res).is_some_and(|place| model.reservations[place].is_open()),
         Op::Reserve { .. } | Op::Consume { .. } | Op::FreeAmounts { .. } => false,
     }
+}
+
+/// Whether the engine still knows what became of the call's request id, if it was ever used.
+fn request_stands(model: &Model, op: &Op) -> bool {
+    let Some(id) = op.request() else { return true };
+    model.requests.iter().filter(|request| request.id == *id).all(|request| {
+        let open = request.reservation.is_some_and(|place| model.reservations[place].is_open());
+        open || model.now - request.time < REMEMBERED
+    })
 }
 
 fn meter(rng: &mut impl Rng, model: &Model) -> &'static str {

@@ -12,12 +12,12 @@ pub(crate) const DENIAL: i64 = 120_000;
 /// A request id that was used.
 #[derive(Clone)]
 pub(crate) struct Request {
-    id: String,
+    pub(crate) id: String,
     contents: Op,
     /// The first verdict, with the place of the reservation.
     said: Said,
-    reservation: Option<usize>,
-    time: i64,
+    pub(crate) reservation: Option<usize>,
+    pub(crate) time: i64,
 }
 
 /// The model.
