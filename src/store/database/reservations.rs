@@ -14,6 +14,8 @@ use sqlx::{SqliteConnection, SqlitePool};
 
 /// A row of `request_get.sql`: key, fingerprint, kind, reservation, amounts.
 type RequestColumns = (Vec<u8>, i64, i64, Option<Vec<u8>>, Option<Vec<u8>>);
+/// A row of `request_first.sql`: tenant, key, fingerprint, reservation.
+type FirstUseColumns = (Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>);
 
 /// The first reservations that the ledger has of a batch's keys.
 pub(super) async fn firsts(
@@ -52,7 +54,7 @@ pub(super) async fn first_uses(
     let mut keys: Vec<(Uid, IdKey)> = made.map(|row| (row.effect.tenant, row.stamp.key)).collect();
     keys.dedup();
     let get = Bulk::new(include_str!("../../sql/queries/request_first.sql"));
-    let found: Vec<(Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>)> = get
+    let found: Vec<FirstUseColumns> = get
         .fetch(connection, &keys, |values, (tenant, key)| {
             values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes());
         })
