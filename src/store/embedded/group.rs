@@ -16,6 +16,9 @@ const TRIM_EVERY: u32 = 64;
 /// How long the journal keeps what the ledger has: a power cut may take the ledger's last seconds, which reach the disk
 /// only with its checkpoints, and then the journal must still have them.
 const KEEP: Duration = Duration::from_secs(10);
+/// How long the thread lets callers gather after a commit that several shared: a commit costs the same for few as for
+/// many, and this is no longer than one takes on a busy machine.
+const GATHER: Duration = Duration::from_micros(300);
 /// How long the thread waits before it tries a failed partition again.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -152,6 +155,8 @@ impl Removable {
 struct Batch {
     rows: Vec<JournalRow>,
     groups: Vec<Arc<Group>>,
+    /// Effects of all rows together.
+    effects: usize,
 }
 
 impl Writer {
@@ -167,7 +172,13 @@ impl Writer {
                 let _ = tokio::time::timeout(RETRY, self.shared.wake.notified()).await;
             }
             while let Some(batch) = self.take() {
+                // Callers that come one by one wait for nobody.
+                let crowded = batch.effects > batch.rows.len();
                 self.write(batch).await;
+                if crowded {
+                    // This thread has nothing else to do, and a timer of the runtime is too coarse.
+                    std::thread::sleep(GATHER);
+                }
                 commits = commits.wrapping_add(1);
                 if commits.is_multiple_of(TRIM_EVERY) {
                     self.trim().await;
@@ -189,7 +200,7 @@ impl Writer {
 
     /// Takes what every partition left since the last time.
     fn take(&self) -> Option<Batch> {
-        let mut batch = Batch { rows: Vec::new(), groups: Vec::new() };
+        let mut batch = Batch { rows: Vec::new(), groups: Vec::new(), effects: 0 };
         for (index, slot) in self.shared.partitions.iter().enumerate() {
             let taken = {
                 let mut place = slot.lock();
@@ -203,6 +214,7 @@ impl Writer {
             };
             if let Some((seq, entry, group)) = taken {
                 let partition = u32::try_from(index).unwrap_or(u32::MAX);
+                batch.effects += entry.effects.len();
                 batch.rows.push(JournalRow { partition, seq, bytes: entry.encode() });
                 batch.groups.push(group);
             }
