@@ -4,6 +4,7 @@ use super::name::{IdKey, MeterId, Uid};
 use super::reservation::Reservation;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The format of an encoded entry; its first byte. Readers take this and the one before.
 pub const FORMAT: u8 = 1;
@@ -31,7 +32,8 @@ pub struct Effect {
     /// The caller's request id, its fingerprint and the reservation it belongs to.
     pub request: Option<RequestStamp>,
     /// The reservation as it stands after the operation.
-    pub reservation: Option<Box<Reservation>>,
+    #[serde(with = "shared")]
+    pub reservation: Option<Arc<Reservation>>,
     /// What it changed on counters: one for each charge that changed any.
     pub lines: Vec<Line>,
 }
@@ -130,7 +132,9 @@ pub enum DecodeError {
 impl Entry {
     /// The entry as bytes, the format first.
     pub fn encode(&self) -> Vec<u8> {
-        let out = vec![FORMAT];
+        // About what an effect takes: growing by doubling copies everything twice.
+        let mut out = Vec::with_capacity(64 + 512 * self.effects.len());
+        out.push(FORMAT);
         // Serializing plain data into a growing vector has nothing that can fail.
         postcard::to_extend(self, out).unwrap_or_default()
     }
@@ -145,5 +149,19 @@ impl Entry {
             Some((&other, _)) => Err(DecodeError::Format(other)),
             None => Err(DecodeError::Damaged),
         }
+    }
+}
+
+/// A shared reservation is written like one of its own.
+mod shared {
+    use super::{Arc, Reservation};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Arc<Reservation>>, out: S) -> Result<S::Ok, S::Error> {
+        value.as_deref().serialize(out)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Arc<Reservation>>, D::Error> {
+        Ok(Option::<Box<Reservation>>::deserialize(from)?.map(Arc::from))
     }
 }

@@ -9,6 +9,7 @@ use super::reserve::template;
 use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, IdSpace};
 use crate::domain::reservation::Reservation;
+use std::sync::Arc;
 
 impl Authority {
     /// Commits all that is held, or what is listed; a part with `is_final` false.
@@ -16,7 +17,7 @@ impl Authority {
     /// # Errors
     /// [`CallError`] for a state that allows no commit, charges never held, refused overage, a reused id, or a store that
     /// can't answer.
-    pub async fn commit(&self, call: SettleCall, is_final: bool) -> Result<Answer<Reservation>, CallError> {
+    pub async fn commit(&self, call: SettleCall, is_final: bool) -> Result<Answer<Arc<Reservation>>, CallError> {
         let tenant = self.open(&call.tenant);
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &call.reservation_id);
         let print = fingerprint(Rpc::Commit, &call.reservation_id, &call.charges, None, is_final);
@@ -47,9 +48,7 @@ impl Authority {
         }
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         match done.outcome {
-            Outcome::Reservation(reservation) => {
-                Ok(Answer { value: *reservation, replayed: done.replayed, durability })
-            }
+            Outcome::Reservation(reservation) => Ok(Answer { value: reservation, replayed: done.replayed, durability }),
             Outcome::Refused(error) => Err(error.into()),
             _ => Err(unexpected()),
         }

@@ -6,6 +6,7 @@ use super::operation::{Outcome, Verb};
 use super::ports::ReservationFilter;
 use crate::domain::name::{AccountName, IdKey, IdSpace};
 use crate::domain::reservation::Reservation;
+use std::sync::Arc;
 
 impl Authority {
     /// One reservation as it stands now, from the counter store or, once it has ended, from the ledger.
@@ -17,7 +18,7 @@ impl Authority {
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, id);
         let done = self.runner.run(&tenant, stamp(&tenant, None, 0), &|_, _| Ok((Verb::Get { key }, None))).await?;
         match done.outcome {
-            Outcome::Reservation(reservation) => Ok(*reservation),
+            Outcome::Reservation(reservation) => Ok(Arc::unwrap_or_clone(reservation)),
             Outcome::Refused(error) => Err(error.into()),
             _ => Err(unexpected()),
         }

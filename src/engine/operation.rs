@@ -183,7 +183,7 @@ pub struct Bound {
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The reservation: not asked, not there, or there.
-    pub reservation: Option<Option<Box<Reservation>>>,
+    pub reservation: Option<Option<Arc<Reservation>>>,
     /// The request id: not asked, not there, or there.
     pub request: Option<Option<KnownRequest>>,
     /// Everything up to this journal entry was in the ledger when it answered.
@@ -204,7 +204,7 @@ pub enum Reply {
     /// Something is not loaded: ask the ledger, then send it again.
     Miss(Miss),
     /// The reservation's limits are needed: plan its counters as of its create time, then send it again.
-    NeedPlan(Box<Reservation>),
+    NeedPlan(Arc<Reservation>),
 }
 
 /// A decided operation.
@@ -232,7 +232,7 @@ pub enum Outcome {
     /// It does not fit.
     Denied(Denial),
     /// The reservation as it stands.
-    Reservation(Box<Reservation>),
+    Reservation(Arc<Reservation>),
     /// The reservation after an extend.
     Extended(Box<Extended>),
     /// What went back.

@@ -6,13 +6,14 @@ use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
 use crate::domain::name::{IdKey, IdSpace};
 use crate::domain::reservation::Reservation;
+use std::sync::Arc;
 
 impl Authority {
     /// Gives back all that is held, or what is listed.
     ///
     /// # Errors
     /// [`CallError`] after a commit or a deadline that charged, for charges never held, or a store that can't answer.
-    pub async fn release(&self, call: SettleCall) -> Result<Answer<Reservation>, CallError> {
+    pub async fn release(&self, call: SettleCall) -> Result<Answer<Arc<Reservation>>, CallError> {
         let tenant = self.open(&call.tenant);
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &call.reservation_id);
         let print = fingerprint(Rpc::Release, &call.reservation_id, &call.charges, None, true);
@@ -25,9 +26,7 @@ impl Authority {
             .await?;
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         match done.outcome {
-            Outcome::Reservation(reservation) => {
-                Ok(Answer { value: *reservation, replayed: done.replayed, durability })
-            }
+            Outcome::Reservation(reservation) => Ok(Answer { value: reservation, replayed: done.replayed, durability }),
             Outcome::Refused(error) => Err(error.into()),
             _ => Err(unexpected()),
         }

@@ -8,13 +8,14 @@ use super::plan::{Amounts, plan_charges};
 use crate::domain::name::{IdKey, IdSpace};
 use crate::domain::reservation::{Flags, Held, Reservation, State};
 use crate::domain::time::{Span, Timestamp};
+use std::sync::Arc;
 
 impl Authority {
     /// Holds the charges until they are committed or released, or their time is over.
     ///
     /// # Errors
     /// [`CallError`] for bad charges, a reused id, or a store that can't answer.
-    pub async fn reserve(&self, call: ReserveCall) -> Result<Answer<Verdict<Reservation>>, CallError> {
+    pub async fn reserve(&self, call: ReserveCall) -> Result<Answer<Verdict<Arc<Reservation>>>, CallError> {
         self.take(call, Rpc::Reserve).await
     }
 
@@ -22,11 +23,11 @@ impl Authority {
     ///
     /// # Errors
     /// As [`Authority::reserve`].
-    pub async fn consume(&self, call: ReserveCall) -> Result<Answer<Verdict<Reservation>>, CallError> {
+    pub async fn consume(&self, call: ReserveCall) -> Result<Answer<Verdict<Arc<Reservation>>>, CallError> {
         self.take(call, Rpc::Consume).await
     }
 
-    async fn take(&self, call: ReserveCall, rpc: Rpc) -> Result<Answer<Verdict<Reservation>>, CallError> {
+    async fn take(&self, call: ReserveCall, rpc: Rpc) -> Result<Answer<Verdict<Arc<Reservation>>>, CallError> {
         let tenant = self.open(&call.tenant);
         let consume = rpc == Rpc::Consume;
         let ttl = if consume { Span::from_millis(0) } else { call.ttl.unwrap_or(DEFAULT_TTL) };
@@ -49,7 +50,7 @@ impl Authority {
             .await?;
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         let value = match done.outcome {
-            Outcome::Reservation(reservation) => Verdict::Granted(*reservation),
+            Outcome::Reservation(reservation) => Verdict::Granted(reservation),
             Outcome::Denied(denial) => Verdict::Denied(denial),
             Outcome::Refused(error) => return Err(error.into()),
             _ => return Err(unexpected()),

@@ -87,7 +87,7 @@ impl Runner {
         }
         if let Some(key) = miss.reservation {
             let found = self.ledger.reservations(tenant.uid(), &[key]).await?.pop().flatten();
-            operation.known.reservation = Some(found.map(Box::new));
+            operation.known.reservation = Some(found.map(Arc::new));
             operation.known.as_of = miss.flushed_to;
         }
         if let Some(key) = miss.request {

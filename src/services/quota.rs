@@ -202,7 +202,7 @@ fn denied(metrics: &DecisionMetrics, why: &Denial) -> v1::Denial {
 }
 
 /// Counts what an operator wants to know of commits.
-fn observe(answer: &Answer<crate::domain::reservation::Reservation>) {
+fn observe(answer: &Answer<Arc<crate::domain::reservation::Reservation>>) {
     use crate::telemetry::metrics;
     if answer.replayed {
         return;

@@ -14,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::window::WindowKind;
 use crate::engine::call::{AllowanceLine, Denial, Violation};
 use crate::engine::operation::{CounterPlan, Done, Miss, Operation, Outcome, Plan, Reply, Verb};
+use std::sync::Arc;
 
 /// A planned counter that has been rolled to its periods: in the table, or known to be empty.
 enum Ready {
@@ -166,11 +167,11 @@ impl Partition {
         match (used, &operation.known.reservation) {
             (Some(used), _) if used != fingerprint => Some(self.refused(RuleError::IdReused)),
             (Some(_), _) => Some(match self.find(key, operation) {
-                Ok(found) => self.replayed(operation, *found.reservation, found.seq),
+                Ok(found) => self.replayed(operation, found.reservation, found.seq),
                 Err(reply) => *reply,
             }),
             (None, Some(Some(known))) if known.fingerprint != fingerprint => Some(self.refused(RuleError::IdReused)),
-            (None, Some(Some(known))) => Some(self.replayed(operation, Reservation::clone(known), 0)),
+            (None, Some(Some(known))) => Some(self.replayed(operation, known.clone(), 0)),
             (None, Some(None)) => None,
             (None, None) if self.ids.may_be_unknown(self.now) => Some(self.miss(Some(key), None, 0)),
             (None, None) => None,
@@ -234,7 +235,7 @@ impl Partition {
         changes: &[Change],
         kind: Kind,
         stamp: Option<crate::domain::entry::RequestStamp>,
-    ) -> (Box<Reservation>, u64) {
+    ) -> (Arc<Reservation>, u64) {
         let mut lines = Vec::with_capacity(changes.len());
         for change in changes.iter().filter(|change| !change.is_empty()) {
             let cut = self.shift_planned(&reservation, plan, change);
@@ -244,6 +245,7 @@ impl Partition {
         if let Some(stamp) = &stamp {
             reservation.requests.push(stamp.key);
         }
+        let reservation: Arc<Reservation> = reservation.into();
         let seq = self.record(kind, reservation.tenant, stamp, Some(reservation.clone()), lines);
         if reservation.state.is_open() {
             self.open(reservation.clone());

@@ -12,6 +12,7 @@ use crate::domain::window::WindowKind;
 use crate::engine::call::Freed;
 use crate::engine::operation::{Operation, Outcome, Plan, Reply, Verb};
 use crate::engine::ports::CounterKey;
+use std::sync::Arc;
 
 impl Partition {
     /// Free by reservation: what a Free by amount took from the same accounts meanwhile is not given back twice.
@@ -21,17 +22,17 @@ impl Partition {
             Ok(found) => found,
             Err(reply) => return *reply,
         };
-        let before = *found.reservation;
+        let before = found.reservation;
         if !before.occupies() {
             return match settlement::free(&before, |_, _| 0) {
                 Err(error) => self.refused(error),
                 Ok((_, amounts)) => {
-                    let freed = Freed { reservation: Some(before), amounts };
+                    let freed = Freed { reservation: Some(Arc::unwrap_or_clone(before)), amounts };
                     self.done(Outcome::Freed(freed), true, found.seq)
                 }
             };
         }
-        let Some(plan) = &operation.plan else { return Reply::NeedPlan(Box::new(before)) };
+        let Some(plan) = &operation.plan else { return Reply::NeedPlan(before) };
         if let Some(miss) = self.missing(&before, plan) {
             return miss;
         }
@@ -40,7 +41,7 @@ impl Partition {
             Ok((settlement, amounts)) => {
                 let stamp = stamp(operation, Some(*key));
                 let (reservation, seq) = self.settle(&before, settlement, Kind::Free, stamp);
-                let freed = Freed { reservation: Some(*reservation), amounts };
+                let freed = Freed { reservation: Some(Arc::unwrap_or_clone(reservation)), amounts };
                 self.done(Outcome::Freed(freed), false, seq)
             }
         }

@@ -25,7 +25,7 @@ type Map<V> = HashMap<IdKey, V, foldhash::fast::RandomState>;
 #[derive(Default)]
 pub struct Ids {
     /// Open reservations.
-    pub open: Map<Box<Reservation>>,
+    pub open: Map<Arc<Reservation>>,
     ended: Map<Ended>,
     requests: Map<Outcome>,
     denials: Map<Denied>,

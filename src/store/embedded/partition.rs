@@ -165,7 +165,7 @@ impl Partition {
     }
 
     /// Takes a new reservation in.
-    pub fn open(&mut self, reservation: Box<Reservation>) {
+    pub fn open(&mut self, reservation: Arc<Reservation>) {
         let place = self.tenant(reservation.tenant) as usize;
         self.tenants[place].open += 1;
         self.deadlines.entry(reservation.expire_time.ceil_second()).or_default().push(reservation.key);
@@ -180,8 +180,8 @@ impl Partition {
         settlement: Settlement,
         kind: Kind,
         request: Option<RequestStamp>,
-    ) -> (Box<Reservation>, u64) {
-        let mut after = Box::new(settlement.reservation);
+    ) -> (Arc<Reservation>, u64) {
+        let mut after = settlement.reservation;
         let at = before.create_time;
         let mut lines = Vec::new();
         for change in settlement.changes.iter().filter(|change| !change.is_empty()) {
@@ -192,19 +192,20 @@ impl Partition {
         if let Some(stamp) = &request {
             self.ids.add_request(&mut after, stamp.key, self.now);
         }
+        let after = Arc::new(after);
         let seq = self.record(kind, before.tenant, request, Some(after.clone()), lines);
         self.keep(before, &after, seq);
         (after, seq)
     }
 
     /// Stores the reservation's new state where it belongs: among the open ones, or only as an outcome.
-    fn keep(&mut self, before: &Reservation, after: &Reservation, seq: u64) {
+    fn keep(&mut self, before: &Reservation, after: &Arc<Reservation>, seq: u64) {
         let was_open = self.ids.open.contains_key(&before.key);
         if after.state.is_open() {
             if after.expire_time != before.expire_time {
                 self.deadlines.entry(after.expire_time.ceil_second()).or_default().push(after.key);
             }
-            self.ids.open.insert(after.key, Box::new(after.clone()));
+            self.ids.open.insert(after.key, after.clone());
             return;
         }
         if was_open {
@@ -221,7 +222,7 @@ impl Partition {
         kind: Kind,
         tenant: Uid,
         request: Option<RequestStamp>,
-        reservation: Option<Box<Reservation>>,
+        reservation: Option<Arc<Reservation>>,
         lines: Vec<Line>,
     ) -> u64 {
         let open = reservation.as_ref().is_some_and(|reservation| reservation.state.is_open());

@@ -8,6 +8,7 @@ use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::ports::{CounterKey, KnownRequest, Ledger, StoreError, Watermark};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Loads what a partition must have before it may decide: open reservations and the part of the journal that the ledger
 /// does not have. Counters come by the miss path when they are first asked for.
@@ -54,7 +55,7 @@ pub async fn load(
     }
     for reservation in ledger.open_reservations(index).await? {
         partition.ids.recover_requests(&reservation.requests);
-        partition.ids.open.insert(reservation.key, Box::new(reservation));
+        partition.ids.open.insert(reservation.key, Arc::new(reservation));
     }
     for (seq, effect) in effects {
         replay(&mut partition, seq, effect);

@@ -15,6 +15,7 @@ use crate::domain::window::WindowKind;
 use crate::engine::call::{Denial, Extended};
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
 use crate::engine::ports::CounterKey;
+use std::sync::Arc;
 
 impl Partition {
     /// Commit, in whatever state the reservation is (rule 7).
@@ -28,7 +29,7 @@ impl Partition {
             Err(reply) if is_not_found(&reply) && recover.is_some() => return self.recover(operation, is_final),
             Err(reply) => return *reply,
         };
-        let before = *found.reservation;
+        let before = found.reservation;
         if let Some(request) = operation.request.filter(|_| !is_final && !before.state.is_open())
             && operation.known.request.is_none()
             && self.ids.request(&request).is_none()
@@ -41,9 +42,9 @@ impl Partition {
             (State::Committed, Ok(matched))
                 if is_final && settlement::repeats_commit(&before, &matched, listed.0.is_empty()) =>
             {
-                return self.done(Outcome::Reservation(Box::new(before)), true, found.seq);
+                return self.done(Outcome::Reservation(before), true, found.seq);
             }
-            (State::Committed, _) => return self.refused(RuleError::Committed(Box::new(before))),
+            (State::Committed, _) => return self.refused(RuleError::Committed(Box::new(Reservation::clone(&before)))),
             (State::Released, _) => return self.refused(RuleError::Released),
             (_, Ok(matched)) => matched,
             (_, Err(error)) => return self.refused(error),
@@ -51,7 +52,7 @@ impl Partition {
         let plan = match (&operation.plan, settlement::needs_room(&before, &matched)) {
             (_, false) => Plan::default(),
             (Some(plan), true) => plan.clone(),
-            (None, true) => return Reply::NeedPlan(Box::new(before)),
+            (None, true) => return Reply::NeedPlan(before),
         };
         if let Some(miss) = self.missing(&before, &plan) {
             return miss;
@@ -96,7 +97,7 @@ impl Partition {
             Ok(found) => found,
             Err(reply) => return *reply,
         };
-        let before = *found.reservation;
+        let before = found.reservation;
         // The state is judged first, then the charges.
         let settled = match settlement::release(&before, &[], true) {
             Ok(Some(_)) => {
@@ -107,7 +108,7 @@ impl Partition {
         };
         match settled {
             Err(error) => self.refused(error),
-            Ok(None) => self.done(Outcome::Reservation(Box::new(before)), true, found.seq),
+            Ok(None) => self.done(Outcome::Reservation(before), true, found.seq),
             Ok(Some(settlement)) => {
                 let stamp = stamp(operation, Some(*key));
                 let (reservation, seq) = self.settle(&before, settlement, Kind::Release, stamp);
@@ -147,7 +148,7 @@ impl Partition {
                 if let Some(request) = operation.request {
                     self.ids.remember_denial(request, operation.fingerprint, &denial, self.now);
                 }
-                let extended = Extended { reservation: *before, denied: Some(denial) };
+                let extended = Extended { reservation: Arc::unwrap_or_clone(before), denied: Some(denial) };
                 return self.done(Outcome::Extended(Box::new(extended)), false, seq);
             }
         };
@@ -156,7 +157,7 @@ impl Partition {
             Ok(settlement) => {
                 let stamp = stamp(operation, Some(*key));
                 let (reservation, seq) = self.settle(&before, settlement, Kind::Extend, stamp);
-                let extended = Extended { reservation: *reservation, denied: None };
+                let extended = Extended { reservation: Arc::unwrap_or_clone(reservation), denied: None };
                 self.done(Outcome::Extended(Box::new(extended)), false, seq)
             }
         }

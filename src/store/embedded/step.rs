@@ -7,6 +7,7 @@ use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::engine::call::{Extended, Freed};
 use crate::engine::operation::{Done, Miss, Operation, Outcome, Reply, Verb};
+use std::sync::Arc;
 
 /// Deadlines that one call may end before its own work.
 const REAP: usize = 32;
@@ -113,7 +114,7 @@ impl Partition {
         Some(match self.find(reservation, operation) {
             Ok(found) => {
                 let seq = found.seq.max(seq);
-                self.replayed(operation, *found.reservation, seq)
+                self.replayed(operation, found.reservation, seq)
             }
             Err(reply) => *reply,
         })
@@ -127,7 +128,7 @@ impl Partition {
     ) -> Reply {
         match self.find(key, operation) {
             Ok(found) => {
-                let extended = Extended { reservation: *found.reservation, denied: Some(denial) };
+                let extended = Extended { reservation: Arc::unwrap_or_clone(found.reservation), denied: Some(denial) };
                 self.done(Outcome::Extended(Box::new(extended)), true, found.seq)
             }
             Err(reply) => *reply,
@@ -135,14 +136,17 @@ impl Partition {
     }
 
     /// The first verdict with the reservation's present state.
-    pub fn replayed(&self, operation: &Operation, reservation: Reservation, seq: u64) -> Reply {
+    pub fn replayed(&self, operation: &Operation, reservation: Arc<Reservation>, seq: u64) -> Reply {
         let outcome = match &operation.verb {
-            Verb::Extend { .. } => Outcome::Extended(Box::new(Extended { reservation, denied: None })),
+            Verb::Extend { .. } => {
+                let reservation = Arc::unwrap_or_clone(reservation);
+                Outcome::Extended(Box::new(Extended { reservation, denied: None }))
+            }
             Verb::FreeReservation { .. } => {
                 let amounts = reservation.charges.iter().map(|charge| charge.freed).collect();
-                Outcome::Freed(Freed { reservation: Some(reservation), amounts })
+                Outcome::Freed(Freed { reservation: Some(Arc::unwrap_or_clone(reservation)), amounts })
             }
-            _ => Outcome::Reservation(Box::new(reservation)),
+            _ => Outcome::Reservation(reservation),
         };
         self.done(outcome, true, seq)
     }
@@ -171,7 +175,7 @@ impl Partition {
 /// A reservation, and the journal entry that its state rests on.
 pub struct Found {
     /// As it stands.
-    pub reservation: Box<Reservation>,
+    pub reservation: Arc<Reservation>,
     /// The entry.
     pub seq: u64,
 }

@@ -178,7 +178,7 @@ fn reserved(index: u64, now: Timestamp, expire_time: Timestamp) -> Effect {
     };
     let levels = uids.map(|account| LineLevel { account, used_top_up: 0, held_top_up: 0 });
     let line = line(&account, METER, now, 0, i64::try_from(HELD).unwrap(), levels.to_vec(), 2);
-    effect(Kind::Reserve, now, Some(Box::new(reservation)), vec![line])
+    effect(Kind::Reserve, now, Some(std::sync::Arc::new(reservation)), vec![line])
 }
 
 fn line(account: &str, meter: &str, at: Timestamp, used: i64, held: i64, levels: Vec<LineLevel>, chain: u8) -> Line {
@@ -197,6 +197,6 @@ fn line(account: &str, meter: &str, at: Timestamp, used: i64, held: i64, levels:
     }
 }
 
-fn effect(kind: Kind, time: Timestamp, reservation: Option<Box<Reservation>>, lines: Vec<Line>) -> Effect {
+fn effect(kind: Kind, time: Timestamp, reservation: Option<std::sync::Arc<Reservation>>, lines: Vec<Line>) -> Effect {
     Effect { tenant: Uid::of(BIG), time, catalog_version: 0, kind, request: None, reservation, lines }
 }

@@ -118,6 +118,6 @@ fn consumed(time: Timestamp) -> Effect {
         levels: vec![LineLevel { account: tenant, used_top_up: 0, held_top_up: 0 }],
         chain: 1,
     };
-    let reservation = Some(Box::new(reservation));
+    let reservation = Some(std::sync::Arc::new(reservation));
     Effect { tenant, time, catalog_version: 0, kind: Kind::Consume, request: None, reservation, lines: vec![line] }
 }

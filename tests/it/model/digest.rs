@@ -4,6 +4,7 @@ use quotad::domain::decision::Refusal;
 use quotad::domain::error::RuleError;
 use quotad::domain::reservation;
 use quotad::engine::call::{Answer, CallError, Denial, Extended, Freed, MeterUsage, Verdict};
+use std::sync::Arc;
 
 /// What was answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -132,7 +133,7 @@ impl Said {
     }
 
     /// Of a reserve or consume.
-    pub(crate) fn reserve(answer: Result<Answer<Verdict<reservation::Reservation>>, CallError>) -> Said {
+    pub(crate) fn reserve(answer: Result<Answer<Verdict<Arc<reservation::Reservation>>>, CallError>) -> Said {
         match answer {
             Err(error) => refused(&error),
             Ok(Answer { value: Verdict::Denied(denial), replayed, .. }) => {
@@ -145,7 +146,7 @@ impl Said {
     }
 
     /// Of a commit or release.
-    pub(crate) fn settle(answer: Result<Answer<reservation::Reservation>, CallError>) -> Said {
+    pub(crate) fn settle(answer: Result<Answer<Arc<reservation::Reservation>>, CallError>) -> Said {
         match answer {
             Err(error) => refused(&error),
             Ok(answer) => Said::Stands { view: View::of(&answer.value), replayed: answer.replayed },

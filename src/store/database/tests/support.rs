@@ -87,7 +87,7 @@ pub(crate) fn effect(kind: Kind, time: i64, lines: Vec<Line>) -> Effect {
 
 /// An effect that made or changed a reservation.
 pub(crate) fn of(reservation: &Reservation, kind: Kind, time: i64) -> Effect {
-    Effect { reservation: Some(Box::new(reservation.clone())), ..effect(kind, time, Vec::new()) }
+    Effect { reservation: Some(std::sync::Arc::new(reservation.clone())), ..effect(kind, time, Vec::new()) }
 }
 
 /// Entries of one effect each, numbered from `first`.
