@@ -126,8 +126,8 @@ impl Tail {
     /// The last state of a reservation that the entries in memory know, told from another of the same id by its time.
     pub fn last_state(&self, key: IdKey, create_time: Timestamp) -> Option<&Reservation> {
         let written = self.entries.iter().flat_map(|(_, entry)| &entry.effects);
-        let states = written.chain(&self.pending).filter_map(|effect| effect.reservation.as_deref());
-        states.filter(|state| state.key == key && state.create_time == create_time).last()
+        let mut states = written.chain(&self.pending).filter_map(|effect| effect.reservation.as_deref());
+        states.rfind(|state| state.key == key && state.create_time == create_time)
     }
 
     /// Entries that the ledger does not have.

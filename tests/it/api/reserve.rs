@@ -161,3 +161,14 @@ async fn a_hold_that_nobody_answers_ends_by_itself() {
         assert_eq!(api.get(id).await.state(), state, "{id}");
     }
 }
+
+#[tokio::test]
+async fn a_hold_of_nothing_yet_has_its_deadline_until_it_ends() {
+    let api = Api::start().await;
+    let unknown = Charge { amount: None, ..charge("tenants/acme/bots/b", "job.balance", 0) };
+    let held = api.hold("later", vec![unknown]).await;
+    assert_eq!((held.state(), held.committed[0].held), (ReservationState::Held, 0));
+    assert_eq!(held.expire_time.unwrap().seconds, NOON.millis() / 1000 + 60);
+    api.release(release("later")).await.unwrap();
+    assert_eq!(api.get("later").await.expire_time, None);
+}
