@@ -2,6 +2,7 @@
 
 use super::partition::{Partition, line, stamp};
 use super::settle::signed;
+use crate::domain::amount::MAX;
 use crate::domain::counter::Parts;
 use crate::domain::entry::{Kind, RequestStamp};
 use crate::domain::error::RuleError;
@@ -118,15 +119,17 @@ impl Partition {
         let own = charge.chain_len();
         let now = self.now;
         let mut least = u64::MAX;
+        // A figure that was cut to its range no longer says how much is left.
+        let left = |figure: u64, gone: u64| if figure >= MAX { u64::MAX } else { figure.saturating_sub(gone) };
         for (index, level) in charge.path.iter().enumerate() {
             let key = CounterKey { account: level.account, meter: charge.meter_id };
             let (Some(counter), Some(slot)) = (plan.counter(key), self.table.get(&key)) else { continue };
             let lifetime = counter.windows.iter().find(|window| window.kind == WindowKind::Lifetime);
             let gauge = lifetime.and_then(|window| slot.counter.gauge(window));
             let used = gauge.map_or(0, |gauge| gauge.usage(now).used) + slot.counter.top_up.used;
-            least = least.min(used.saturating_sub(gone.get(index).copied().unwrap_or(0)));
+            least = least.min(left(used, gone.get(index).copied().unwrap_or(0)));
             if index + 1 == own {
-                least = least.min(slot.counter.own.saturating_sub(own_gone));
+                least = least.min(left(slot.counter.own, own_gone));
             }
         }
         least
