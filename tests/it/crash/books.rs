@@ -7,6 +7,8 @@ use quotad::domain::time::Period;
 use quotad::engine::ports::{CounterKey, Ledger, UsageQuery};
 use quotad::proto::v1::{Charge, ConsumeRequest, GetUsageRequest};
 use quotad::store::database::{Database, DatabaseLedger, Sync};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{ConnectOptions, Connection};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -70,12 +72,12 @@ impl Books {
         }
         database.close().await;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("ledger.db"));
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let mut file: SqliteConnection = options.connect().await.unwrap();
         let query =
             "SELECT account, sum(used), (SELECT used FROM counter c WHERE c.account = p.account AND c.meter = p.meter)
                        FROM posting p GROUP BY account, meter";
-        let sums: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(query).fetch_all(&pool).await.unwrap();
-        pool.close().await;
+        let sums: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(query).fetch_all(&mut file).await.unwrap();
+        file.close().await.unwrap();
         let by_uid: BTreeMap<Vec<u8>, i64> =
             self.used.iter().map(|(account, used)| (Uid::of(account).to_bytes().to_vec(), *used)).collect();
         for (uid, postings, counter) in &sums {

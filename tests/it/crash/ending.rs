@@ -4,8 +4,8 @@ use super::books::Books;
 use super::load::{Load, Resume, options, resume};
 use crate::support::{Server, seed};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -33,17 +33,18 @@ async fn sigterm_under_load_loses_nothing() {
 
 /// The stopped server's journal has nothing that its ledger lacks.
 async fn assert_all_flushed(data: &Path) {
-    let open = |file: &str| SqlitePool::connect_with(SqliteConnectOptions::new().filename(data.join(file)));
-    let (journal, ledger) = (open("journal.db").await.unwrap(), open("ledger.db").await.unwrap());
+    let options = |file: &str| SqliteConnectOptions::new().filename(data.join(file));
+    let mut journal: SqliteConnection = options("journal.db").connect().await.unwrap();
+    let mut ledger: SqliteConnection = options("ledger.db").connect().await.unwrap();
     let query = "SELECT partition, max(seq) FROM journal GROUP BY partition";
-    let heads: Vec<(i64, i64)> = sqlx::query_as(query).fetch_all(&journal).await.unwrap();
+    let heads: Vec<(i64, i64)> = sqlx::query_as(query).fetch_all(&mut journal).await.unwrap();
     for (partition, head) in heads {
         let query = "SELECT seq FROM watermark WHERE partition = $1";
-        let mark: i64 = sqlx::query_scalar(query).bind(partition).fetch_one(&ledger).await.unwrap();
+        let mark: i64 = sqlx::query_scalar(query).bind(partition).fetch_one(&mut ledger).await.unwrap();
         assert!(mark >= head, "partition {partition}: the journal has {head}, the ledger {mark}");
     }
-    journal.close().await;
-    ledger.close().await;
+    journal.close().await.unwrap();
+    ledger.close().await.unwrap();
 }
 
 #[test]

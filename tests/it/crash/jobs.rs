@@ -6,6 +6,7 @@ use quotad::proto::v1::{
     reserve_response,
 };
 use rand::{RngExt, rngs::StdRng};
+use std::time::Duration;
 use tonic::{Code, Status, transport::Channel};
 
 /// The tenant of these tests.
@@ -23,6 +24,9 @@ tenants:
       - {subject: tenants/crash/teams/-, meter: runs, limits: {lifetime: 1_000_000_000_000}}
       - {subject: tenants/crash/teams/-/users/-, meter: runs, limits: {lifetime: 1_000_000_000_000}}
 ";
+
+/// How long a call may take before the test says that it hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client of the hot path.
 pub(super) type Quota = QuotaServiceClient<Channel>;
@@ -91,7 +95,9 @@ impl Job {
     pub(super) async fn run(&mut self, quota: &mut Quota) -> Result<(), Status> {
         while let Some(act) = self.acts.get(self.answered) {
             self.sent = true;
-            self.view = Some(self.call(*act, quota).await?);
+            // The server's own limit for a call is 10 s; a lost answer must not hang the test.
+            let call = tokio::time::timeout(PATIENCE, self.call(*act, quota));
+            self.view = Some(call.await.unwrap_or_else(|_| panic!("{act:?} gets no answer: {self:?}"))?);
             self.sent = false;
             self.answered += 1;
         }
