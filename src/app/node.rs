@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The setting that keeps the number of partitions.
 const PARTITIONS: &str = "partitions";
+/// How long the ledger's connections may take to close.
+const CLOSE: Duration = Duration::from_secs(5);
 
 /// The setting that keeps the installation's id.
 const INSTALLATION: &str = "installation";
@@ -166,7 +168,10 @@ impl Node {
         let embedded = self.embedded;
         // Joining threads blocks.
         let _ = tokio::task::spawn_blocking(move || embedded.close()).await;
-        self.database.close().await;
+        // Everything is written; a connection that does not come back must not hold up the end.
+        if tokio::time::timeout(CLOSE, self.database.close()).await.is_err() {
+            tracing::warn!("the ledger's connections did not close in time; nothing is lost");
+        }
     }
 
     /// Ends without flushing, as a killed process would; for tests.
