@@ -262,6 +262,8 @@ pub struct Counter {
     pub own: u64,
     /// Whether `top_up` and `own` are true: counted from the beginning, or read from the ledger.
     pub lifetime_known: bool,
+    /// Whether a figure was ever cut to its range (rule 16): what is left is then not exact any more.
+    pub cut: bool,
 }
 
 impl Counter {
@@ -323,6 +325,7 @@ impl Counter {
         if own {
             cut |= shift(&mut self.own, used.period.saturating_add(used.top_up));
         }
+        self.cut |= cut;
         cut
     }
 

@@ -2,7 +2,6 @@
 
 use super::partition::{Partition, line, stamp};
 use super::settle::signed;
-use crate::domain::amount::MAX;
 use crate::domain::counter::Parts;
 use crate::domain::entry::{Kind, RequestStamp};
 use crate::domain::error::RuleError;
@@ -97,6 +96,14 @@ impl Partition {
     /// What a charge of a reservation may give back after the changes before it.
     fn left(&mut self, before: &Reservation, plan: &Plan, index: usize, changes: &[Change]) -> u64 {
         let charge = &before.charges[index];
+        // A figure that was cut to its range no longer says how much is left.
+        let cut = charge.path.iter().any(|level| {
+            let key = CounterKey { account: level.account, meter: charge.meter_id };
+            self.table.get(&key).is_some_and(|slot| slot.counter.cut)
+        });
+        if cut {
+            return u64::MAX;
+        }
         let gone = |on: &dyn Fn(&Held) -> bool| {
             let counted = changes.iter().filter(|change| {
                 let other = &before.charges[change.charge];
@@ -119,17 +126,15 @@ impl Partition {
         let own = charge.chain_len();
         let now = self.now;
         let mut least = u64::MAX;
-        // A figure that was cut to its range no longer says how much is left.
-        let left = |figure: u64, gone: u64| if figure >= MAX { u64::MAX } else { figure.saturating_sub(gone) };
         for (index, level) in charge.path.iter().enumerate() {
             let key = CounterKey { account: level.account, meter: charge.meter_id };
             let (Some(counter), Some(slot)) = (plan.counter(key), self.table.get(&key)) else { continue };
             let lifetime = counter.windows.iter().find(|window| window.kind == WindowKind::Lifetime);
             let gauge = lifetime.and_then(|window| slot.counter.gauge(window));
             let used = gauge.map_or(0, |gauge| gauge.usage(now).used) + slot.counter.top_up.used;
-            least = least.min(left(used, gone.get(index).copied().unwrap_or(0)));
+            least = least.min(used.saturating_sub(gone.get(index).copied().unwrap_or(0)));
             if index + 1 == own {
-                least = least.min(left(slot.counter.own, own_gone));
+                least = least.min(slot.counter.own.saturating_sub(own_gone));
             }
         }
         least
