@@ -4,7 +4,7 @@
 //! of the same sizes on the same design of runtimes) and then every row, and a figure is the median over the rounds.
 //! Processor time is the operating system's own accounting, user and system together.
 //!
-//! `workload.rs` says what is asked; [`rule`], `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
+//! `workload.rs` says what is asked; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
 //! `meter.rs` measure; `report.rs` has the figures.
 
 mod calls;
