@@ -45,6 +45,7 @@ pub(crate) struct Taste {
     /// With rates: then the catalog stays as it is, because a rate looks at what the limit was all the way.
     pub(crate) rates: bool,
     /// With amounts around 2^53: then counters saturate, and a saturated counter is no sum any more.
+    /// The catalog stays as it is then too: a window that comes later is filled from sums that were cut to their range.
     pub(crate) huge: bool,
     /// With top-ups.
     pub(crate) top_ups: bool,

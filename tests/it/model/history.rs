@@ -62,7 +62,7 @@ impl History {
             9 => Op::Usage { account: CHARGED.choose(rng).unwrap(), meter: meter(rng, model) },
             10 => self.again(rng, model),
             11 => return Step::Clock(self.later(rng, model)),
-            _ if self.taste.rates => Op::Check { asks: self.asks(rng, model) },
+            _ if self.taste.rates || self.taste.huge => Op::Check { asks: self.asks(rng, model) },
             _ => {
                 let mut catalog = model.catalog.clone();
                 change(rng, self.taste, &mut catalog);
