@@ -188,8 +188,12 @@ impl Partition {
             let held: u64 = held.map(|charge| charge.held).sum();
             open.iter_mut().for_each(|window| window.hold_cap = window.hold_cap.map(|cap| cap.saturating_sub(held)));
             let ended = ended.iter().filter(|window| window.enforced);
-            let mut refusals: Vec<Refusal> =
-                ended.map(|window| admission::period_ended(&slot.counter, window, amount, holds, now)).collect();
+            let mut refusals: Vec<Refusal> = ended
+                .map(|window| {
+                    let kept = holds || window.period.contains(now);
+                    admission::period_ended(&slot.counter, window, amount, kept, now)
+                })
+                .collect();
             let demand = Demand { amount, positive: false };
             match admission::decide(&slot.counter, &open, counter.bound.quota.top_up, demand, now) {
                 Ok(split) => splits.push((counter.bound.key, split)),
