@@ -49,10 +49,12 @@ fn history(rng: &mut StdRng, effects: usize) -> Vec<Effect> {
                 effective = effective / QUARTER * QUARTER - rng.random_range(0..2);
             }
             let used = rng.random_range(0..1000);
-            lines.push(line(account, effective, used, rng.random_range(0..=used)));
+            let top_up = rng.random_range(0..=used);
+            lines.push(line(account, effective, used, top_up));
             if rng.random_range(0..3) == 0 {
                 let back = rng.random_range(0..=used);
-                lines.push(line(account, effective, -back, -back / 2));
+                // No more goes back to a top-up than came from it: a sum is never below zero.
+                lines.push(line(account, effective, -back, -(back / 2).min(top_up)));
             }
         }
         history.push(effect(Kind::Commit, START, lines));
@@ -86,8 +88,9 @@ fn queries(rng: &mut StdRng) -> Vec<UsageQuery> {
 
 #[tokio::test]
 async fn sums_are_those_of_the_lines() {
-    for _ in 0..4 {
-        let seed = uuid::Uuid::now_v7().as_u64_pair().1;
+    // Fresh seeds, and one that failed.
+    let fresh = (0..4).map(|_| uuid::Uuid::now_v7().as_u64_pair().1);
+    for seed in fresh.chain([11_022_159_510_693_322_918]) {
         println!("seed {seed}");
         let mut rng = StdRng::seed_from_u64(seed);
         let folder = Folder::new();
