@@ -4,6 +4,7 @@
 
 mod cli;
 mod port;
+mod postgres;
 mod seed;
 mod server;
 mod tempdir;
@@ -12,6 +13,7 @@ mod tempdir;
 pub(crate) use {
     cli::{Output, cli},
     port::unused_addr,
+    postgres::Postgres,
     seed::{for_each_seed, seed},
     server::{Options, Server},
     tempdir::TempDir,
