@@ -260,6 +260,8 @@ pub struct Miss {
     pub flushed_to: u64,
     /// The store's time.
     pub now: Timestamp,
+    /// Whether the store also wants what the ledger's open reservations hold on the counters.
+    pub holds: bool,
 }
 
 /// A counter's missing windows as the ledger knows them.
@@ -273,7 +275,7 @@ pub struct Refill {
     pub windows: Arc<Vec<WindowPlan>>,
     /// Index of each missing one, and the ledger's answer for it.
     pub answers: Vec<(usize, UsageAnswer)>,
-    /// The lifetime: top-up and own use.
+    /// The lifetime: top-up and own use, and the holds where the miss asked for them.
     pub lifetime: UsageAnswer,
 }
 
@@ -320,7 +322,7 @@ pub trait Counters: Send + Sync {
     fn written(&self, partition: u32, seq: u64) -> Boxed<'_, ()>;
 
     /// Drops counters that nobody touched for `idle` and that hold nothing; answers how many.
-    fn drop_idle(&self, partition: u32, idle: Span) -> usize;
+    fn drop_idle(&self, partition: u32, idle: Span) -> Boxed<'_, Result<usize, StoreError>>;
 
     /// Figures for the metrics.
     fn figures(&self, partition: u32) -> Figures;

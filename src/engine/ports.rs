@@ -20,6 +20,9 @@ pub enum StoreError {
     /// Can't be reached or written now; nothing of this call is known to have happened.
     #[error("{0}")]
     Unavailable(String),
+    /// Sent, but no answer came: whether it had its effect is not known. Sending it again is safe for what has ids.
+    #[error("{0}")]
+    OutcomeUnknown(String),
     /// What is stored can't be what was written: a gap, damage, another schema.
     #[error("{0}")]
     Corrupt(String),
@@ -52,6 +55,8 @@ pub struct UsageQuery {
     pub period: Period,
     /// If set, the answer is split into steps of this many milliseconds, aligned to 1970.
     pub step: Option<i64>,
+    /// Whether the answer lists what open reservations hold on the counter.
+    pub holds: bool,
 }
 
 /// What was used: the whole, and the part of it that the top-up took.
@@ -63,6 +68,17 @@ pub struct Used {
     pub top_up: i64,
 }
 
+/// What one charge of an open reservation holds on a counter.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LedgerHold {
+    /// The time of its Reserve, which decides in which periods it counts (rule 8).
+    pub at: Timestamp,
+    /// The whole amount, in the meter's smallest unit.
+    pub held: u64,
+    /// The part of it that stands in the top-up.
+    pub top_up: u64,
+}
+
 /// The answer to a [`UsageQuery`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct UsageAnswer {
@@ -72,6 +88,8 @@ pub struct UsageAnswer {
     pub own: i64,
     /// By step: number of the step since 1970 and its use, in order, empty ones left out.
     pub steps: Vec<(i64, Used)>,
+    /// What open reservations hold on the counter, whatever the period, if that was asked.
+    pub holds: Vec<LedgerHold>,
 }
 
 /// An outcome of a request id that the ledger remembers.
@@ -137,6 +155,20 @@ pub trait Ledger: Send + Sync {
 
     /// The watermark of a partition.
     fn watermark(&self, partition: u32) -> Boxed<'_, Result<Watermark, StoreError>>;
+
+    /// Begins another incarnation of a partition's counter store: moves the watermark from `expect` to `next`, if it still
+    /// is `expect`, and answers whether it did. `next.seq` is the last number that the new incarnation does not use; the
+    /// numbers between the two never reached the ledger and are kept as lost.
+    fn open_incarnation(
+        &self,
+        partition: u32,
+        expect: Watermark,
+        next: Watermark,
+    ) -> Boxed<'_, Result<bool, StoreError>>;
+
+    /// Numbers of entries that never reached the ledger, as ranges of first and last, in order. Numbers go on from
+    /// incarnation to incarnation, so that they compare.
+    fn lost(&self, partition: u32) -> Boxed<'_, Result<Vec<(u64, u64)>, StoreError>>;
 
     /// The store's time of the last entry of a partition; `None`: it has none. A partition goes on from there at the
     /// start, because the store's time never goes back, whatever the machine's clock says by then.

@@ -4,7 +4,7 @@ use super::authorize::TenantCtx;
 use super::call::{CallError, Durability};
 use super::operation::{Counters, Done, Known, Miss, Operation, Plan, Reply, Verb};
 use super::plan::plan_reservation;
-use super::ports::{Clock, Ledger, StoreError};
+use super::ports::{Clock, Ledger};
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 use super::tasks::flush::Flushers;
@@ -109,7 +109,7 @@ impl Runner {
             let confirmed = self.flushers.flushed(done.partition, done.seq);
             return match tokio::time::timeout(DURABLE_WAIT, confirmed).await {
                 Ok(Ok(())) => Ok(Durability::Durable),
-                Ok(Err(StoreError::Corrupt(_) | StoreError::Unavailable(_))) | Err(_) => Err(CallError::NotDurable),
+                Ok(Err(_)) | Err(_) => Err(CallError::NotDurable),
             };
         }
         Ok(if durable { Durability::Durable } else { self.promised })

@@ -124,6 +124,7 @@ pub fn from_call(error: CallError, has_ids: bool) -> Status {
             let why = format!("{why}; without ids nobody knows whether it had its effect");
             status(Reason::OutcomeUnknown, why, HashMap::new())
         }
+        CallError::Store(StoreError::OutcomeUnknown(why)) => status(Reason::OutcomeUnknown, why, HashMap::new()),
         CallError::Store(StoreError::Corrupt(why)) => internal(&why),
     }
 }
@@ -173,4 +174,24 @@ pub fn to_message(status: &Status) -> rpc::Status {
         message: status.message().to_owned(),
         details: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_outcome_is_said_with_and_without_ids() {
+        for has_ids in [true, false] {
+            let error = CallError::Store(StoreError::OutcomeUnknown("no answer came".into()));
+            let answer = from_call(error, has_ids);
+            let details = answer.get_error_details();
+            let reason = details.error_info().map(|info| info.reason.clone());
+            assert_eq!((answer.code(), reason.as_deref()), (Code::Unavailable, Some("OUTCOME_UNKNOWN")));
+            assert!(details.retry_info().is_some());
+        }
+        let error = CallError::Store(StoreError::Unavailable("the disk is full".into()));
+        let details = from_call(error, true).get_error_details();
+        assert_eq!(details.error_info().map(|info| info.reason.as_str()), Some("STORE_UNAVAILABLE"));
+    }
 }

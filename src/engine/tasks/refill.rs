@@ -13,10 +13,10 @@ use crate::engine::ports::{Ledger, StoreError, UsageQuery};
 pub async fn counters(ledger: &dyn Ledger, store: &dyn Counters, miss: &Miss) -> Result<(), StoreError> {
     let mut queries = Vec::new();
     for (key, windows, missing) in &miss.counters {
-        queries.push(UsageQuery { counter: *key, period: Period::ALWAYS, step: None });
+        queries.push(UsageQuery { counter: *key, period: Period::ALWAYS, step: None, holds: miss.holds });
         queries.extend(missing.iter().map(|index| {
             let (period, step) = span(&windows[*index], miss.now);
-            UsageQuery { counter: *key, period, step }
+            UsageQuery { counter: *key, period, step, holds: false }
         }));
     }
     let (as_of, answers) = ledger.usage(miss.partition, &queries).await?;

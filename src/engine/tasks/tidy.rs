@@ -20,8 +20,10 @@ pub async fn run(counters: Arc<dyn Counters>, ledger: Arc<dyn Ledger>, clock: Ar
             () = stop.cancelled() => return,
         }
         for partition in 0..counters.partitions() {
-            let dropped = counters.drop_idle(partition, IDLE);
-            tracing::debug!(partition, dropped, "idle counters left the memory");
+            match counters.drop_idle(partition, IDLE).await {
+                Ok(dropped) => tracing::debug!(partition, dropped, "idle counters left the memory"),
+                Err(error) => tracing::warn!(partition, %error, "idle counters stay in memory; it is tried again"),
+            }
         }
         loop {
             match ledger.prune(clock.now()).await {

@@ -193,7 +193,7 @@ async fn write_names(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Re
     Ok(())
 }
 
-async fn move_watermark(
+pub(super) async fn move_watermark(
     connection: &mut SqliteConnection,
     partition: u32,
     watermark: Watermark,

@@ -1,7 +1,7 @@
 //! [`Ledger`] on SQLite: which part of this folder answers what.
 
 use super::fold::Known;
-use super::{Database, append, errors, prune, reservations, usage};
+use super::{Database, append, errors, incarnation, prune, reservations, usage};
 use crate::domain::entry::Entry;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
@@ -43,6 +43,19 @@ impl Ledger for DatabaseLedger {
             let mut connection = self.database.reader().acquire().await.map_err(errors::store_error)?;
             append::watermark(&mut connection, partition).await
         })
+    }
+
+    fn open_incarnation(
+        &self,
+        partition: u32,
+        expect: Watermark,
+        next: Watermark,
+    ) -> Boxed<'_, Result<bool, StoreError>> {
+        Box::pin(incarnation::open(self.database.writer(), partition, expect, next))
+    }
+
+    fn lost(&self, partition: u32) -> Boxed<'_, Result<Vec<(u64, u64)>, StoreError>> {
+        Box::pin(incarnation::lost(self.database.reader(), partition))
     }
 
     fn last_time(&self, partition: u32) -> Boxed<'_, Result<Option<Timestamp>, StoreError>> {

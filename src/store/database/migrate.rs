@@ -10,6 +10,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 const VERSIONS: &[(i64, &str, &str)] = &[
     (1, "ledger", include_str!("../../sql/migrations/sqlite/0001_ledger.sql")),
     (2, "catalog", include_str!("../../sql/migrations/sqlite/0002_catalog.sql")),
+    (3, "incarnation", include_str!("../../sql/migrations/sqlite/0003_incarnation.sql")),
 ];
 
 /// Brings the schema to the newest version.

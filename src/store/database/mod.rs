@@ -7,6 +7,7 @@ mod bulk;
 mod catalog;
 mod errors;
 mod fold;
+mod incarnation;
 mod ledger;
 mod migrate;
 mod pool;

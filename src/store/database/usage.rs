@@ -6,8 +6,7 @@ use super::errors::store_error;
 use super::fold::QUARTER;
 use super::rows::{self, from_parts};
 use crate::domain::time::Period;
-use crate::engine::ports::StoreError;
-use crate::engine::ports::{UsageAnswer, UsageQuery, Used, Watermark};
+use crate::engine::ports::{CounterKey, LedgerHold, StoreError, UsageAnswer, UsageQuery, Used, Watermark};
 use sqlx::{SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
 
@@ -29,6 +28,9 @@ pub(super) async fn usage(
         let mut answer = sum(&mut snapshot, query).await?;
         if let Some(step) = query.step.filter(|step| *step > 0) {
             answer.steps = steps(&mut snapshot, query, step).await?;
+        }
+        if query.holds {
+            answer.holds = holds(&mut snapshot, query.counter).await?;
         }
         answers.push(answer);
     }
@@ -59,7 +61,26 @@ async fn sum(connection: &mut SqliteConnection, query: &UsageQuery) -> Result<Us
             sum.add(used_high, used_low, top_up_high, top_up_low);
         }
     }
-    Ok(UsageAnswer { used: sum.used(), own, steps: Vec::new() })
+    Ok(UsageAnswer { used: sum.used(), own, ..UsageAnswer::default() })
+}
+
+/// What open reservations hold on one counter.
+async fn holds(connection: &mut SqliteConnection, counter: CounterKey) -> Result<Vec<LedgerHold>, StoreError> {
+    let query = sqlx::query_as(include_str!("../../sql/queries/usage_holds.sql"));
+    let query = query.bind(counter.account.to_bytes().to_vec());
+    let records = rows::reservations(query.fetch_all(connection).await.map_err(store_error)?)?;
+    let mut holds = Vec::new();
+    for record in &records {
+        for charge in record.charges.iter().filter(|charge| charge.held > 0 && charge.meter_id == counter.meter) {
+            let level = charge.path.iter().find(|level| level.account == counter.account);
+            holds.extend(level.map(|level| LedgerHold {
+                at: record.create_time,
+                held: charge.held,
+                top_up: level.held_top_up,
+            }));
+        }
+    }
+    Ok(holds)
 }
 
 async fn steps(

@@ -5,6 +5,7 @@ use super::partition::Partition;
 use crate::domain::entry::Entry;
 use crate::domain::name::Uid;
 use crate::domain::reservation::Reservation;
+use crate::domain::time::Span;
 use crate::engine::operation::{Counters, Figures, Operation, Refill, Reply, Verb};
 use crate::engine::ports::{Boxed, StoreError, Watermark};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -152,7 +153,7 @@ impl Counters for EmbeddedCounters {
         self.with(partition, |partition| partition.figures()).unwrap_or_default()
     }
 
-    fn drop_idle(&self, partition: u32, idle: crate::domain::time::Span) -> usize {
-        self.with(partition, |partition| partition.drop_idle(idle)).unwrap_or(0)
+    fn drop_idle(&self, partition: u32, idle: Span) -> Boxed<'_, Result<usize, StoreError>> {
+        Box::pin(async move { self.with(partition, |partition| partition.drop_idle(idle)) })
     }
 }

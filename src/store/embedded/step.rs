@@ -71,6 +71,7 @@ impl Partition {
             request,
             flushed_to,
             now: self.now,
+            holds: false,
         })
     }
 

@@ -66,7 +66,7 @@ impl Books {
         let meter = METER.parse::<MeterName>().unwrap().id();
         for (account, used) in &self.used {
             let counter = CounterKey { account: Uid::of(account), meter };
-            let queries = [UsageQuery { counter, period: Period::ALWAYS, step: None }];
+            let queries = [UsageQuery { counter, period: Period::ALWAYS, step: None, holds: false }];
             let (_, answers) = ledger.usage(0, &queries).await.unwrap();
             assert_eq!(answers[0].used.total, *used, "{account}: the ledger's counter");
         }

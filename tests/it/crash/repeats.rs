@@ -53,7 +53,7 @@ async fn a_late_repeat_is_undone_by_the_next_start_and_once() {
 
 async fn used(ledger: &dyn Ledger) -> i64 {
     let counter = CounterKey { account: Uid::of(TENANT), meter: METER.parse::<MeterName>().unwrap().id() };
-    let query = UsageQuery { counter, period: Period::ALWAYS, step: None };
+    let query = UsageQuery { counter, period: Period::ALWAYS, step: None, holds: false };
     ledger.usage(0, &[query]).await.unwrap().1[0].used.total
 }
 

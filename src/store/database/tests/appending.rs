@@ -12,7 +12,7 @@ const USER: &str = "tenants/acme/users/u1";
 const MAX: i64 = amount::MAX as i64;
 
 async fn lifetime(ledger: &DatabaseLedger, account: &str) -> UsageAnswer {
-    let query = UsageQuery { counter: counter(account), period: Period::ALWAYS, step: None };
+    let query = UsageQuery { counter: counter(account), period: Period::ALWAYS, step: None, holds: false };
     let (_, answers) = ledger.usage(0, &[query]).await.unwrap();
     answers[0].clone()
 }
@@ -116,7 +116,7 @@ async fn counters_saturate_and_nothing_overflows() {
     let period = Period { start: crate::domain::time::Timestamp::from_millis(0), ..Period::ALWAYS };
     let short = Period { end: crate::domain::time::Timestamp::from_millis(2_000), ..period };
     for (period, step) in [(period, None), (short, None), (short, Some(1_000)), (period, Some(86_400_000))] {
-        let query = UsageQuery { counter: counter(USER), period, step };
+        let query = UsageQuery { counter: counter(USER), period, step, holds: false };
         let (_, answers) = ledger.usage(0, &[query]).await.unwrap();
         let all = Used { total: MAX, top_up: 0 };
         assert_eq!(answers[0].used, all, "{period:?}");

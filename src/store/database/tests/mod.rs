@@ -1,6 +1,7 @@
 //! Tests of the database on real files in the temporary directory.
 
 mod appending;
+mod incarnations;
 mod opening;
 mod reserving;
 mod summing;

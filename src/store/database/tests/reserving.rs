@@ -134,6 +134,7 @@ async fn another_content_under_a_known_id_is_no_repeat() {
         counter: super::support::counter(U1),
         period: crate::domain::time::Period::ALWAYS,
         step: None,
+        holds: false,
     };
     assert_eq!(ledger.usage(0, &[query]).await.unwrap().1[0].used.total, 5);
     // In one batch likewise.

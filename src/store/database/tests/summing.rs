@@ -81,8 +81,9 @@ fn queries(rng: &mut StdRng) -> Vec<UsageQuery> {
     periods.push(Period { end: Timestamp::from_millis(START + 17), ..Period::ALWAYS });
     let steps = [None, Some(DAY), Some(QUARTER), Some(4 * QUARTER), Some(60_000), Some(QUARTER + 1), Some(7 * QUARTER)];
     let all = periods.iter().flat_map(|period| steps.iter().map(move |step| (*period, *step)));
-    let accounts =
-        |(period, step)| ACCOUNTS.iter().map(move |account| UsageQuery { counter: counter(account), period, step });
+    let accounts = |(period, step)| {
+        ACCOUNTS.iter().map(move |account| UsageQuery { counter: counter(account), period, step, holds: false })
+    };
     all.flat_map(accounts).collect()
 }
 
@@ -116,7 +117,8 @@ async fn sums_are_those_of_the_lines() {
 async fn an_unknown_counter_is_zero() {
     let folder = Folder::new();
     let ledger = DatabaseLedger::new(folder.database().await);
-    let mut query = UsageQuery { counter: counter("tenants/none"), period: Period::ALWAYS, step: Some(DAY) };
+    let mut query =
+        UsageQuery { counter: counter("tenants/none"), period: Period::ALWAYS, step: Some(DAY), holds: false };
     query.counter.account = Uid(u128::MAX);
     let (_, answers) = ledger.usage(9, &[query]).await.unwrap();
     assert_eq!(answers, [UsageAnswer::default()]);
