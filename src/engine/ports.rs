@@ -288,6 +288,10 @@ pub trait CatalogStore: Send + Sync {
     /// Names of all tenants that have anything configured, in order.
     fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>>;
 
+    /// The version of every scope that was ever written, each its own part alone; `None`: the installation's. A counter
+    /// store that begins anew learns from it what it may decide under.
+    fn versions(&self) -> Boxed<'_, Result<Vec<(Option<String>, u64)>, StoreError>>;
+
     /// Writes all changes of all scopes, the audit entries and the new version in one transaction.
     fn write<'a>(
         &'a self,

@@ -3,7 +3,7 @@
 use super::super::Database;
 use super::super::errors::store_error;
 use super::rows::{self, QuotaRow};
-use super::statements::{ACCOUNT, METER, Noun, PLAN, QUOTA_LIST, SEQUENCE_GET, TENANTS, VERSION_GET};
+use super::statements::{ACCOUNT, METER, Noun, PLAN, QUOTA_LIST, SEQUENCE_GET, TENANTS, VERSION_GET, VERSIONS};
 use crate::engine::ports::{CatalogData, StoreError};
 use sqlx::SqliteConnection;
 
@@ -45,6 +45,14 @@ pub(super) async fn sequence(connection: &mut SqliteConnection) -> Result<u64, S
 pub(super) async fn tenants(database: &Database) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> = sqlx::query_as(TENANTS).fetch_all(database.reader()).await.map_err(store_error)?;
     Ok(rows.into_iter().map(|(scope,)| scope).collect())
+}
+
+/// The version of each scope that was ever written; the installation's has no tenant.
+pub(super) async fn versions(database: &Database) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+    let query = sqlx::query_as(VERSIONS);
+    let rows: Vec<(String, i64)> = query.fetch_all(database.reader()).await.map_err(store_error)?;
+    let owner = |scope: String| if scope == INSTALLATION { None } else { Some(scope) };
+    Ok(rows.into_iter().map(|(scope, version)| (owner(scope), version.unsigned_abs())).collect())
 }
 
 /// Adds what one scope has of its own; its meters and plans take the place of those of the same name.

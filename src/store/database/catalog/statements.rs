@@ -46,6 +46,8 @@ pub(super) const QUOTA_CLOSE: &str = include_str!("../../../sql/queries/catalog_
 pub(super) const QUOTA_INSERT: &str = include_str!("../../../sql/queries/catalog_quota_insert.sql");
 /// The version of what a scope sees.
 pub(super) const VERSION_GET: &str = include_str!("../../../sql/queries/catalog_version_get.sql");
+/// The versions of all scopes.
+pub(super) const VERSIONS: &str = include_str!("../../../sql/queries/catalog_versions.sql");
 /// Sets a scope's version.
 pub(super) const VERSION_PUT: &str = include_str!("../../../sql/queries/catalog_version_put.sql");
 /// The version drawn last.

@@ -39,6 +39,10 @@ impl CatalogStore for DatabaseCatalog {
         Box::pin(read::tenants(&self.database))
     }
 
+    fn versions(&self) -> Boxed<'_, Result<Vec<(Option<String>, u64)>, StoreError>> {
+        Box::pin(read::versions(&self.database))
+    }
+
     fn write<'a>(
         &'a self,
         context: &'a WriteContext,

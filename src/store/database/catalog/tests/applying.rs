@@ -56,6 +56,8 @@ async fn a_tenant_sees_the_installation_and_its_own() {
     world.apply("meters: [{name: o}]\n").await;
     assert_eq!(world.store.version(Some("tenants/a")).await.unwrap(), 4);
     assert_eq!(world.store.version(Some("tenants/unknown")).await.unwrap(), 4);
+    let each = [(None, 4), (Some("tenants/a".to_owned()), 2), (Some("tenants/b".to_owned()), 3)];
+    assert_eq!(world.store.versions().await.unwrap(), each);
 }
 
 #[tokio::test]
