@@ -2,6 +2,7 @@
 
 mod docs;
 mod layers;
+mod migrations;
 mod protos;
 mod source;
 mod style;

@@ -1,0 +1,13 @@
+//! `quotad import-usage`: the use that accounts had before quotad counted it, from a file.
+
+mod check;
+mod csv;
+mod file;
+mod record;
+mod row;
+mod run;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+pub use run::ImportUsageArgs;
