@@ -83,3 +83,8 @@ pub fn remaining(limit: u64, used: Amount, held: Amount) -> i64 {
     let limit = Amount::saturating(limit).get() as i64;
     limit - used.get() as i64 - held.get() as i64
 }
+
+/// Adds to a figure that stays within [`MAX`], like every counter: more is cut to it (rule 16).
+pub const fn grow(figure: &mut u64, by: u64) {
+    *figure = Amount::saturating(figure.saturating_add(by)).get();
+}

@@ -1,5 +1,6 @@
 //! Reservations: a hold on every limit of the path of each of its charges, and what became of it.
 
+use super::amount;
 use super::meter::Rules;
 use super::name::{IdKey, MeterId, Uid};
 use super::time::Timestamp;
@@ -129,7 +130,7 @@ pub struct Held {
 impl Held {
     /// What it stands for when nobody says an amount: what is held, what the deadline charged, what it gave back.
     pub fn as_held(&self) -> u64 {
-        self.held + self.unconfirmed + self.lapsed
+        (self.held + self.unconfirmed + self.lapsed).min(amount::MAX)
     }
 
     /// How many levels of the path are the charged account's own chain; the last of them is the account itself.

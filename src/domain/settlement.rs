@@ -3,6 +3,7 @@
 //! The table stands in `src/ARCHITECTURE.md`. Each function takes a reservation as it is and answers what changes, or
 //! why not; nothing here touches a counter. Amounts are in the meter's smallest unit.
 
+use super::amount::grow;
 use super::error::RuleError;
 use super::meter::{ChargeMoment, Expiry, Overage};
 use super::reservation::{Held, Reservation, State};
@@ -228,10 +229,10 @@ fn take(charge: &mut Held, amount: u64, top_up: &[u64], at_once: bool, change: &
         }
     }
     if at_once {
-        charge.committed += amount;
+        grow(&mut charge.committed, amount);
         change.used += signed(amount);
     } else {
-        charge.held += amount;
+        grow(&mut charge.held, amount);
         change.held += signed(amount);
     }
 }
@@ -256,7 +257,7 @@ fn take_by_rule(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Cha
     let at_once = charge.rules.charge == ChargeMoment::OnReserve;
     take(charge, amount, top_up, at_once, change);
     if at_once {
-        charge.unconfirmed += amount;
+        grow(&mut charge.unconfirmed, amount);
     }
 }
 
@@ -271,11 +272,11 @@ pub fn expire(before: &Reservation) -> Settlement {
         match charge.rules.expiry {
             Expiry::GiveBack => {
                 release_hold(charge, held, &mut change);
-                charge.lapsed += held;
+                grow(&mut charge.lapsed, held);
             }
             Expiry::Charge => {
                 use_hold(charge, held, &mut change);
-                charge.unconfirmed += held;
+                grow(&mut charge.unconfirmed, held);
             }
             Expiry::Park => parked |= held > 0,
         }
@@ -354,7 +355,7 @@ fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
         parts.1 -= signed(part);
     }
     charge.held -= amount;
-    charge.committed += amount;
+    grow(&mut charge.committed, amount);
     change.held -= signed(amount);
     change.used += signed(amount);
 }
@@ -389,7 +390,7 @@ fn use_more(charge: &mut Held, amount: u64, rooms: &[Room], change: &mut Change)
         level.used_top_up += part;
         parts.0 += signed(part);
     }
-    charge.committed = charge.committed.saturating_add(amount);
+    grow(&mut charge.committed, amount);
     change.used = change.used.saturating_add(signed(amount));
 }
 

@@ -30,7 +30,8 @@ impl Model {
                 let mut figures = self.figures(counter.account, counter.meter, &binding, at, sum);
                 if raise.is_some_and(|place| !self.is_kept(place, counter.account, counter.meter, binding.shape)) {
                     // What is kept no longer shows nothing.
-                    figures = Figures { used: 0, held: 0, remaining: binding.limit.unwrap_or(0).into(), ..figures };
+                    figures =
+                        Figures { used: 0, held: 0, remaining: binding.limit.unwrap_or(0).min(MAX).into(), ..figures };
                 }
                 if let Some(word) =
                     self.refuse(counter, &binding, figures, sum, at, raise.map(|place| self.held_by(place, counter)))

@@ -124,7 +124,7 @@ pub(crate) struct Level {
 impl Charge {
     /// What it stands for when nobody says an amount.
     pub(crate) fn as_held(&self) -> i128 {
-        self.held + self.unconfirmed + self.lapsed
+        (self.held + self.unconfirmed + self.lapsed).min(super::MAX.into())
     }
 }
 

@@ -44,8 +44,8 @@ impl Model {
                 }
                 let charge = &mut self.reservations[place].charges[index];
                 match rule {
-                    Expiry::GiveBack => charge.lapsed += held,
-                    Expiry::Charge => charge.unconfirmed += held,
+                    Expiry::GiveBack => grow(&mut charge.lapsed, held),
+                    Expiry::Charge => grow(&mut charge.unconfirmed, held),
                     Expiry::Park => {}
                 }
             }
@@ -225,7 +225,7 @@ impl Model {
                     let at_once = self.reservations[place].charges[*index].rules.on_reserve;
                     self.take(place, *index, amount.unwrap_or(0), tops, at_once);
                     if at_once {
-                        self.reservations[place].charges[*index].unconfirmed += amount.unwrap_or(0);
+                        grow(&mut self.reservations[place].charges[*index].unconfirmed, amount.unwrap_or(0));
                     }
                 }
                 let reservation = &mut self.reservations[place];
@@ -300,8 +300,8 @@ impl Model {
     pub(crate) fn take(&mut self, place: usize, index: usize, amount: i128, tops: &[i128], at_once: bool) {
         let charge = &mut self.reservations[place].charges[index];
         let (used, held) = if at_once { (amount, 0) } else { (0, amount) };
-        charge.committed += used;
-        charge.held += held;
+        grow(&mut charge.committed, used);
+        grow(&mut charge.held, held);
         let mut parts = Vec::new();
         for (level, top) in charge.path.iter_mut().zip(tops) {
             let (used, held) = if at_once { (*top, 0) } else { (0, *top) };
@@ -324,7 +324,7 @@ impl Model {
             tops.push((part, -part));
         }
         charge.held -= amount;
-        charge.committed += amount;
+        grow(&mut charge.committed, amount);
         self.record(place, index, amount, -amount, &tops);
     }
 
@@ -346,6 +346,11 @@ impl Model {
         let tops: Vec<_> = parts.into_iter().map(|part| (-part, 0)).collect();
         self.record(place, index, -amount, 0, &tops);
     }
+}
+
+/// Adds to a figure of a charge: what is beyond 2^53-1 is not shown.
+fn grow(figure: &mut i128, by: i128) {
+    *figure = (*figure + by).min(super::MAX.into());
 }
 
 /// Takes up to `amount` from each figure and says how much of it each one gave.
