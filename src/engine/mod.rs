@@ -21,3 +21,4 @@ pub mod run;
 pub mod snapshot;
 pub mod snapshots;
 pub mod tasks;
+pub mod verdict;

@@ -328,6 +328,32 @@ pub trait Counters: Send + Sync {
     fn figures(&self, partition: u32) -> Figures;
 }
 
+/// Bounds that protect tenants from each other. Reached, new reservations are refused; commits never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caps {
+    /// Open reservations of one tenant.
+    pub open_reservations: usize,
+    /// Counters of one tenant in memory.
+    pub counters: usize,
+    /// Journal entries that the ledger does not have.
+    pub unflushed: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Caps {
+        Caps { open_reservations: 1_000_000, counters: 10_000_000, unflushed: 1_000_000 }
+    }
+}
+
+impl Caps {
+    /// What is said where a tenant has too many open reservations.
+    pub const OPEN_RESERVATIONS: &str = "the tenant has as many open reservations as --max-open-reservations allows";
+    /// What is said where a tenant has too many counters.
+    pub const COUNTERS: &str = "the tenant has as many counters as --max-counters allows";
+    /// What is said where the ledger lacks too much.
+    pub const UNFLUSHED: &str = "the ledger is too far behind for new reservations";
+}
+
 /// A journal entry with its number.
 pub type Numbered = (u64, Arc<Entry>);
 

@@ -1,19 +1,16 @@
 //! Check, Usage, Reserve and Consume on a partition: roll, decide by the domain's rule, then write.
 
 use super::partition::{Partition, line, stamp};
-use crate::domain::admission::{self, Demand, Split};
-use crate::domain::counter::{Counter, Usage};
-use crate::domain::decision::{Cause, Refusal};
+use crate::domain::admission::{self, Split};
+use crate::domain::counter::Counter;
 use crate::domain::entry::Kind;
 use crate::domain::error::RuleError;
-use crate::domain::meter::Admission;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change};
 use crate::domain::time::Timestamp;
-use crate::domain::window::WindowKind;
-use crate::engine::call::{AllowanceLine, Denial, Violation};
-use crate::engine::operation::{CounterPlan, Done, Miss, Operation, Outcome, Plan, Reply, Verb};
+use crate::engine::operation::{Done, Miss, Operation, Outcome, Plan, Reply, Verb};
+use crate::engine::verdict;
 use std::sync::Arc;
 
 /// A planned counter that has been rolled to its periods: in the table, or known to be empty.
@@ -56,9 +53,9 @@ impl Partition {
         if miss.counters.is_empty() { Ok(ready) } else { Err(Box::new(Reply::Miss(miss))) }
     }
 
-    fn counter<'a>(&'a mut self, ready: &'a mut [Ready], index: usize) -> Option<&'a mut Counter> {
-        match ready.get_mut(index)? {
-            Ready::Here(place) => Some(&mut self.table.at(*place)?.counter),
+    fn value<'a>(&'a self, ready: &'a [Ready], index: usize) -> Option<&'a Counter> {
+        match ready.get(index)? {
+            Ready::Here(place) => Some(&self.table.slot(*place)?.counter),
             Ready::Absent(counter) => Some(counter),
         }
     }
@@ -68,52 +65,27 @@ impl Partition {
         let (Verb::Check { charges }, Some(plan)) = (&operation.verb, &operation.plan) else {
             return self.refused(RuleError::NotFound);
         };
-        let mut ready = match self.ready(plan) {
+        let ready = match self.ready(plan) {
             Ok(ready) => ready,
             Err(miss) => return *miss,
         };
-        match self.decide(plan, charges, &mut ready) {
-            Err(denial) => self.done(Outcome::Denied(denial), false, 0),
-            Ok(_) => {
-                let now = self.now;
-                let mut lines = Vec::new();
-                for (index, counter) in plan.counters.iter().enumerate() {
-                    if let Some(value) = self.counter(&mut ready, index) {
-                        lines.extend(counter.windows.iter().filter_map(|window| {
-                            let gauge = value.gauge(window)?;
-                            let usage = gauge.usage(now);
-                            Some(AllowanceLine {
-                                account: counter.bound.account.clone(),
-                                meter: counter.bound.meter.clone(),
-                                kind: window.kind,
-                                limit: window.limit,
-                                used: usage.used,
-                                held: usage.held,
-                                remaining: window.limit.map(|limit| gauge.remaining(limit, now)),
-                            })
-                        }));
-                    }
-                }
-                self.done(Outcome::Allowed(lines), false, 0)
-            }
-        }
+        let now = self.now;
+        let value = |index| self.value(&ready, index);
+        let outcome = match verdict::decide(plan, charges, value, now) {
+            Err(denial) => Outcome::Denied(denial),
+            Ok(_) => Outcome::Allowed(verdict::allowance(plan, value, now)),
+        };
+        self.done(outcome, false, 0)
     }
 
     /// Usage: reads the planned counters.
     pub(super) fn usage(&mut self, operation: &Operation) -> Reply {
         let Some(plan) = &operation.plan else { return self.refused(RuleError::NotFound) };
-        let mut ready = match self.ready(plan) {
+        let ready = match self.ready(plan) {
             Ok(ready) => ready,
             Err(miss) => return *miss,
         };
-        let mut report = Vec::with_capacity(plan.counters.len());
-        for (index, counter) in plan.counters.iter().enumerate() {
-            let value = self.counter(&mut ready, index);
-            report.push(value.map_or((Vec::new(), Usage::default()), |value| {
-                let gauges = counter.windows.iter().filter_map(|window| value.gauge(window).cloned()).collect();
-                (gauges, value.top_up)
-            }));
-        }
+        let report = verdict::report(plan, |index| self.value(&ready, index));
         self.done(Outcome::Usage(report), false, 0)
     }
 
@@ -130,11 +102,12 @@ impl Partition {
         if let Some(cap) = self.capped(operation.tenant, *consume) {
             return self.refused(RuleError::CapReached(cap));
         }
-        let mut ready = match self.ready(plan) {
+        let ready = match self.ready(plan) {
             Ok(ready) => ready,
             Err(miss) => return *miss,
         };
-        let splits = match self.decide(plan, &template.charges, &mut ready) {
+        let value = |index| self.value(&ready, index);
+        let splits = match verdict::decide(plan, &template.charges, value, self.now) {
             Ok(splits) => splits,
             Err(denial) => {
                 if let Some(request) = operation.request {
@@ -143,7 +116,7 @@ impl Partition {
                 return self.done(Outcome::Denied(denial), false, 0);
             }
         };
-        let shadowed = self.shadowed(plan, &template.charges, &mut ready);
+        let shadowed = verdict::shadowed(plan, &template.charges, value, self.now);
         let reply = self.take(operation, splits, ready);
         match reply {
             Reply::Done(done) => Reply::Done(Box::new(Done { shadowed, ..*done })),
@@ -176,34 +149,6 @@ impl Partition {
             (None, None) if self.ids.may_be_unknown(self.now) => Some(self.miss(Some(key), None, 0)),
             (None, None) => None,
         }
-    }
-
-    /// The domain's decision over all counters: how much stands where, or every limit in the way.
-    fn decide(&mut self, plan: &Plan, charges: &[Held], ready: &mut [Ready]) -> Result<Vec<Split>, Denial> {
-        let demands = demands(plan, charges);
-        let mut splits = Vec::with_capacity(demands.len());
-        let mut violations: Vec<Violation> = unset(plan, charges);
-        for (index, (counter, demand)) in plan.counters.iter().zip(&demands).enumerate() {
-            let now = self.now;
-            let Some(value) = self.counter(ready, index) else { continue };
-            match admission::decide(value, &counter.windows, counter.bound.quota.top_up, *demand, now) {
-                Ok(split) => splits.push(split),
-                Err(refusals) => violations.extend(refusals.into_iter().map(|refusal| violation(counter, refusal))),
-            }
-        }
-        if violations.is_empty() { Ok(splits) } else { Err(denial(violations)) }
-    }
-
-    fn shadowed(&mut self, plan: &Plan, charges: &[Held], ready: &mut [Ready]) -> usize {
-        let demands = demands(plan, charges);
-        let now = self.now;
-        let mut count = 0;
-        for (index, (counter, demand)) in plan.counters.iter().zip(demands).enumerate() {
-            if let Some(value) = self.counter(ready, index) {
-                count += admission::shadowed(value, &counter.windows, demand, now);
-            }
-        }
-        count
     }
 
     /// Writes an admitted reservation: counters, record, deadline, journal.
@@ -306,12 +251,12 @@ impl Partition {
 
     /// Where a commit that nobody held for stands: in the periods of now, whether it fits or not.
     pub(super) fn force(&mut self, tenant: Uid, plan: &Plan, charges: &[Held]) -> Result<Vec<Split>, Box<Reply>> {
-        let mut ready = self.ready(plan)?;
-        let demands = demands(plan, charges);
+        let ready = self.ready(plan)?;
+        let demands = verdict::demands(plan, charges);
         let now = self.now;
         let mut splits = Vec::with_capacity(demands.len());
         for (index, (counter, demand)) in plan.counters.iter().zip(demands).enumerate() {
-            if let Some(value) = self.counter(&mut ready, index) {
+            if let Some(value) = self.value(&ready, index) {
                 let top_up = counter.bound.quota.top_up;
                 splits.push(admission::split(value, &counter.windows, top_up, demand.amount, now));
             }
@@ -323,54 +268,6 @@ impl Partition {
         }
         Ok(splits)
     }
-}
-
-/// What the request asks of each planned counter: summed over its charges (rule 3).
-fn demands(plan: &Plan, charges: &[Held]) -> Vec<Demand> {
-    let mut demands = vec![Demand { amount: 0, positive: false }; plan.counters.len()];
-    for (charge, path) in charges.iter().zip(&plan.paths) {
-        for index in path {
-            let demand = &mut demands[usize::from(*index)];
-            demand.amount = demand.amount.saturating_add(charge.asked.unwrap_or(0));
-            demand.positive |= charge.rules.admission == Admission::Positive;
-        }
-    }
-    demands
-}
-
-/// Charges on meters that deny where no quota exists, and none does (S0.19).
-fn unset(plan: &Plan, charges: &[Held]) -> Vec<Violation> {
-    plan.unset
-        .iter()
-        .filter_map(|index| {
-            let charge = charges.get(*index)?;
-            let own = charge.chain_len();
-            let counter = plan.counters.get(usize::from(*plan.paths.get(*index)?.get(own.checked_sub(1)?)?))?;
-            let refusal = Refusal {
-                kind: WindowKind::Lifetime,
-                limit: None,
-                used: 0,
-                held: 0,
-                remaining: 0,
-                requested: charge.asked.unwrap_or(0),
-                reset: None,
-                cause: Cause::NoQuota,
-                enforced: true,
-            };
-            Some(violation(counter, refusal))
-        })
-        .collect()
-}
-
-/// A refusal with the account and meter whose limit it is.
-pub(super) fn violation(counter: &CounterPlan, refusal: Refusal) -> Violation {
-    Violation { account: counter.bound.account.clone(), meter: counter.bound.meter.clone(), refusal }
-}
-
-/// The least left first (S4.25).
-pub(super) fn denial(mut violations: Vec<Violation>) -> Denial {
-    violations.sort_by_key(|violation| violation.refusal.remaining);
-    Denial { violations }
 }
 
 /// What stands in an operation whose template was taken.

@@ -6,7 +6,7 @@ use crate::domain::entry::Entry;
 use crate::domain::name::Uid;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::Span;
-use crate::engine::operation::{Counters, Figures, Operation, Refill, Reply, Verb};
+use crate::engine::operation::{Caps, Counters, Figures, Operation, Refill, Reply, Verb};
 use crate::engine::ports::{Boxed, StoreError, Watermark};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -66,10 +66,7 @@ impl Counters for EmbeddedCounters {
             let (reply, group) = self.with(index, |partition| {
                 let full = partition.tail.unflushed() >= partition.caps.unflushed;
                 if full && matches!(operation.verb, Verb::Reserve { .. }) {
-                    return (
-                        Err(StoreError::Unavailable("the ledger is too far behind for new reservations".into())),
-                        None,
-                    );
+                    return (Err(StoreError::Unavailable(Caps::UNFLUSHED.into())), None);
                 }
                 let reply = partition.step(operation, clock);
                 let group = match &reply {

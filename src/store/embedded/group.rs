@@ -1,10 +1,11 @@
 //! Group commit: one thread writes what all callers left meanwhile, in one go, and then lets them answer.
 
 use super::journal::{Journal, JournalRow};
-use super::partition::{Caps, Partition};
+use super::partition::Partition;
 use super::recover;
 use super::tail::Group;
 use crate::domain::name::Uid;
+use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

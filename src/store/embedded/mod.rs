@@ -18,7 +18,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use crate::engine::operation::Caps;
 pub use counters::{EmbeddedCounters, INCARNATION};
 pub use journal::Safety;
 pub use open::{Embedded, EmbeddedOptions};
-pub use partition::Caps;

@@ -3,8 +3,8 @@
 use super::counters::EmbeddedCounters;
 use super::group::{Removable, Shared, Writer};
 use super::journal::{Journal, Safety};
-use super::partition::Caps;
 use super::recover;
+use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -9,28 +9,11 @@ use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change, Settlement};
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::operation::{CounterPlan, Figures, Operation};
+use crate::engine::operation::{Caps, CounterPlan, Figures, Operation};
 use crate::engine::ports::{CounterKey, KnownRequest};
 use crate::telemetry::metrics;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-/// Bounds that protect tenants from each other. Reached, new reservations are refused; commits never.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Caps {
-    /// Open reservations of one tenant.
-    pub open_reservations: usize,
-    /// Counters of one tenant in memory.
-    pub counters: usize,
-    /// Journal entries that the ledger does not have.
-    pub unflushed: usize,
-}
-
-impl Default for Caps {
-    fn default() -> Caps {
-        Caps { open_reservations: 1_000_000, counters: 10_000_000, unflushed: 1_000_000 }
-    }
-}
 
 /// The state of one partition.
 pub struct Partition {
@@ -133,9 +116,9 @@ impl Partition {
         let place = self.tenant(uid) as usize;
         let tenant = self.tenants[place];
         if tenant.open >= self.caps.open_reservations && !consume {
-            Some("the tenant has as many open reservations as --max-open-reservations allows")
+            Some(Caps::OPEN_RESERVATIONS)
         } else if tenant.counters >= self.caps.counters {
-            Some("the tenant has as many counters as --max-counters allows")
+            Some(Caps::COUNTERS)
         } else {
             None
         }

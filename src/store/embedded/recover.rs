@@ -1,11 +1,12 @@
 //! From disk to a partition: at the start, and after a group commit that failed.
 
 use super::journal::Journal;
-use super::partition::{Caps, Partition};
+use super::partition::Partition;
 use super::tail::Tail;
 use crate::domain::entry::Effect;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::operation::Caps;
 use crate::engine::ports::{CounterKey, KnownRequest, Ledger, StoreError, Watermark};
 use std::collections::VecDeque;
 use std::sync::Arc;

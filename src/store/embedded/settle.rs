@@ -1,20 +1,17 @@
 //! Commit, Release, Extend, Free and Reverse on a partition: the domain says what changes, this writes it.
 
-use super::admit::{denial, violation};
 use super::partition::{Partition, stamp};
 use super::step::Found;
-use crate::domain::admission::{self, Demand, Split};
-use crate::domain::counter::{Parts, WindowPlan, begin};
-use crate::domain::decision::Refusal;
+use crate::domain::admission::Split;
+use crate::domain::counter::{Parts, WindowPlan};
 use crate::domain::entry::Kind;
 use crate::domain::error::RuleError;
-use crate::domain::reservation::{Held, Reservation, State};
-use crate::domain::settlement::{self, Change, Listed, Room};
-use crate::domain::time::Timestamp;
-use crate::domain::window::WindowKind;
-use crate::engine::call::{Denial, Extended};
+use crate::domain::reservation::{Reservation, State};
+use crate::domain::settlement::{self, Change, Room};
+use crate::engine::call::Extended;
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
 use crate::engine::ports::CounterKey;
+use crate::engine::verdict::{self, holds_on};
 use std::sync::Arc;
 
 impl Partition {
@@ -142,7 +139,11 @@ impl Partition {
         if let Some(miss) = self.missing(&before, &plan) {
             return miss;
         }
-        let raised = match self.raise_hold(&before, &plan, &matched) {
+        let value = |key: CounterKey| {
+            let place = self.table.place(&key)?;
+            Some(&self.table.slot(place)?.counter)
+        };
+        let raised = match verdict::raise(&before, &plan, &matched, value, self.now) {
             Ok(raised) => raised,
             Err(denial) => {
                 if let Some(request) = operation.request {
@@ -161,50 +162,6 @@ impl Partition {
                 self.done(Outcome::Extended(Box::new(extended)), false, seq)
             }
         }
-    }
-
-    /// Admits a raise in the periods of the Reserve: by charge the amount, and by level the part in the top-up.
-    fn raise_hold(
-        &mut self,
-        before: &Reservation,
-        plan: &Plan,
-        matched: &[Listed],
-    ) -> Result<Vec<(usize, u64, Vec<u64>)>, Denial> {
-        let now = self.now;
-        let mut splits: Vec<(CounterKey, Split)> = Vec::new();
-        let mut violations = Vec::new();
-        for counter in &plan.counters {
-            let amount = matched
-                .iter()
-                .filter(|listed| on_path(&before.charges[listed.charge], counter.bound.key))
-                .fold(0_u64, |sum, listed| sum.saturating_add(listed.amount.unwrap_or(0)));
-            let holds = holds_on(before, counter.bound.key);
-            let Some(slot) = self.table.get(&counter.bound.key).filter(|_| amount > 0) else { continue };
-            // A period that has ended denies by itself; the other limits are asked as always.
-            let (mut open, ended): (Vec<WindowPlan>, Vec<WindowPlan>) =
-                counter.windows.iter().cloned().partition(|window| is_current(window, before.create_time, now));
-            // The share that one hold may take is of the whole hold.
-            let held = before.charges.iter().filter(|charge| on_path(charge, counter.bound.key));
-            let held: u64 = held.map(|charge| charge.held).sum();
-            open.iter_mut().for_each(|window| window.hold_cap = window.hold_cap.map(|cap| cap.saturating_sub(held)));
-            let ended = ended.iter().filter(|window| window.enforced);
-            let mut refusals: Vec<Refusal> = ended
-                .map(|window| {
-                    let kept = holds || window.period.contains(now);
-                    admission::period_ended(&slot.counter, window, amount, kept, now)
-                })
-                .collect();
-            let demand = Demand { amount, positive: false };
-            match admission::decide(&slot.counter, &open, counter.bound.quota.top_up, demand, now) {
-                Ok(split) => splits.push((counter.bound.key, split)),
-                Err(more) => refusals.extend(more),
-            }
-            violations.extend(refusals.into_iter().map(|why| violation(counter, why)));
-        }
-        if !violations.is_empty() {
-            return Err(denial(violations));
-        }
-        Ok(matched.iter().map(|listed| deal_raise(&before.charges[listed.charge], listed, &mut splits)).collect())
     }
 
     /// Undoes a repeat that came too late to be recognised, as it stands now: what it still holds, and what it has used.
@@ -274,33 +231,6 @@ impl Partition {
         let top_up = if has_top_up { tried.top_up_rest(counter.bound.quota.top_up) } else { 0 };
         Room { rest: tried.rest(&kept, now), top_up }
     }
-}
-
-fn deal_raise(charge: &Held, listed: &Listed, splits: &mut [(CounterKey, Split)]) -> (usize, u64, Vec<u64>) {
-    let amount = listed.amount.unwrap_or(0);
-    let parts = charge.path.iter().map(|level| {
-        let key = CounterKey { account: level.account, meter: charge.meter_id };
-        splits.iter_mut().find(|(known, _)| *known == key).map_or(0, |(_, split)| {
-            let period = split.period.min(amount);
-            split.period -= period;
-            amount - period
-        })
-    });
-    (listed.charge, amount, parts.collect())
-}
-
-/// Whether the reservation still holds on a counter: then the periods of its Reserve are kept there.
-/// Whether a hold taken at `at` still counts in the window's present period, or among the steps that still count.
-fn is_current(window: &WindowPlan, at: Timestamp, now: Timestamp) -> bool {
-    window.period.contains(now) && (window.kind != WindowKind::Sliding || at >= begin(window, now))
-}
-
-fn holds_on(before: &Reservation, key: CounterKey) -> bool {
-    before.charges.iter().any(|charge| charge.held > 0 && on_path(charge, key))
-}
-
-fn on_path(charge: &Held, key: CounterKey) -> bool {
-    charge.meter_id == key.meter && charge.path.iter().any(|level| level.account == key.account)
 }
 
 fn is_not_found(reply: &Reply) -> bool {

@@ -36,6 +36,11 @@ impl Table {
         self.places.get(key).copied()
     }
 
+    /// The counter at a place, to look at.
+    pub fn slot(&self, place: u32) -> Option<&Slot> {
+        self.slots.get(place as usize)?.as_ref()
+    }
+
     /// The counter at a place.
     pub fn at(&mut self, place: u32) -> Option<&mut Slot> {
         self.slots.get_mut(place as usize)?.as_mut()

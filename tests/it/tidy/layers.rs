@@ -7,8 +7,11 @@ use super::tree::{Complaints, exists, files, within};
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
     ("engine", &["domain", "engine", "telemetry"]),
-    // The ports and their plain data, and nothing that decides.
-    ("store", &["domain", "engine::ports", "engine::operation", "engine::call", "store", "telemetry"]),
+    // The ports and their plain data, and the pure half of a decision, which every store shares.
+    (
+        "store",
+        &["domain", "engine::ports", "engine::operation", "engine::call", "engine::verdict", "store", "telemetry"],
+    ),
     ("services", &["domain", "engine", "proto", "services", "telemetry"]),
     ("facades", &["domain", "engine", "proto", "services", "facades", "telemetry"]),
     ("transport", &["config", "proto", "telemetry", "transport"]),
