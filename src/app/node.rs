@@ -119,9 +119,10 @@ impl Node {
 
         let mut watermarks = Vec::new();
         for partition in 0..partitions {
-            watermarks.push(ledger.watermark(partition).await?.seq);
+            watermarks.push(ledger.watermark(partition).await?);
         }
-        let flushers = Arc::new(Flushers::new(counters.clone(), ledger.clone(), options.flush_interval, &watermarks));
+        let interval = options.flush_interval;
+        let flushers = Arc::new(Flushers::new(counters.clone(), ledger.clone(), interval, false, &watermarks));
         let snapshots = Arc::new(Snapshots::new(catalog.clone()));
         let promised = match options.durability {
             DurabilitySetting::Relaxed => Durability::Applied,

@@ -102,13 +102,16 @@ impl Runner {
     /// How safe the effect of a decided operation is, after waiting for the ledger where the caller asked to.
     ///
     /// # Errors
-    /// [`CallError::NotDurable`] if the ledger did not confirm in time; the effect stands.
+    /// [`CallError::NotDurable`] if the ledger did not confirm in time; the effect stands. [`CallError::Store`] if the
+    /// effect was lost with the counter store's state.
     pub async fn durability(&self, done: &Done, wait: bool) -> Result<Durability, CallError> {
-        let durable = self.flushers.watermark(done.partition) >= done.seq;
+        let durable = self.flushers.has(done.partition, done.seq);
         if wait && !durable {
             let confirmed = self.flushers.flushed(done.partition, done.seq);
             return match tokio::time::timeout(DURABLE_WAIT, confirmed).await {
                 Ok(Ok(())) => Ok(Durability::Durable),
+                // Not applied either: what was lost is lost as a whole, and a repeat by its ids has its effect again.
+                Ok(Err(error)) if self.flushers.is_lost(done.partition, done.seq) => Err(CallError::Store(error)),
                 Ok(Err(_)) | Err(_) => Err(CallError::NotDurable),
             };
         }

@@ -16,6 +16,7 @@ mod errors;
 mod features;
 mod model;
 mod races;
+mod redis;
 mod stories;
 mod support;
 mod tidy;

@@ -1,12 +1,12 @@
-//! The flusher: carries every journal entry to the ledger, in order, each once, and says how far it is.
+//! The flusher: carries every journal entry to the ledger, in order, each once, and says how far it is. Where replicas share
+//! a counter store each has one; the ledger's watermark keeps them apart, and mostly one works while the others look on.
 
+use super::progress::{Mark, Progress};
 use crate::engine::operation::Counters;
-use crate::engine::ports::{Appended, Ledger, Repeated, StoreError};
+use crate::engine::ports::{Appended, Ledger, Repeated, StoreError, Watermark};
 use crate::telemetry::metrics;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Entries in one ledger transaction at most.
@@ -15,79 +15,84 @@ const MAX_ENTRIES: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last flush may take when the server stops.
 const LAST_FLUSH: Duration = Duration::from_secs(20);
+/// Shortest and longest pause after a failure.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How many intervals the ledger may stand still before a replica that looked on goes to work itself.
+const LOOK_ON: u32 = 3;
+/// How long a replica that shares the store leaves another one's repeats to it.
+const LEAVE_REPEATS: Duration = Duration::from_secs(2);
 
 /// One flusher for each partition, and how far each is.
 pub struct Flushers {
     counters: Arc<dyn Counters>,
     ledger: Arc<dyn Ledger>,
     interval: Duration,
+    shared: bool,
     partitions: Vec<Progress>,
 }
 
-struct Progress {
-    watermark: watch::Sender<u64>,
-    hurry: Notify,
-    /// The last entry that somebody waits for.
-    wanted: AtomicU64,
-    /// Since when the ledger has lacked something; `None`: it has everything.
-    behind_since: Mutex<Option<Instant>>,
+/// What one round came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Round {
+    /// So many entries were read, and the ledger has them now.
+    Took(usize),
+    /// The ledger had moved without us.
+    Moved,
+    /// There was nothing to take where something should be: the journal is about to begin anew.
+    Nothing,
 }
 
 impl Flushers {
-    /// Flushers that begin at the given watermarks. `interval` is how long little work may wait.
+    /// Flushers that begin at the given watermarks. `interval` is how long little work may wait; `shared` says that other
+    /// replicas flush the same partitions.
     pub fn new(
         counters: Arc<dyn Counters>,
         ledger: Arc<dyn Ledger>,
         interval: Duration,
-        watermarks: &[u64],
+        shared: bool,
+        watermarks: &[Watermark],
     ) -> Flushers {
-        let partitions = watermarks
-            .iter()
-            .map(|seq| Progress {
-                watermark: watch::Sender::new(*seq),
-                hurry: Notify::new(),
-                wanted: AtomicU64::new(0),
-                behind_since: Mutex::default(),
-            })
-            .collect();
-        Flushers { counters, ledger, interval, partitions }
+        let partitions = watermarks.iter().map(|at| Progress::new(*at)).collect();
+        Flushers { counters, ledger, interval, shared, partitions }
     }
 
     /// The last entry of a partition that is in the ledger.
     pub fn watermark(&self, partition: u32) -> u64 {
-        self.partitions.get(partition as usize).map_or(0, |progress| *progress.watermark.borrow())
+        self.partitions.get(partition as usize).map_or(0, |progress| progress.at().seq)
+    }
+
+    /// Whether the ledger has that entry.
+    pub fn has(&self, partition: u32, seq: u64) -> bool {
+        self.partitions.get(partition as usize).is_some_and(|progress| progress.has(seq))
+    }
+
+    /// Whether that entry went with a state of the counter store that was lost.
+    pub fn is_lost(&self, partition: u32, seq: u64) -> bool {
+        self.partitions.get(partition as usize).is_some_and(|progress| progress.is_lost(seq))
     }
 
     /// For how long the slowest partition has had something that the ledger lacks.
     pub fn behind(&self) -> Duration {
-        let since = |progress: &Progress| *progress.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
-        self.partitions.iter().filter_map(since).map(|since| since.elapsed()).max().unwrap_or_default()
-    }
-
-    fn note_behind(&self, partition: u32, behind: bool) {
-        let mut since = self.partitions[partition as usize].behind_since.lock().unwrap_or_else(PoisonError::into_inner);
-        *since = if behind { since.or_else(|| Some(Instant::now())) } else { None };
+        self.partitions.iter().filter_map(Progress::behind).max().unwrap_or_default()
     }
 
     /// Resolves once everything up to `seq` is in the ledger, and makes the flusher hurry.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if the ledger does not get there in time.
+    /// [`StoreError::Unavailable`] if the ledger does not get there in time, or never will because the entry was lost.
     pub async fn flushed(&self, partition: u32, seq: u64) -> Result<(), StoreError> {
-        let Some(progress) = self.partitions.get(partition as usize) else { return Ok(()) };
-        let mut watermark = progress.watermark.subscribe();
-        progress.wanted.fetch_max(seq, Ordering::SeqCst);
-        progress.hurry.notify_one();
-        let reached = watermark.wait_for(|mark| *mark >= seq);
-        match tokio::time::timeout(PATIENCE, reached).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(StoreError::Unavailable("the ledger does not keep up or can't be written".into())),
+        match self.partitions.get(partition as usize) {
+            Some(progress) => progress.reached(seq, PATIENCE).await,
+            None => Ok(()),
         }
     }
 
     /// Flushes one partition until told to stop, then what is left.
     pub async fn run(self: Arc<Self>, partition: u32, stop: CancellationToken) {
+        let Some(progress) = self.partitions.get(partition as usize) else { return };
         let mut pause = self.interval;
+        // When the ledger was last seen to move by another's work.
+        let mut others: Option<Instant> = None;
         tokio::select! {
             result = self.undo_left(partition) => if let Err(error) = result {
                 tracing::error!(partition, %error, "late repeats are not undone yet; the next start tries again");
@@ -100,18 +105,26 @@ impl Flushers {
                 () = self.counters.written(partition, mark) => {}
                 () = stop.cancelled() => break,
             }
-            self.note_behind(partition, true);
-            match self.flush(partition).await {
-                Ok(count) => {
-                    self.note_behind(partition, count == MAX_ENTRIES);
+            progress.note_behind(true);
+            match self.round(partition, &mut others).await {
+                Ok(Round::Took(count)) => {
+                    progress.note_behind(count == MAX_ENTRIES);
                     pause = self.interval;
-                    if count < MAX_ENTRIES && !self.is_awaited(partition) {
+                    if count < MAX_ENTRIES && !progress.is_awaited() {
                         self.rest(partition, pause, &stop).await;
                     }
                 }
+                Ok(Round::Moved) => {
+                    progress.note_behind(self.counters.head(partition).seq > self.watermark(partition));
+                    pause = self.interval;
+                    if !progress.is_awaited() {
+                        self.rest(partition, pause, &stop).await;
+                    }
+                }
+                Ok(Round::Nothing) => self.rest(partition, pause.max(PAUSES.0), &stop).await,
                 Err(error) => {
                     tracing::error!(partition, %error, "flush failed; decisions go on, the journal keeps everything");
-                    pause = (pause * 2).clamp(Duration::from_millis(100), Duration::from_secs(5));
+                    pause = (pause * 2).clamp(PAUSES.0, PAUSES.1);
                     self.rest(partition, pause, &stop).await;
                 }
             }
@@ -121,19 +134,45 @@ impl Flushers {
         }
     }
 
-    /// Whether somebody waits for an entry that the ledger does not have yet, be it in the journal already or not.
-    fn is_awaited(&self, partition: u32) -> bool {
-        self.partitions[partition as usize].wanted.load(Ordering::SeqCst) > self.watermark(partition)
+    /// One round: looks on while another replica does the work, flushes otherwise.
+    async fn round(&self, partition: u32, others: &mut Option<Instant>) -> Result<Round, StoreError> {
+        if !self.shared {
+            return self.flush(partition).await;
+        }
+        if self.look(partition).await? == Round::Moved {
+            *others = Some(Instant::now());
+        }
+        if self.watermark(partition) >= self.counters.head(partition).seq {
+            return Ok(Round::Moved);
+        }
+        let progress = &self.partitions[partition as usize];
+        match *others {
+            Some(since) if since.elapsed() < self.interval * LOOK_ON && !progress.is_awaited() => Ok(Round::Moved),
+            Some(_) if !progress.is_awaited() => {
+                // Whoever was at work may have stopped between an append and its undoing.
+                *others = None;
+                self.undo_left(partition).await?;
+                self.flush(partition).await
+            }
+            _ => self.flush(partition).await,
+        }
     }
 
-    /// Undoes the repeats that the last process found, if it ended before it had undone them.
+    /// Undoes the repeats that a process found which ended before it had undone them.
     async fn undo_left(&self, partition: u32) -> Result<(), StoreError> {
         let found = self.ledger.repeated(partition).await?;
         if found.is_empty() {
             return Ok(());
         }
+        if self.shared {
+            tokio::time::sleep(LEAVE_REPEATS).await;
+        }
         // The end of the journal may undo them already; what it finds anew it undoes by itself.
-        while self.flush(partition).await? > 0 {}
+        while self.watermark(partition) < self.counters.head(partition).seq {
+            if self.flush(partition).await? == Round::Nothing {
+                break;
+            }
+        }
         for repeat in self.ledger.repeated(partition).await? {
             if found.contains(&repeat) {
                 self.undo(partition, repeat).await?;
@@ -150,37 +189,79 @@ impl Flushers {
     async fn rest(&self, partition: u32, pause: Duration, stop: &CancellationToken) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = self.partitions[partition as usize].hurry.notified() => {}
+            () = self.partitions[partition as usize].hurried() => {}
             () = stop.cancelled() => {}
         }
     }
 
     async fn drain(&self, partition: u32) {
         while self.watermark(partition) < self.counters.head(partition).seq {
-            if let Err(error) = self.flush(partition).await {
-                tracing::error!(partition, %error, "the last flush failed; the journal keeps everything");
-                return;
+            match self.flush(partition).await {
+                Ok(Round::Took(_) | Round::Moved) => {}
+                Ok(Round::Nothing) => return,
+                Err(error) => {
+                    tracing::error!(partition, %error, "the last flush failed; the journal keeps everything");
+                    return;
+                }
             }
         }
     }
 
-    /// One ledger transaction; answers how many entries it took.
-    async fn flush(&self, partition: u32) -> Result<usize, StoreError> {
+    /// One ledger transaction with what the journal has beyond the watermark.
+    async fn flush(&self, partition: u32) -> Result<Round, StoreError> {
         let started = Instant::now();
         let mark = self.watermark(partition);
-        let entries = self.counters.read(partition, mark, MAX_ENTRIES).await?;
-        if entries.is_empty() {
-            return Ok(0);
-        }
         let incarnation = self.counters.head(partition).incarnation;
-        let Appended { watermark, repeated } = self.ledger.append(partition, incarnation, &entries).await?;
-        self.partitions[partition as usize].watermark.send_replace(watermark.seq);
+        let entries = self.counters.read(partition, mark, MAX_ENTRIES).await?;
+        // The entries are of the incarnation before or of the one after, if it changed just now.
+        if entries.is_empty() || self.counters.head(partition).incarnation != incarnation {
+            return self.look(partition).await;
+        }
+        let Appended { watermark, repeated } = match self.ledger.append(partition, incarnation, &entries).await {
+            Ok(appended) => appended,
+            // Whether it was written, and whether another incarnation has begun, the watermark tells.
+            Err(error) if self.shared => match self.look(partition).await {
+                Ok(Round::Moved) => return Ok(Round::Moved),
+                _ => return Err(error),
+            },
+            Err(error) => return Err(error),
+        };
+        self.set(partition, watermark).await?;
         for repeat in repeated {
             self.undo(partition, repeat).await?;
         }
         self.counters.trim(partition, watermark.seq).await?;
         metrics::engine().flush_seconds.record(started.elapsed());
         metrics::engine().flushed_entries.increment(entries.len() as u64);
-        Ok(entries.len())
+        Ok(Round::Took(entries.len()))
+    }
+
+    /// Reads the watermark, which others may have moved, even back: a ledger restored from a copy gets the entries again
+    /// that the journal still has.
+    async fn look(&self, partition: u32) -> Result<Round, StoreError> {
+        let now = self.ledger.watermark(partition).await?;
+        let head = self.counters.head(partition).seq;
+        let moved = now != self.partitions[partition as usize].at();
+        if moved {
+            self.set(partition, now).await?;
+        }
+        // Whoever moved it may have stopped before it said so.
+        if now.seq >= head && self.counters.figures(partition).unflushed > 0 {
+            self.counters.trim(partition, now.seq).await?;
+        }
+        Ok(if moved { Round::Moved } else { Round::Nothing })
+    }
+
+    /// Lets everybody know what the ledger has; with another incarnation also what was lost, so that nobody takes it for
+    /// stored.
+    async fn set(&self, partition: u32, at: Watermark) -> Result<(), StoreError> {
+        let progress = &self.partitions[partition as usize];
+        let before = progress.mark();
+        let lost = match at.incarnation == before.at.incarnation {
+            true => before.lost,
+            false => self.ledger.lost(partition).await?.into(),
+        };
+        progress.set(Mark { at, lost });
+        Ok(())
     }
 }

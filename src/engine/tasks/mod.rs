@@ -2,5 +2,6 @@
 
 pub mod expire;
 pub mod flush;
+mod progress;
 pub mod refill;
 pub mod tidy;

@@ -1,0 +1,145 @@
+//! How far the ledger is with one partition, and who waits for it to get further.
+
+use crate::engine::ports::{StoreError, Watermark};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+
+/// What the ledger has of a partition: everything up to the watermark but for what was lost.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Mark {
+    /// The watermark.
+    pub at: Watermark,
+    /// Ranges of numbers, first and last, that never reached the ledger and never will.
+    pub lost: Arc<[(u64, u64)]>,
+}
+
+impl Mark {
+    /// The last number of a range was never anybody's: there the next incarnation begins, and its head says so until it
+    /// has an entry.
+    fn is_lost(&self, seq: u64) -> bool {
+        self.lost.iter().any(|(first, last)| (*first..*last).contains(&seq))
+    }
+
+    fn is_settled(&self, seq: u64) -> bool {
+        self.at.seq >= seq || self.is_lost(seq)
+    }
+}
+
+/// The progress of one partition.
+#[derive(Default)]
+pub(super) struct Progress {
+    mark: watch::Sender<Mark>,
+    hurry: Notify,
+    /// The last entry that somebody waits for.
+    wanted: AtomicU64,
+    /// Since when the ledger has lacked something; `None`: it has everything.
+    behind_since: Mutex<Option<Instant>>,
+}
+
+impl Progress {
+    /// Begins at a watermark. What was lost before then nobody can ask for.
+    pub(super) fn new(at: Watermark) -> Progress {
+        let progress = Progress::default();
+        progress.set(Mark { at, ..Mark::default() });
+        progress
+    }
+
+    /// What the ledger has.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark.borrow().clone()
+    }
+
+    /// The ledger's watermark.
+    pub(super) fn at(&self) -> Watermark {
+        self.mark.borrow().at
+    }
+
+    /// Lets everybody know what the ledger has.
+    pub(super) fn set(&self, mark: Mark) {
+        self.mark.send_replace(mark);
+    }
+
+    /// Whether the ledger has that entry.
+    pub(super) fn has(&self, seq: u64) -> bool {
+        let mark = self.mark.borrow();
+        mark.at.seq >= seq && !mark.is_lost(seq)
+    }
+
+    /// Whether that entry will never be in the ledger.
+    pub(super) fn is_lost(&self, seq: u64) -> bool {
+        self.mark.borrow().is_lost(seq)
+    }
+
+    /// Waits until the ledger has that entry, and makes the flusher hurry.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the entry was lost, or the ledger does not get there in time.
+    pub(super) async fn reached(&self, seq: u64, patience: Duration) -> Result<(), StoreError> {
+        let mut mark = self.mark.subscribe();
+        self.wanted.fetch_max(seq, Ordering::SeqCst);
+        self.hurry.notify_one();
+        match tokio::time::timeout(patience, mark.wait_for(|mark| mark.is_settled(seq))).await {
+            Ok(Ok(mark)) if mark.is_lost(seq) => {
+                Err(StoreError::Unavailable(format!("lost: entry {seq} went with the counter store's last state")))
+            }
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(StoreError::Unavailable("the ledger does not keep up or can't be written".into())),
+        }
+    }
+
+    /// Whether somebody waits for an entry that the ledger does not have yet, be it in the journal already or not.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.mark.borrow().is_settled(self.wanted.load(Ordering::SeqCst))
+    }
+
+    /// Resolves when somebody begins to wait.
+    pub(super) async fn hurried(&self) {
+        self.hurry.notified().await;
+    }
+
+    /// Notes whether the ledger lacks something.
+    pub(super) fn note_behind(&self, behind: bool) {
+        let mut since = self.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = if behind { since.or_else(|| Some(Instant::now())) } else { None };
+    }
+
+    /// For how long the ledger has lacked something.
+    pub(super) fn behind(&self) -> Option<Duration> {
+        self.behind_since.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(incarnation: u64, seq: u64) -> Watermark {
+        Watermark { incarnation, seq }
+    }
+
+    #[tokio::test]
+    async fn what_was_lost_is_told_at_once_and_never_taken_for_stored() {
+        let progress = Arc::new(Progress::new(at(1, 98)));
+        let patience = Duration::from_millis(500);
+        let wait = |seq| {
+            let progress = progress.clone();
+            tokio::spawn(async move { progress.reached(seq, patience).await })
+        };
+        let (stored, lost, later) = (wait(98), wait(100), wait(1_100));
+        assert!(stored.await.unwrap().is_ok());
+        assert!(progress.is_awaited());
+        progress.set(Mark { at: at(2, 1_000), lost: [(99, 1_000)].into() });
+        let why = lost.await.unwrap().unwrap_err().to_string();
+        assert!(why.starts_with("lost"), "{why}");
+        assert!(!progress.has(100) && progress.is_lost(100) && progress.has(98) && !progress.has(1_001));
+        assert!(progress.has(1_000));
+        assert!(progress.is_awaited());
+        progress.set(Mark { at: at(2, 1_100), ..progress.mark() });
+        assert!(later.await.unwrap().is_ok());
+        assert!(!progress.is_awaited() && progress.has(1_100) && !progress.has(999));
+        let why = progress.reached(1_101, patience).await.unwrap_err().to_string();
+        assert!(why.contains("does not keep up"), "{why}");
+    }
+}
