@@ -1,0 +1,241 @@
+-- Admission: `amount <= limit - used - held` on every limit, or nothing changes (the twin of `domain/admission.rs` and
+-- of `store/embedded/admit.rs`). A denial carries the values that it was decided on; which limits stand in the way, and
+-- why, is said by the same rule in Rust.
+
+local admission = {}
+
+do
+  -- Whether a limit stands in the way. One that is not enforced does so only for amounts that leave the range.
+  local function refuses(window, plan, extra, asked, positive, now)
+    local used, held = counter.usage(window, now)
+    if asked > MAX or used + held > MAX - asked then
+      return true
+    end
+    local limit = plan[W_LIMIT]
+    if plan[W_ENFORCED] == 0 or limit < 0 then
+      return false
+    elseif plan[W_HOLD_CAP] >= 0 and asked > plan[W_HOLD_CAP] then
+      return true
+    end
+    local room = math.max(counter.remaining(window, limit, now), 0) + extra
+    return asked > room or (positive and room <= 0)
+  end
+
+  -- Whether any limit on one counter stands in the way. The value must have every planned window.
+  function admission.denies(value, windows, top_up, asked, positive, now)
+    local extra = counter.top_up_rest(value, top_up)
+    for _, plan in ipairs(windows) do
+      local window = counter.gauge(value, plan)
+      if window and refuses(window, plan, extra, asked, positive, now) then
+        return true
+      end
+    end
+    return false
+  end
+
+  -- Where an amount stands that is let in whether it fits or not, {in the period, in the top-up}: what does not fit the
+  -- period's rest in the top-up, what fits neither in the period.
+  function admission.split(value, windows, top_up, asked, now)
+    local rest = counter.rest(value, windows, now)
+    local part = 0
+    if rest and top_up >= 0 then
+      part = math.min(math.max(asked - math.max(rest, 0), 0), counter.top_up_rest(value, top_up))
+    end
+    return {asked - part, part}
+  end
+
+  local function every(windows)
+    local numbers = {}
+    for number = 1, #windows do
+      numbers[number] = number
+    end
+    return numbers
+  end
+
+  -- The reply that says what is not loaded, {{number in the plan, {missing windows}}, ...}, and from now on notes what
+  -- changes there.
+  function admission.miss(operation, lacking)
+    local flushed_to = 0
+    for _, item in ipairs(lacking) do
+      local bound = store.plans[operation[O_PLAN][P_COUNTERS][item[1]]]
+      flushed_to = math.max(flushed_to, store.begin_loading(operation[O_TENANT], bound[B_KEY]))
+    end
+    return {IS_MISS, '', '', flushed_to, lacking}
+  end
+
+  -- The value of a planned counter that is not there: known to be empty where nothing before can be unknown, else nil.
+  local function absent(bound)
+    local complete = store.meta[M_COMPLETE]
+    local from_the_beginning = complete == -MAX
+    if bound[B_TOP_UP] >= 0 and not from_the_beginning then
+      return nil
+    end
+    local fresh = value.empty(from_the_beginning)
+    local missing = counter.roll(fresh, bound[B_WINDOWS], complete, store.now)
+    -- A value that is half known would pass for a whole one: all of it is loaded, or none.
+    return not missing and fresh or nil
+  end
+
+  -- Rolls every planned counter to its periods. Answers {{bound, entry or false, value}, ...} by planned counter, or
+  -- nil and the reply of the miss.
+  function admission.ready(operation)
+    local ready, lacking = {}, nil
+    for number, place in ipairs(operation[O_PLAN][P_COUNTERS]) do
+      local bound = store.plans[place]
+      local entry = store.counter(bound[B_KEY])
+      local present, missing, changed
+      if entry then
+        present = entry.value
+        missing, changed = counter.roll(present, bound[B_WINDOWS], nil, store.now)
+        if changed then
+          store.touch_counter(operation[O_TENANT], bound[B_KEY], entry)
+        end
+        if not missing and bound[B_TOP_UP] >= 0 and not present.known then
+          missing = {}
+        end
+      else
+        present = absent(bound)
+        missing = not present and every(bound[B_WINDOWS])
+      end
+      if missing then
+        lacking = lacking or {}
+        lacking[#lacking + 1] = {number, missing}
+      end
+      ready[number] = {bound, entry, present}
+    end
+    if lacking then
+      return nil, admission.miss(operation, lacking)
+    end
+    return ready
+  end
+
+  -- The bytes of what `ready` answered, by planned counter.
+  function admission.values(ready)
+    local values = {}
+    for number, item in ipairs(ready) do
+      values[number] = item[2] and store.packed_counter(item[2]) or value.encode(item[3])
+    end
+    return values
+  end
+
+  -- A denial, packed: the counters {{plan, value's bytes, amount, positive}, ...} that stand in the way, and the record
+  -- (packed) of a hold that was to be raised, or "".
+  function admission.denial(unset, counters, packed)
+    return cmsgpack.pack({store.now, unset, counters, packed})
+  end
+
+  -- Decides all counters. Answers where each amount stands, or nil and the denial.
+  function admission.decide(operation, ready, unset)
+    local demands, splits, denied = operation[O_PLAN][P_DEMANDS], {}, nil
+    local now = store.now
+    for number, item in ipairs(ready) do
+      local bound, present, demand = item[1], item[3], demands[number]
+      local asked, positive = demand[1], demand[2] == 1
+      if admission.denies(present, bound[B_WINDOWS], bound[B_TOP_UP], asked, positive, now) then
+        denied = denied or {}
+        local bytes = item[2] and store.packed_counter(item[2]) or value.encode(present)
+        denied[#denied + 1] = {bound, bytes, asked, demand[2]}
+      elseif not denied then
+        splits[number] = admission.split(present, bound[B_WINDOWS], bound[B_TOP_UP], asked, now)
+      end
+    end
+    if denied or unset == 1 then
+      return nil, admission.denial(unset, denied or {}, '')
+    end
+    return splits
+  end
+
+  -- Puts in the counters that `ready` found absent.
+  function admission.insert(operation, ready)
+    for _, item in ipairs(ready) do
+      if not item[2] then
+        item[2] = store.insert_counter(operation[O_TENANT], item[1][B_KEY], item[3])
+      end
+    end
+  end
+
+  -- Where a commit that nobody held for stands: in the periods of now, whether it fits or not. Puts in what is absent;
+  -- nil and the reply for a miss.
+  function admission.force(operation)
+    local ready, miss = admission.ready(operation)
+    if not ready then
+      return nil, miss
+    end
+    local splits, demands = {}, operation[O_PLAN][P_DEMANDS]
+    for number, item in ipairs(ready) do
+      local bound, demand = item[1], demands[number]
+      local asked = demand and demand[1] or 0
+      splits[number] = admission.split(item[3], bound[B_WINDOWS], bound[B_TOP_UP], asked, store.now)
+    end
+    admission.insert(operation, ready)
+    return splits
+  end
+
+  -- Deals what was admitted to the charges of a record in order, the period's part first; changes record and splits.
+  function admission.deal(record, plan, splits, at_once)
+    local changes = {}
+    for index, charge in ipairs(record[R_CHARGES]) do
+      local asked, top_up = math.max(charge[C_ASKED], 0), {}
+      for level, number in ipairs(plan[P_PATHS][index]) do
+        local split = splits[number]
+        local period = math.min(split[1], asked)
+        split[1] = split[1] - period
+        split[2] = split[2] - math.min(asked - period, split[2])
+        top_up[level] = asked - period
+      end
+      if at_once then
+        changes[index] = settlement.record_new(index, charge, asked, top_up)
+      else
+        changes[index] = settlement.take_new(index, charge, asked, top_up)
+      end
+    end
+    record[R_STATE] = at_once and COMMITTED or HELD
+    return changes
+  end
+
+  -- Adds a change of a record's charge to the counters of its path, where they are there. Says whether a figure was
+  -- cut.
+  function admission.shift_path(record, change)
+    local charge, cut = record[R_CHARGES][change[1]], false
+    for level, parts in ipairs(change[4]) do
+      local key = charge[C_LEVELS][level][L_ACCOUNT] .. charge[C_METER]
+      local own = level == charge[C_CHAIN]
+      cut = store.shift(record[R_TENANT], key, record[R_CREATE_TIME], change[2], parts[1], change[3], parts[2], own) or cut
+    end
+    return cut
+  end
+
+  -- Applies a record's changes to counters; answers the journal's lines. A figure that was cut flags the record.
+  function admission.apply(record, changes)
+    local lines = {}
+    for _, change in ipairs(changes) do
+      if not settlement.is_empty(change) then
+        if admission.shift_path(record, change) then
+          settlement.raise_flag(record, FLAG_SATURATED)
+        end
+        lines[#lines + 1] = journal.line(change, record[R_CREATE_TIME])
+      end
+    end
+    return lines
+  end
+
+  -- Writes a new reservation with its changes. Answers the entry's number and the record packed.
+  function admission.enter(operation, record, changes, kind)
+    local lines = admission.apply(record, changes)
+    local stamp = journal.stamp(operation, record[R_KEY])
+    if stamp then
+      record[R_REQUESTS][#record[R_REQUESTS] + 1] = stamp[1]
+    end
+    local packed = cmsgpack.pack(record)
+    local open = settlement.is_open(record)
+    local seq = journal.record(kind, record[R_TENANT], stamp, packed, open, lines)
+    if open then
+      store.put_reservation(record, packed)
+      store.count_open(record[R_TENANT], 1)
+      deadlines.insert(record[R_EXPIRE_TIME], record[R_KEY])
+    else
+      ids.remember_end(record, seq)
+    end
+    return seq, packed
+  end
+end
