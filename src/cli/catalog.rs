@@ -76,7 +76,8 @@ impl ExportArgs {
     }
 }
 
-fn read(path: &str) -> Result<Vec<u8>, Fault> {
+/// A file, or standard input.
+pub(super) fn read(path: &str) -> Result<Vec<u8>, Fault> {
     let mut document = Vec::new();
     let result = match path {
         "-" => std::io::stdin().lock().read_to_end(&mut document).map(|_| document),

@@ -2,7 +2,7 @@
 
 use super::output::{self, Answer, Fault};
 use super::render::View;
-use super::{args::ConnectionArgs, bench, call, catalog, reservations, serve, usage};
+use super::{args::ConnectionArgs, bench, call, catalog, import, reservations, serve, usage};
 use crate::client::Client;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -53,6 +53,8 @@ pub enum Command {
     Apply(catalog::ApplyArgs),
     /// Write the catalog as YAML
     Export(catalog::ExportArgs),
+    /// Record the use that accounts had before quotad counted it, from a file
+    ImportUsage(import::ImportUsageArgs),
     /// Measure what a decision costs on this machine
     Bench(bench::BenchArgs),
 }
@@ -86,6 +88,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reservations(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Usage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Apply(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
+        Command::ImportUsage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Export(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
     }
 }

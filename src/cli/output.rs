@@ -57,6 +57,22 @@ pub enum Fault {
         /// The options that name the same write.
         repeat: String,
     },
+    /// Lines of a file.
+    #[error("{what}")]
+    Lines {
+        /// What is wrong with them all, with the file's name.
+        what: String,
+        /// Each line's number, from 1, and what is wrong with it.
+        lines: Vec<(usize, String)>,
+    },
+    /// Work of several calls that stopped half-way.
+    #[error("{error}\nto go on, run {repeat}")]
+    Halted {
+        /// The error of the call at which it stopped.
+        error: client::Error,
+        /// How to go on, and what is done already.
+        repeat: String,
+    },
 }
 
 impl Fault {
@@ -119,17 +135,18 @@ pub fn error_text(fault: &Fault) -> String {
         text.extend(fields);
         return text;
     }
+    if let Fault::Lines { what, lines } = fault {
+        let lines = lines.iter().map(|(line, why)| format!("\n  line {line}: {why}"));
+        return lines.fold(format!("error: {what}"), |text, line| text + &line);
+    }
     let hint = hint(fault).map_or_else(String::new, |hint| format!("\n{hint}"));
     format!("error: {fault}{hint}")
 }
 
 /// What may be the matter where the answer came from no gRPC server.
 fn hint(fault: &Fault) -> Option<&'static str> {
-    let (Fault::Call(client::Error::Status(status)) | Fault::Write { error: client::Error::Status(status), .. }) =
-        fault
-    else {
-        return None;
-    };
+    let (Fault::Call(error) | Fault::Write { error, .. } | Fault::Halted { error, .. }) = fault else { return None };
+    let client::Error::Status(status) = error else { return None };
     status.message.contains("grpc-status header missing").then_some("is this the gRPC port?")
 }
 
@@ -138,8 +155,8 @@ pub fn error_json(fault: &Fault) -> String {
     use serde_json::json;
     let (call, repeat) = match fault {
         Fault::Call(error) => (Some(error), None),
-        Fault::Write { error, repeat } => (Some(error), Some(repeat)),
-        Fault::Usage(_) | Fault::File { .. } => (None, None),
+        Fault::Write { error, repeat } | Fault::Halted { error, repeat } => (Some(error), Some(repeat)),
+        Fault::Usage(_) | Fault::File { .. } | Fault::Lines { .. } => (None, None),
     };
     let mut error = match call {
         Some(client::Error::Status(status)) => json!({
@@ -154,6 +171,10 @@ pub fn error_json(fault: &Fault) -> String {
         Some(error) => json!({"code": "INVALID_ARGUMENT", "message": error.to_string()}),
         None => json!({"code": "INVALID_ARGUMENT", "message": fault.to_string()}),
     };
+    if let Fault::Lines { lines, .. } = fault {
+        let violation = |(line, why): &(usize, String)| json!({"field": format!("line {line}"), "description": why});
+        error["violations"] = lines.iter().map(violation).collect();
+    }
     if let Some(hint) = hint(fault) {
         error["hint"] = json!(hint);
     }

@@ -11,6 +11,7 @@
 
 mod api;
 mod cli;
+mod cli_import;
 mod crash;
 mod errors;
 mod features;

@@ -6,26 +6,24 @@ pub(super) type Record = (usize, Vec<String>);
 /// Takes a text apart; empty lines are left out.
 ///
 /// # Errors
-/// The line and what is wrong with it, where quotes don't close or something follows them.
+/// The line and what is wrong with it, where a quote is not closed or something follows a closed one.
 pub(super) fn records(text: &str) -> Result<Vec<Record>, (usize, String)> {
+    let text = text.replace("\r\n", "\n");
     let mut records = Vec::new();
-    let mut rest = text;
+    let mut rest = text.as_str();
     let mut line = 1;
     while !rest.is_empty() {
-        let begin = line;
+        let (begin, whole) = (line, rest);
         let mut fields = Vec::new();
         loop {
-            let (field, after) = field(rest).map_err(|what| (begin, what))?;
-            line += rest[..rest.len() - after.len()].matches('\n').count();
-            fields.push(field);
+            let (value, after) = field(rest).map_err(|what| (begin, what.to_owned()))?;
+            fields.push(value);
             match after.strip_prefix(',') {
                 Some(more) => rest = more,
-                None => break rest = after,
+                None => break rest = after.strip_prefix('\n').unwrap_or(after),
             }
         }
-        if let Some(after) = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')) {
-            (rest, line) = (after, line + 1);
-        }
+        line += whole[..whole.len() - rest.len()].matches('\n').count();
         if fields != [""] {
             records.push((begin, fields));
         }
@@ -33,14 +31,11 @@ pub(super) fn records(text: &str) -> Result<Vec<Record>, (usize, String)> {
     Ok(records)
 }
 
-/// The next field, and what follows it: a comma, the end of the line or nothing.
-fn field(text: &str) -> Result<(String, &str), String> {
+/// The next field, and what follows it: a comma, the end of the line, or nothing.
+fn field(text: &str) -> Result<(String, &str), &'static str> {
     let Some(mut rest) = text.strip_prefix('"') else {
-        let end = text.find([',', '\n']).unwrap_or(text.len());
-        // The carriage return of a line ending belongs to that.
-        let end = if text[end..].starts_with('\n') && text[..end].ends_with('\r') { end - 1 } else { end };
-        let end = if end == text.len() && text.ends_with('\r') { end - 1 } else { end };
-        return Ok((text[..end].trim().to_owned(), text[end..].strip_suffix_at_end()));
+        let (value, after) = text.split_at(text.find([',', '\n']).unwrap_or(text.len()));
+        return Ok((value.trim().to_owned(), after));
     };
     let mut value = String::new();
     loop {
@@ -51,10 +46,8 @@ fn field(text: &str) -> Result<(String, &str), String> {
                 value.push('"');
                 rest = more;
             }
-            None if after.is_empty() || after.starts_with([',', '\n']) || after.starts_with("\r\n") => {
-                return Ok((value, after));
-            }
-            None => return Err("after a closing quote comes a comma or the end of the line".to_owned()),
+            None if after.is_empty() || after.starts_with([',', '\n']) => return Ok((value, after)),
+            None => return Err("after a closing quote comes a comma or the end of the line"),
         }
     }
 }

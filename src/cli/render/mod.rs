@@ -9,5 +9,5 @@ mod usage;
 pub(super) use changes::changes;
 pub(super) use decision::{allowance, denial, freed};
 pub(super) use reservation::{Aside, outcome, outcome_of, reservation, reservations};
-pub(super) use table::{Column, View};
+pub(super) use table::{Column, View, instant};
 pub(super) use usage::usage;
