@@ -1,4 +1,6 @@
-//! The shared counter store and what replicas do with it at once.
+//! The shared counter store, with real servers, and what replicas do with it at once.
 
 mod fake;
 mod flush;
+mod link;
+mod link_probe;

@@ -5,6 +5,7 @@
 mod cli;
 mod port;
 mod postgres;
+pub(crate) mod redis;
 mod seed;
 mod server;
 mod tempdir;

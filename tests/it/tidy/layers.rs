@@ -70,6 +70,9 @@ const CLOCKS: &[&str] = &["SystemTime::now", "Instant::now", "Timestamp::now", "
 const MAY_ASK_THE_TIME: &[&str] = &[
     "src/store/clock.rs",
     "src/store/embedded/group.rs",
+    "src/store/redis/batch.rs",
+    "src/store/redis/link.rs",
+    "src/store/redis/probe.rs",
     "src/transport/",
     "src/telemetry/",
     "src/cli/",
