@@ -1,13 +1,24 @@
 //! The counters port on Redis: one script call runs a batch of operations on one partition (`src/lua/README.md`).
 
 pub mod breaker;
+pub mod command;
 mod commands;
+pub mod denial;
+pub mod entry;
 mod fault;
 pub mod keys;
 pub mod link;
 pub mod options;
+pub mod pack;
 mod pool;
 pub mod probe;
+pub mod record;
 mod redirect;
+pub mod reply;
+pub mod request;
 pub mod scripts;
 mod url;
+pub mod value;
+
+#[cfg(test)]
+mod samples;
