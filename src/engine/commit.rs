@@ -6,6 +6,7 @@ use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
 use super::plan::{Amounts, plan_charges};
 use super::reserve::template;
+use crate::domain::amount;
 use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, IdSpace};
 use crate::domain::reservation::Reservation;
@@ -17,7 +18,11 @@ impl Authority {
     /// # Errors
     /// [`CallError`] for a state that allows no commit, charges never held, refused overage, a reused id, or a store that
     /// can't answer.
-    pub async fn commit(&self, call: SettleCall, is_final: bool) -> Result<Answer<Arc<Reservation>>, CallError> {
+    pub async fn commit(&self, mut call: SettleCall, is_final: bool) -> Result<Answer<Arc<Reservation>>, CallError> {
+        // Beyond 2^53-1 is beyond: every store records it as the first amount that leaves its range.
+        for charge in &mut call.charges {
+            charge.amount = charge.amount.map(|amount| amount.min(amount::MAX + 1));
+        }
         let tenant = self.open(&call.tenant);
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &call.reservation_id);
         let print = fingerprint(Rpc::Commit, &call.reservation_id, &call.charges, None, is_final);
