@@ -2,8 +2,15 @@
 //!
 //! A [`Node`] is everything behind the sockets; [`serve()`] puts it behind them, and ends both in order.
 
+mod embedded;
+mod folder;
 mod node;
+mod observe;
+mod options;
 mod serve;
+mod settings;
+mod stores;
 
-pub use node::{DurabilitySetting, Node, NodeOptions};
+pub use node::Node;
+pub use options::{DurabilitySetting, NodeOptions};
 pub use serve::{ServeOptions, serve};

@@ -15,7 +15,7 @@ use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,21 +71,30 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let node = Node::open(options.node.clone()).await?;
-    if let Some(path) = &options.catalog
-        && let Err(error) = apply_file(&node, path).await
-    {
-        node.close().await;
-        return Err(error);
-    }
-
-    let (running, http, health) = match listen(&options, &node, test_clock).await {
-        Ok(started) => started,
+    let services = services(&options);
+    let health = Health::new(&services).await;
+    // Probes get an answer while the stores are waited for.
+    let (http, figures) = listen_for_http(&options, &health)?;
+    let node = tokio::select! {
+        node = Node::open(options.node.clone()) => node?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    let started = start(&options, &node, test_clock, &health, &services).await;
+    let running = match started {
+        Ok(running) => running,
         Err(error) => {
             node.close().await;
             return Err(error);
         }
     };
+    let (observe, in_flight) = (node.observer(), running.in_flight().clone());
+    let set_gauges = move || {
+        observe();
+        metrics::sockets().inflight.set(in_flight.count() as f64);
+    };
+    // Nobody else sets it.
+    let _ = figures.set(Box::new(set_gauges));
     health.set_ready().await;
     announce(&options, &running, &http)?;
 
@@ -156,19 +165,47 @@ async fn apply_file(node: &Node, path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-type Started = (server::RunningServer, http::HttpServer, Health);
+/// The full names of the services that are served.
+fn services(options: &ServeOptions) -> Vec<&'static str> {
+    let mut services = vec![QUOTA, CATALOG, USAGE];
+    services.extend(options.test_clock.then_some(TEST_CLOCK));
+    services
+}
 
-async fn listen(
+/// Sets the gauges that nobody keeps up to date, from the time on when there is something to set.
+type Figures = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
+
+fn listen_for_http(options: &ServeOptions, health: &Health) -> Result<(http::HttpServer, Figures), Box<dyn Error>> {
+    let figures = Figures::default();
+    let before = figures.clone();
+    let state = http::HttpState {
+        health: health.clone(),
+        metrics: metrics::install(),
+        before_scrape: Arc::new(move || {
+            if let Some(set) = before.get() {
+                set();
+            }
+        }),
+    };
+    let http = http::start(options.http_addr, &Handle::current(), state)
+        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr))?;
+    Ok((http, figures))
+}
+
+/// Applies the catalog file and listens for gRPC.
+async fn start(
     options: &ServeOptions,
     node: &Node,
     test_clock: Option<Arc<TestClock>>,
-) -> Result<Started, Box<dyn Error>> {
-    let mut services = vec![QUOTA, CATALOG, USAGE];
-    services.extend(test_clock.is_some().then_some(TEST_CLOCK));
-    let health = Health::new(&services).await;
-    let methods = methods(&services)?;
+    health: &Health,
+    services: &[&'static str],
+) -> Result<server::RunningServer, Box<dyn Error>> {
+    if let Some(path) = &options.catalog {
+        apply_file(node, path).await?;
+    }
+    let methods = methods(services)?;
     // Built once to see that it can be: the cores cannot answer for a broken descriptor.
-    reflection::add_to(Routes::default(), &services)?;
+    reflection::add_to(Routes::default(), services)?;
 
     let mut config = server::ServerConfig::new(options.grpc_addr);
     config.cores = options.cores;
@@ -192,24 +229,11 @@ async fn listen(
             routes = routes.add_service(v1::test_clock_service_server::TestClockServiceServer::new(clock));
         }
         let routes = health.add_to(routes);
-        reflection::add_to(routes.clone(), &services).unwrap_or(routes)
+        reflection::add_to(routes.clone(), services).unwrap_or(routes)
     };
     // A start that fails drops runtimes, which blocks.
     let started = tokio::task::block_in_place(|| server::start(&config, &methods, build));
-    let running = started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr))?;
-
-    let (observe, in_flight) = (node.observer(), running.in_flight().clone());
-    let state = http::HttpState {
-        health: health.clone(),
-        metrics: metrics::install(),
-        before_scrape: Arc::new(move || {
-            observe();
-            metrics::sockets().inflight.set(in_flight.count() as f64);
-        }),
-    };
-    let http = http::start(options.http_addr, &pool, state)
-        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr))?;
-    Ok((running, http, health))
+    started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr).into())
 }
 
 fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {

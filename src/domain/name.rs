@@ -264,6 +264,11 @@ impl Uid {
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
+
+    /// The partition of a tenant, of so many. The uid is a hash already; its low half serves as one.
+    pub fn partition(self, partitions: u32) -> u32 {
+        u32::try_from(self.0 as u64 % u64::from(partitions.max(1))).unwrap_or(0)
+    }
 }
 
 impl fmt::Display for Uid {

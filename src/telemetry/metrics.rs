@@ -35,6 +35,8 @@ pub const UNFLUSHED_SECONDS: &str = "quotad_unflushed_seconds";
 pub const FLUSH_SECONDS: &str = "quotad_flush_seconds";
 /// Journal entries posted to the ledger.
 pub const FLUSHED_ENTRIES_TOTAL: &str = "quotad_flushed_entries_total";
+/// Journal entries that were answered and went with a counter store's state before they reached the ledger.
+pub const LOST_ENTRIES_TOTAL: &str = "quotad_lost_entries_total";
 /// Reservations that still hold.
 pub const OPEN_RESERVATIONS: &str = "quotad_open_reservations";
 /// Reservations that nobody answered in time, by the rule that settled them.
@@ -108,6 +110,7 @@ fn describe() {
     g!(UNFLUSHED_SECONDS, Unit::Seconds, "Age of the oldest journal entry not yet in the ledger");
     h!(FLUSH_SECONDS, Unit::Seconds, "Time of one flush to the ledger");
     c!(FLUSHED_ENTRIES_TOTAL, "Journal entries posted to the ledger");
+    c!(LOST_ENTRIES_TOTAL, "Journal entries that went with a counter store's state before they reached the ledger");
     g!(OPEN_RESERVATIONS, "Reservations that still hold");
     c!(EXPIRED_TOTAL, "Reservations that nobody answered in time");
     c!(LATE_TOTAL, "Commits that came after the deadline and were recorded");
@@ -214,6 +217,8 @@ pub struct EngineMetrics {
     pub flush_seconds: Histogram,
     /// [`FLUSHED_ENTRIES_TOTAL`].
     pub flushed_entries: Counter,
+    /// [`LOST_ENTRIES_TOTAL`].
+    pub lost_entries: Counter,
     /// [`OPEN_RESERVATIONS`].
     pub open_reservations: Gauge,
     /// [`LATE_TOTAL`].
@@ -248,6 +253,7 @@ pub fn engine() -> &'static EngineMetrics {
             unflushed_seconds: gauge!(UNFLUSHED_SECONDS),
             flush_seconds: histogram!(FLUSH_SECONDS),
             flushed_entries: counter!(FLUSHED_ENTRIES_TOTAL),
+            lost_entries: counter!(LOST_ENTRIES_TOTAL),
             open_reservations: gauge!(OPEN_RESERVATIONS),
             late: counter!(LATE_TOTAL),
             overrun: counter!(OVERRUN_TOTAL),

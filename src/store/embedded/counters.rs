@@ -54,9 +54,7 @@ impl Counters for EmbeddedCounters {
     }
 
     fn partition_of(&self, tenant: Uid) -> u32 {
-        // The uid is a hash already; its low half serves as one.
-        let hash = tenant.0 as u64;
-        u32::try_from(hash % self.shared.partitions.len() as u64).unwrap_or(0)
+        tenant.partition(self.partitions())
     }
 
     fn apply<'a>(&'a self, operation: &'a mut Operation) -> Boxed<'a, Result<Reply, StoreError>> {

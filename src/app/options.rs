@@ -1,0 +1,49 @@
+//! How a node is opened: where it keeps what, and its bounds.
+
+use crate::store::clock::TestClock;
+use crate::store::embedded::Caps;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What an answer waits for (DESIGN: embedded).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DurabilitySetting {
+    /// Until it is on the disk: survives a power cut.
+    Strict,
+    /// Until it is in the journal: survives `kill -9`.
+    #[default]
+    Default,
+    /// For nothing: what was not written yet is lost with the process.
+    Relaxed,
+}
+
+/// How to open a node.
+#[derive(Clone)]
+pub struct NodeOptions {
+    /// The one folder that holds everything that is not elsewhere.
+    pub data_dir: PathBuf,
+    /// A hand-wound clock instead of the machine's, or the server's.
+    pub clock: Option<Arc<TestClock>>,
+    /// What an answer waits for; with Redis its own setting decides.
+    pub durability: DurabilitySetting,
+    /// Number of partitions at the first start; `None`: embedded one per core, on Redis 1, on a cluster 16.
+    pub partitions: Option<u32>,
+    /// How long little work may wait for the flusher.
+    pub flush_interval: Duration,
+    /// Bounds.
+    pub caps: Caps,
+}
+
+impl Default for NodeOptions {
+    fn default() -> NodeOptions {
+        NodeOptions {
+            data_dir: PathBuf::from("./quotad-data"),
+            clock: None,
+            durability: DurabilitySetting::Default,
+            partitions: None,
+            flush_interval: Duration::from_millis(200),
+            caps: Caps::default(),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What is fixed at the first start and kept in the database.
+
+use crate::engine::ports::StoreError;
+use crate::store::database::Database;
+
+/// The setting that keeps the number of partitions.
+const PARTITIONS: &str = "partitions";
+/// The setting that keeps the installation's id.
+const INSTALLATION: &str = "installation";
+/// The most partitions.
+const MOST: u32 = 256;
+
+/// The number of partitions: `wanted` at the first start, what it was then ever after.
+///
+/// # Errors
+/// [`StoreError`] if it can't be read or written.
+pub(super) async fn partitions(database: &Database, wanted: u32) -> Result<u32, StoreError> {
+    let kept = first(database, PARTITIONS, &wanted.clamp(1, MOST).to_string()).await?;
+    kept.parse().map_err(|_| StoreError::Corrupt(format!("the setting {PARTITIONS} is {kept:?}")))
+}
+
+/// The installation's id, drawn at the first start: by it the ledger and the counter store know each other.
+///
+/// # Errors
+/// [`StoreError`] if it can't be read or written.
+pub(super) async fn installation(database: &Database) -> Result<String, StoreError> {
+    first(database, INSTALLATION, &uuid::Uuid::now_v7().to_string()).await
+}
+
+/// The value that was set first.
+async fn first(database: &Database, name: &str, value: &str) -> Result<String, StoreError> {
+    if let Some(kept) = database.setting(name).await? {
+        return Ok(kept);
+    }
+    database.set_setting(name, value).await?;
+    Ok(value.to_owned())
+}
