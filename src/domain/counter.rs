@@ -221,8 +221,8 @@ impl Gauge {
                 let Gauge::Rate { length, backlog, at: since, .. } = self else { return false };
                 let change = (i128::from(used) + i128::from(held)) * i128::from(*length);
                 let level = (i128::from(drained) + change).max(0);
-                // A rate whose full bucket leaves 2^53 is refused when set; forced use may still go beyond.
-                *backlog = u64::try_from(level).unwrap_or(u64::MAX);
+                // A rate whose full bucket leaves 2^53 is refused when set; forced use that goes beyond stays there.
+                *backlog = u64::try_from(level).unwrap_or(u64::MAX).min(amount::MAX);
                 *since = now.max(*since);
                 false
             }

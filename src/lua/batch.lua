@@ -7,10 +7,18 @@
 -- Deadlines that one call may end before its own work.
 local REAP = 32
 
+-- By number. Only those that a batch asks for are loaded (see README.md, "Order of the files").
 local verbs = {
-  look.run, reserve.run, commit.run, release.run, extend.run, free.run, free.amounts, get.run, expire.run, reverse.run,
-  install.run, raise.run, trim.run, tidy.run,
+  look, reserve, commit, release, extend, free, free, get, expire, reverse, install, raise, trim, tidy,
 }
+
+local function run(operation)
+  local verb = operation[O_VERB]
+  if verb == VERB_FREE_AMOUNTS then
+    return free.amounts(operation)
+  end
+  return verbs[verb].run(operation)
+end
 
 -- The version that a plan made under `version` lacks, if it is too old, else nil. A newer one is taken over.
 local function stale(uid, version)
@@ -55,8 +63,7 @@ expire.due(REAP)
 
 local replies = {}
 for place, operation in ipairs(request[6]) do
-  local verb = operation[O_VERB]
-  replies[place] = verb <= VERB_GET and before_verb(operation) or verbs[verb](operation)
+  replies[place] = operation[O_VERB] <= VERB_GET and before_verb(operation) or run(operation)
 end
 store.write()
 

@@ -9,6 +9,7 @@ do
   local PIECE = 64 * KEY
   -- Seconds that are read at once, and how many such stretches a call looks at.
   local STRETCH, STRETCHES = 256, 4
+  local WORTH_WRITING = 64
   -- Up to so many fields are listed to find the next second after a long gap.
   local LISTED = 4096
 
@@ -107,7 +108,7 @@ do
   -- Takes at most `limit` keys whose second has come, and moves the cursor on.
   function deadlines.take(limit)
     local meta, keys = store.meta, {}
-    local last = amount.floor_div(store.now, 1000)
+    local first, last = meta[M_CURSOR], amount.floor_div(store.now, 1000)
     for _ = 1, STRETCHES do
       local cursor = meta[M_CURSOR]
       if cursor > last or #keys >= limit then
@@ -122,6 +123,10 @@ do
         cursor = cursor + 1
       end
       meta[M_CURSOR] = cursor
+    end
+    -- Empty seconds are not worth a write; many of them are not worth being looked at again.
+    if meta[M_CURSOR] - first >= WORTH_WRITING then
+      store.dirty = true
     end
     return keys
   end

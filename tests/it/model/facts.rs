@@ -130,7 +130,7 @@ impl Facts {
         for fact in self.of(account, meter) {
             let change = fact.used - fact.used_top + fact.held - fact.held_top;
             // Forced use may go beyond what 64 bits hold; there it stays.
-            backlog = (drained(backlog, since, fact.recorded) + change * length).clamp(0, u64::MAX.into());
+            backlog = (drained(backlog, since, fact.recorded) + change * length).clamp(0, MAX.into());
             since = fact.recorded;
         }
         backlog = drained(backlog, since, now);
