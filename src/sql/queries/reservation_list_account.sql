@@ -6,6 +6,6 @@ SELECT reservation.record
 FROM reservation_account AS charged
 JOIN reservation ON reservation.tenant = charged.tenant AND reservation.key = charged.key
 WHERE charged.tenant = $1 AND charged.account = $6 AND (charged.create_time, charged.key) < ($2, $3)
-  AND ((1 << reservation.state) & $4) <> 0
+  AND ((CAST(1 AS BIGINT) << CAST(reservation.state AS INTEGER)) & $4) <> 0
 ORDER BY charged.create_time DESC, charged.key DESC
 LIMIT $5

@@ -3,7 +3,7 @@
 -- parts, of the multiples of 2^20 and of the rest, so that not even a history of greatest amounts overflows them.
 -- $1 account, $2 meter, $3 first quarter, $4 quarter after the last, $5 $6 $7 $8 times
 -- Rows: part (0 lifetime, 1 period), used high and low, top_up high and low, own.
-SELECT 0 AS part, used / 1048576 AS used_high, used % 1048576 AS used_low,
+SELECT CAST(0 AS BIGINT) AS part, used / 1048576 AS used_high, used % 1048576 AS used_low,
        top_up_used / 1048576 AS top_up_high, top_up_used % 1048576 AS top_up_low, own_used AS own
 FROM counter WHERE account = $1 AND meter = $2
 UNION ALL

@@ -1,56 +1,95 @@
 //! Entries into the ledger: one transaction with the watermark, so that nothing is counted twice and nothing is left out.
 
 use super::bulk::Bulk;
-use super::errors::store_error;
+use super::connection::{Connection, sql};
 use super::fold::{Batch, Known};
+use super::pool::{Database, Tries};
 use super::reservations;
 use super::resolve::Resolved;
+use super::row::Row;
 use super::rows::{self, clamp};
+use super::values::Values;
 use crate::domain::entry::Entry;
 use crate::domain::reservation::Reservation;
 use crate::engine::ports::{Appended, CounterKey, Repeated, StoreError, Watermark};
-use sqlx::{SqliteConnection, SqlitePool};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names that the process remembers to have written. Above this it forgets them all and begins anew.
 const KNOWN: usize = 200_000;
 
-/// Appends entries of one partition and moves its watermark.
+/// Appends entries of one partition and moves its watermark. Any number of processes may do so at once: the watermark is
+/// locked first, so that whoever comes later waits, and then skips what is there.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a gap or an older incarnation; [`StoreError`] of the database, after which it may or may not
 /// be written.
 pub(super) async fn append(
-    writer: &SqlitePool,
+    database: &Database,
     known: &Mutex<Known>,
-    (partition, incarnation): (u32, u64),
+    place: (u32, u64),
     entries: &[(u64, Arc<Entry>)],
 ) -> Result<Appended, StoreError> {
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-    let before = watermark(&mut transaction, partition).await?;
+    let mut tries = Tries::default();
+    loop {
+        let mut transaction = database.write().await?;
+        match append_in(&mut transaction, known, place, entries).await {
+            Ok((appended, batch)) => {
+                transaction.commit().await?;
+                remember(known, &batch);
+                return Ok(appended);
+            }
+            Err(error) => tries.again(transaction, error).await?,
+        }
+    }
+}
+
+async fn append_in<'e>(
+    transaction: &mut Connection,
+    known: &Mutex<Known>,
+    (partition, incarnation): (u32, u64),
+    entries: &'e [(u64, Arc<Entry>)],
+) -> Result<(Appended, Batch<'e>), StoreError> {
+    let before = lock_watermark(transaction, partition).await?;
     let new = not_yet_there(partition, incarnation, before, entries)?;
     let Some((last, _)) = new.last() else {
-        return Ok(Appended { watermark: before, repeated: Vec::new() });
+        return Ok((Appended { watermark: before, repeated: Vec::new() }, Batch::default()));
     };
     let after = Watermark { incarnation, seq: *last };
     let batch = Batch::fold(new, &known.lock().unwrap_or_else(PoisonError::into_inner));
-    write_entries(&mut transaction, (partition, incarnation), &batch).await?;
-    write_sums(&mut transaction, &batch).await?;
-    let repeated = write_reservations(&mut transaction, partition, &batch).await?;
-    write_requests(&mut transaction, &batch).await?;
-    write_names(&mut transaction, &batch).await?;
-    move_watermark(&mut transaction, partition, after).await?;
-    transaction.commit().await.map_err(store_error)?;
-    remember(known, &batch);
-    Ok(Appended { watermark: after, repeated })
+    write_entries(transaction, (partition, incarnation), &batch).await?;
+    write_sums(transaction, &batch).await?;
+    let repeated = write_reservations(transaction, partition, &batch).await?;
+    write_requests(transaction, &batch).await?;
+    write_names(transaction, &batch).await?;
+    move_watermark(transaction, partition, after).await?;
+    Ok((Appended { watermark: after, repeated }, batch))
 }
 
 /// Reads a partition's watermark; 0 and 0 for one that has none.
-pub(super) async fn watermark(connection: &mut SqliteConnection, partition: u32) -> Result<Watermark, StoreError> {
-    let query = sqlx::query_as(include_str!("../../sql/queries/watermark_get.sql")).bind(i64::from(partition));
-    let row: Option<(i64, i64)> = query.fetch_optional(connection).await.map_err(store_error)?;
-    let (incarnation, seq) = row.unwrap_or_default();
-    Ok(Watermark { incarnation: incarnation.cast_unsigned(), seq: seq.cast_unsigned() })
+pub(super) async fn watermark(connection: &mut Connection, partition: u32) -> Result<Watermark, StoreError> {
+    let row = connection.fetch_optional(sql!("watermark_get"), |values| {
+        values.int(i64::from(partition));
+    });
+    Ok(row.await?.as_ref().map(watermark_of).transpose()?.unwrap_or_default())
+}
+
+/// Reads a partition's watermark and keeps everybody else from moving it until the transaction ends.
+pub(super) async fn lock_watermark(connection: &mut Connection, partition: u32) -> Result<Watermark, StoreError> {
+    let partition = i64::from(partition);
+    let lock = |values: &mut Values| {
+        values.int(partition);
+    };
+    if let Some(row) = connection.fetch_optional(sql!(each "watermark_lock"), lock).await? {
+        return watermark_of(&row);
+    }
+    // A row that is not there can't be locked: the first one makes it.
+    connection.execute(sql!("watermark_begin"), lock).await?;
+    let row = connection.fetch_optional(sql!(each "watermark_lock"), lock).await?;
+    row.as_ref().map(watermark_of).transpose().map(Option::unwrap_or_default)
+}
+
+fn watermark_of(row: &Row) -> Result<Watermark, StoreError> {
+    Ok(Watermark { incarnation: row.int(0)?.cast_unsigned(), seq: row.int(1)?.cast_unsigned() })
 }
 
 /// The entries above the watermark, if they follow it without a gap.
@@ -82,13 +121,13 @@ fn not_yet_there(
 }
 
 async fn write_entries(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     (partition, incarnation): (u32, u64),
     batch: &Batch<'_>,
 ) -> Result<(), StoreError> {
     let (partition, incarnation) = (i64::from(partition), incarnation.cast_signed());
-    let entry = Bulk::new(include_str!("../../sql/queries/entry_add.sql"));
-    let bind_entry = |values: &mut super::bulk::Values, row: &super::fold::EntryRow<'_>| {
+    let entry = Bulk::new(sql!("entry_add"));
+    let bind_entry = |values: &mut Values, row: &super::fold::EntryRow<'_>| {
         let (effect, line) = (row.effect, row.line);
         values.int(partition).int(incarnation).int(row.seq.cast_signed()).int(row.index).int(effect.kind as i64);
         values.bytes(&effect.tenant.to_bytes()).int(effect.time.millis()).int(effect.catalog_version.cast_signed());
@@ -102,8 +141,8 @@ async fn write_entries(
         values.maybe_int(line.map(|line| line.used)).maybe_int(line.map(|line| line.held));
     };
     entry.execute(connection, &batch.entries, bind_entry).await?;
-    let posting = Bulk::new(include_str!("../../sql/queries/posting_add.sql"));
-    let bind_posting = |values: &mut super::bulk::Values, row: &super::fold::Posting| {
+    let posting = Bulk::new(sql!("posting_add"));
+    let bind_posting = |values: &mut Values, row: &super::fold::Posting| {
         values.bytes(&row.counter.account.to_bytes()).int(rows::meter(row.counter.meter)).int(row.effective);
         values.int(partition).int(incarnation).int(row.seq.cast_signed()).int(row.index).int(row.used).int(row.top_up);
     };
@@ -111,7 +150,7 @@ async fn write_entries(
     Ok(())
 }
 
-async fn write_sums(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {
+async fn write_sums(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), StoreError> {
     let mut counters: Vec<_> = batch.counters.iter().collect();
     counters.sort_unstable_by_key(|(key, _)| **key);
     let shrinking: Vec<CounterKey> = counters
@@ -119,12 +158,12 @@ async fn write_sums(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Res
         .filter(|(_, change)| change.used < 0 || change.top_up < 0 || change.own < 0)
         .map(|(key, _)| **key)
         .collect();
-    let zero = Bulk::new(include_str!("../../sql/queries/counter_zero.sql"));
-    let bind_zero = |values: &mut super::bulk::Values, key: &CounterKey| {
+    let zero = Bulk::new(sql!("counter_zero"));
+    let bind_zero = |values: &mut Values, key: &CounterKey| {
         values.bytes(&key.account.to_bytes()).int(rows::meter(key.meter)).int(0).int(0).int(0);
     };
     zero.execute(connection, &shrinking, bind_zero).await?;
-    let counter = Bulk::new(include_str!("../../sql/queries/counter_add.sql"));
+    let counter = Bulk::new(sql!("counter_add"));
     counter
         .execute(connection, &counters, |values, (key, change)| {
             values.bytes(&key.account.to_bytes()).int(rows::meter(key.meter));
@@ -133,7 +172,7 @@ async fn write_sums(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Res
         .await?;
     let mut quarters: Vec<_> = batch.quarters.iter().collect();
     quarters.sort_unstable_by_key(|(key, _)| **key);
-    let rollup = Bulk::new(include_str!("../../sql/queries/rollup_add.sql"));
+    let rollup = Bulk::new(sql!("rollup_add"));
     rollup
         .execute(connection, &quarters, |values, ((key, quarter), change)| {
             values.bytes(&key.account.to_bytes()).int(rows::meter(key.meter)).int(*quarter);
@@ -146,7 +185,7 @@ async fn write_sums(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Res
 /// Writes the last record of each reservation and answers the repeats that came too late. Before the batch's request ids
 /// are written: it looks at who had them first.
 async fn write_reservations(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     partition: u32,
     batch: &Batch<'_>,
 ) -> Result<Vec<Repeated>, StoreError> {
@@ -158,8 +197,8 @@ async fn write_reservations(
     Ok(resolved.repeated.iter().map(|record| repeat(record)).collect())
 }
 
-async fn write_requests(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {
-    let request = Bulk::new(include_str!("../../sql/queries/request_add.sql"));
+async fn write_requests(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), StoreError> {
+    let request = Bulk::new(sql!("request_add"));
     request
         .execute(connection, &batch.requests, |values, row| {
             let stamp = row.stamp;
@@ -174,17 +213,18 @@ async fn write_requests(connection: &mut SqliteConnection, batch: &Batch<'_>) ->
     Ok(())
 }
 
-async fn write_names(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), StoreError> {
+async fn write_names(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), StoreError> {
     let mut accounts: Vec<_> = batch.accounts.iter().collect();
     accounts.sort_unstable_by_key(|(uid, _)| **uid);
-    let account = Bulk::new(include_str!("../../sql/queries/account_put.sql"));
+    let account = Bulk::new(sql!("account_put"));
     account
         .execute(connection, &accounts, |values, (uid, (tenant, name))| {
             values.bytes(&uid.to_bytes()).bytes(&tenant.to_bytes()).text(name);
         })
         .await?;
-    let meters: Vec<_> = batch.meters.iter().collect();
-    let meter = Bulk::new(include_str!("../../sql/queries/meter_put.sql"));
+    let mut meters: Vec<_> = batch.meters.iter().collect();
+    meters.sort_unstable_by_key(|(id, _)| **id);
+    let meter = Bulk::new(sql!("meter_put"));
     meter
         .execute(connection, &meters, |values, (id, name)| {
             values.int(rows::meter(**id)).text(name);
@@ -194,17 +234,15 @@ async fn write_names(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Re
 }
 
 pub(super) async fn move_watermark(
-    connection: &mut SqliteConnection,
+    connection: &mut Connection,
     partition: u32,
     watermark: Watermark,
 ) -> Result<(), StoreError> {
-    sqlx::query(include_str!("../../sql/queries/watermark_put.sql"))
-        .bind(i64::from(partition))
-        .bind(watermark.incarnation.cast_signed())
-        .bind(watermark.seq.cast_signed())
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    let put = connection.execute(sql!("watermark_put"), |values| {
+        values.int(i64::from(partition));
+        values.int(watermark.incarnation.cast_signed()).int(watermark.seq.cast_signed());
+    });
+    put.await?;
     Ok(())
 }
 

@@ -1,76 +1,33 @@
-//! One statement for many rows: the group after `VALUES` of a statement file, repeated.
+//! One statement for many rows. The group after `VALUES` of its file is repeated on SQLite; on PostgreSQL it becomes an
+//! array for each column, so that one text and one round trip serve any number of rows.
 
-use super::errors::store_error;
+use super::connection::{Connection, Product, Sql};
+use super::row::Row;
+use super::values::Values;
 use crate::engine::ports::StoreError;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
-/// Rows in one statement, the most first: what is over is sent in the next smaller ones. Few sizes, so that each
+/// Rows in one statement on SQLite, the most first: what is over is sent in the next smaller ones. Few sizes, so that each
 /// statement stays prepared.
 const SIZES: [usize; 5] = [256, 64, 16, 4, 1];
+/// Rows in one statement on PostgreSQL at most, because the whole message is put together in memory.
+const AT_ONCE: usize = 4096;
 
 /// A statement that takes any number of rows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bulk {
+pub(super) struct Bulk(Sql);
+
+/// The text of a statement around its group.
+struct Text {
     head: &'static str,
     tail: &'static str,
     columns: usize,
 }
 
-/// The values of the rows of one statement.
-#[derive(Default)]
-pub(super) struct Values {
-    arguments: SqliteArguments,
-    failed: Option<sqlx::Error>,
-}
-
-impl Values {
-    /// A number.
-    pub(super) fn int(&mut self, value: i64) -> &mut Values {
-        self.add(value)
-    }
-
-    /// A number or nothing.
-    pub(super) fn maybe_int(&mut self, value: Option<i64>) -> &mut Values {
-        self.add(value)
-    }
-
-    /// A text.
-    pub(super) fn text(&mut self, value: &str) -> &mut Values {
-        self.add(value)
-    }
-
-    /// A text or nothing.
-    pub(super) fn maybe_text(&mut self, value: Option<&str>) -> &mut Values {
-        self.add(value)
-    }
-
-    /// Bytes.
-    pub(super) fn bytes(&mut self, value: &[u8]) -> &mut Values {
-        self.add(value)
-    }
-
-    /// Bytes or nothing.
-    pub(super) fn maybe_bytes(&mut self, value: Option<&[u8]>) -> &mut Values {
-        self.add(value)
-    }
-
-    fn add<'t, T: sqlx::Encode<'t, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self, value: T) -> &mut Values {
-        if let Err(error) = self.arguments.add(value) {
-            self.failed = Some(sqlx::Error::Encode(error));
-        }
-        self
-    }
-}
-
 impl Bulk {
-    /// From the text of a statement file with a group of `$n` after `VALUES`; the comment above is dropped.
-    pub(super) fn new(text: &'static str) -> Bulk {
-        let comment: usize = text.split_inclusive('\n').take_while(|line| line.starts_with("--")).map(str::len).sum();
-        let text = &text[comment..];
-        let (head, rest) = text.split_once("VALUES (").unwrap_or((text, ""));
-        let (group, tail) = rest.split_once(')').unwrap_or((rest, ""));
-        Bulk { head, tail, columns: group.split(',').count() }
+    /// From a statement with a group of `$n` after `VALUES`.
+    pub(super) fn new(sql: Sql) -> Bulk {
+        Bulk(sql)
     }
 
     /// Runs it for all rows; answers how many rows it changed.
@@ -79,14 +36,15 @@ impl Bulk {
     /// [`StoreError`] of the first statement that failed; those before it are done.
     pub(super) async fn execute<T>(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         rows: &[T],
         bind: impl Fn(&mut Values, &T),
     ) -> Result<u64, StoreError> {
+        let (product, text) = self.text(connection);
         let mut changed = 0;
-        for part in parts(rows) {
-            let query = sqlx::query_with(AssertSqlSafe(self.statement(part.len())), arguments(part, &bind)?);
-            changed += query.execute(&mut *connection).await.map_err(store_error)?.rows_affected();
+        for part in parts(product, rows) {
+            let values = values(product, &text, part, &bind);
+            changed += connection.execute_text(text.of(product, part.len()), values).await?;
         }
         Ok(changed)
     }
@@ -95,45 +53,69 @@ impl Bulk {
     ///
     /// # Errors
     /// [`StoreError`] of the first statement that failed.
-    pub(super) async fn fetch<T, R>(
+    pub(super) async fn fetch<T>(
         &self,
-        connection: &mut SqliteConnection,
+        connection: &mut Connection,
         rows: &[T],
         bind: impl Fn(&mut Values, &T),
-    ) -> Result<Vec<R>, StoreError>
-    where
-        R: for<'r> sqlx::FromRow<'r, SqliteRow> + Send + Unpin,
-    {
+    ) -> Result<Vec<Row>, StoreError> {
+        let (product, text) = self.text(connection);
         let mut found = Vec::new();
-        for part in parts(rows) {
-            let query = sqlx::query_as_with(AssertSqlSafe(self.statement(part.len())), arguments(part, &bind)?);
-            found.extend(query.fetch_all(&mut *connection).await.map_err(store_error)?);
+        for part in parts(product, rows) {
+            let values = values(product, &text, part, &bind);
+            found.extend(connection.fetch_text(text.of(product, part.len()), values).await?);
         }
         Ok(found)
     }
 
-    /// The text for so many rows. The values have no numbers: SQLite would look up each one in a list of all.
-    fn statement(&self, rows: usize) -> String {
-        let group = format!("({}?)", "?, ".repeat(self.columns - 1));
-        format!("{}VALUES {}{group}{}", self.head, format!("{group}, ").repeat(rows - 1), self.tail)
+    fn text(&self, connection: &Connection) -> (Product, Text) {
+        let product = connection.product();
+        (product, Text::parse(self.0.on(product)))
     }
 }
 
-fn arguments<T>(rows: &[T], bind: &impl Fn(&mut Values, &T)) -> Result<SqliteArguments, StoreError> {
-    let mut values = Values::default();
+impl Text {
+    /// The comment above is dropped.
+    fn parse(text: &'static str) -> Text {
+        let comment: usize = text.split_inclusive('\n').take_while(|line| line.starts_with("--")).map(str::len).sum();
+        let text = &text[comment..];
+        let (head, rest) = text.split_once("VALUES (").unwrap_or((text, ""));
+        let (group, tail) = rest.split_once(')').unwrap_or((rest, ""));
+        Text { head, tail, columns: group.split(',').count() }
+    }
+
+    fn of(&self, product: Product, rows: usize) -> SqlStr {
+        let Text { head, tail, columns } = self;
+        let text = match product {
+            // The values have no numbers: SQLite would look up each one in a list of all.
+            Product::Sqlite => {
+                let group = format!("({}?)", "?, ".repeat(columns - 1));
+                format!("{head}VALUES {}{group}{tail}", format!("{group}, ").repeat(rows - 1))
+            }
+            Product::Postgres => {
+                let arrays: Vec<String> = (1..=*columns).map(|n| format!("${n}")).collect();
+                format!("{head}SELECT * FROM UNNEST({}){tail}", arrays.join(", "))
+            }
+        };
+        AssertSqlSafe(text).into_sql_str()
+    }
+}
+
+fn values<T>(product: Product, text: &Text, rows: &[T], bind: &impl Fn(&mut Values, &T)) -> Values {
+    let mut values = Values::of_rows(product, text.columns);
     for row in rows {
         bind(&mut values, row);
     }
-    match values.failed {
-        Some(error) => Err(store_error(error)),
-        None => Ok(values.arguments),
-    }
+    values
 }
 
-/// The rows in parts, each as long as one of [`SIZES`].
-fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// The rows in parts, each as long as a statement may be.
+fn parts<T>(product: Product, mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let size = match product {
+            Product::Sqlite => SIZES.into_iter().find(|size| *size <= rows.len())?,
+            Product::Postgres => Some(rows.len().min(AT_ONCE)).filter(|size| *size > 0)?,
+        };
         let (part, rest) = rows.split_at(size);
         rows = rest;
         Some(part)
@@ -144,21 +126,31 @@ fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 mod tests {
     use super::*;
 
+    fn statement(text: &'static str, product: Product, rows: usize) -> String {
+        Text::parse(text).of(product, rows).as_str().to_owned()
+    }
+
     #[test]
     fn the_group_is_repeated_and_the_rest_stays() {
-        let bulk =
-            Bulk::new("-- Purpose: VALUES (x)\nINSERT INTO t (a, b) VALUES ($1, $2)\nON CONFLICT (a) DO NOTHING\n");
-        assert_eq!(bulk.statement(1), "INSERT INTO t (a, b) VALUES (?, ?)\nON CONFLICT (a) DO NOTHING\n");
-        assert_eq!(bulk.statement(3).matches("(?, ?)").count(), 3);
-        let bulk = Bulk::new("-- x\n-- y\nWITH w (a) AS (VALUES ($1))\nSELECT a FROM w\n");
-        assert_eq!(bulk.statement(2), "WITH w (a) AS (VALUES (?), (?))\nSELECT a FROM w\n");
+        let text = "-- Purpose: VALUES (x)\nINSERT INTO t (a, b) VALUES ($1, $2)\nON CONFLICT (a) DO NOTHING\n";
+        let one = statement(text, Product::Sqlite, 1);
+        assert_eq!(one, "INSERT INTO t (a, b) VALUES (?, ?)\nON CONFLICT (a) DO NOTHING\n");
+        assert_eq!(statement(text, Product::Sqlite, 3).matches("(?, ?)").count(), 3);
+        let arrays = "INSERT INTO t (a, b) SELECT * FROM UNNEST($1, $2)\nON CONFLICT (a) DO NOTHING\n";
+        assert_eq!(statement(text, Product::Postgres, 3), arrays);
+        let text = "-- x\n-- y\nWITH w (a) AS (VALUES ($1))\nSELECT a FROM w\n";
+        assert_eq!(statement(text, Product::Sqlite, 2), "WITH w (a) AS (VALUES (?), (?))\nSELECT a FROM w\n");
+        let arrays = "WITH w (a) AS (SELECT * FROM UNNEST($1))\nSELECT a FROM w\n";
+        assert_eq!(statement(text, Product::Postgres, 2), arrays);
     }
 
     #[test]
     fn parts_hold_every_row_once() {
-        for count in [0, 1, 3, 63, 255, 256, 257, 1000] {
-            let rows: Vec<usize> = (0..count).collect();
-            assert_eq!(parts(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+        for product in [Product::Sqlite, Product::Postgres] {
+            for count in [0, 1, 3, 63, 255, 256, 257, 1000, 4096, 4097] {
+                let rows: Vec<usize> = (0..count).collect();
+                assert_eq!(parts(product, &rows).flatten().copied().collect::<Vec<_>>(), rows);
+            }
         }
     }
 }

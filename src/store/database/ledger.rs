@@ -1,7 +1,8 @@
-//! [`Ledger`] on SQLite: which part of this folder answers what.
+//! [`Ledger`] on a database: which part of this folder answers what.
 
+use super::connection::sql;
 use super::fold::Known;
-use super::{Database, append, errors, incarnation, prune, reservations, usage};
+use super::{Database, append, incarnation, prune, reservations, usage};
 use crate::domain::entry::Entry;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
@@ -31,16 +32,16 @@ impl Ledger for DatabaseLedger {
         incarnation: u64,
         entries: &'a [(u64, Arc<Entry>)],
     ) -> Boxed<'a, Result<Appended, StoreError>> {
-        Box::pin(append::append(self.database.writer(), &self.known, (partition, incarnation), entries))
+        Box::pin(append::append(&self.database, &self.known, (partition, incarnation), entries))
     }
 
     fn repeated(&self, partition: u32) -> Boxed<'_, Result<Vec<Repeated>, StoreError>> {
-        Box::pin(reservations::repeated(self.database.reader(), partition))
+        Box::pin(reservations::repeated(&self.database, partition))
     }
 
     fn watermark(&self, partition: u32) -> Boxed<'_, Result<Watermark, StoreError>> {
         Box::pin(async move {
-            let mut connection = self.database.reader().acquire().await.map_err(errors::store_error)?;
+            let mut connection = self.database.read().await?;
             append::watermark(&mut connection, partition).await
         })
     }
@@ -51,20 +52,20 @@ impl Ledger for DatabaseLedger {
         expect: Watermark,
         next: Watermark,
     ) -> Boxed<'_, Result<bool, StoreError>> {
-        Box::pin(incarnation::open(self.database.writer(), partition, expect, next))
+        Box::pin(incarnation::open(&self.database, partition, expect, next))
     }
 
     fn lost(&self, partition: u32) -> Boxed<'_, Result<Vec<(u64, u64)>, StoreError>> {
-        Box::pin(incarnation::lost(self.database.reader(), partition))
+        Box::pin(incarnation::lost(&self.database, partition))
     }
 
     fn last_time(&self, partition: u32) -> Boxed<'_, Result<Option<Timestamp>, StoreError>> {
         Box::pin(async move {
-            let query =
-                sqlx::query_as(include_str!("../../sql/queries/entry_last_time.sql")).bind(i64::from(partition));
-            let row: Option<(i64,)> =
-                query.fetch_optional(self.database.reader()).await.map_err(errors::store_error)?;
-            Ok(row.map(|(time,)| Timestamp::from_millis(time)))
+            let mut connection = self.database.read().await?;
+            let row = connection.fetch_optional(sql!("entry_last_time"), |values| {
+                values.int(i64::from(partition));
+            });
+            row.await?.map(|row| row.int(0).map(Timestamp::from_millis)).transpose()
         })
     }
 
@@ -73,7 +74,7 @@ impl Ledger for DatabaseLedger {
         partition: u32,
         queries: &'a [UsageQuery],
     ) -> Boxed<'a, Result<(Watermark, Vec<UsageAnswer>), StoreError>> {
-        Box::pin(usage::usage(self.database.reader(), partition, queries))
+        Box::pin(usage::usage(&self.database, partition, queries))
     }
 
     fn reservations<'a>(
@@ -81,7 +82,7 @@ impl Ledger for DatabaseLedger {
         tenant: Uid,
         keys: &'a [IdKey],
     ) -> Boxed<'a, Result<Vec<Option<Reservation>>, StoreError>> {
-        Box::pin(reservations::by_keys(self.database.reader(), tenant, keys))
+        Box::pin(reservations::by_keys(&self.database, tenant, keys))
     }
 
     fn requests<'a>(
@@ -89,11 +90,11 @@ impl Ledger for DatabaseLedger {
         tenant: Uid,
         keys: &'a [IdKey],
     ) -> Boxed<'a, Result<Vec<Option<KnownRequest>>, StoreError>> {
-        Box::pin(reservations::requests(self.database.reader(), tenant, keys))
+        Box::pin(reservations::requests(&self.database, tenant, keys))
     }
 
     fn open_reservations(&self, partition: u32) -> Boxed<'_, Result<Vec<Reservation>, StoreError>> {
-        Box::pin(reservations::open(self.database.reader(), partition))
+        Box::pin(reservations::open(&self.database, partition))
     }
 
     fn list_reservations<'a>(
@@ -101,10 +102,10 @@ impl Ledger for DatabaseLedger {
         tenant: Uid,
         filter: &'a ReservationFilter,
     ) -> Boxed<'a, Result<Vec<Reservation>, StoreError>> {
-        Box::pin(reservations::list(self.database.reader(), tenant, filter))
+        Box::pin(reservations::list(&self.database, tenant, filter))
     }
 
     fn prune(&self, now: Timestamp) -> Boxed<'_, Result<u64, StoreError>> {
-        Box::pin(prune::prune(self.database.writer(), now))
+        Box::pin(prune::prune(&self.database, now))
     }
 }

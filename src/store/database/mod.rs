@@ -1,26 +1,33 @@
-//! The database: what was agreed (the catalog) and what happened (the ledger), on SQLite.
+//! The database: what was agreed (the catalog) and what happened (the ledger), on SQLite or PostgreSQL.
 //!
+//! Everything goes through `connection`, so that each function exists once; `sqlite` and `postgres` open one.
 //! Statements stand in `src/sql/queries`, one to a file; the schema in `src/sql/migrations`.
 
 mod append;
 mod bulk;
 mod catalog;
+mod connection;
 mod errors;
 mod fold;
 mod incarnation;
 mod ledger;
 mod migrate;
 mod pool;
+mod postgres;
 mod prune;
 mod reservations;
 mod resolve;
+mod row;
 mod rows;
 mod settings;
+mod sqlite;
 mod usage;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
 pub use catalog::DatabaseCatalog;
 pub use ledger::DatabaseLedger;
-pub use pool::{Database, Sync};
+pub use pool::Database;
+pub use sqlite::Sync;

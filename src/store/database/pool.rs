@@ -1,126 +1,128 @@
-//! Connections to the database file: one that writes, a few that read, one for checkpoints.
+//! An open database, whichever it is.
 
-use super::errors::store_error;
-use super::migrate;
+use super::connection::Connection;
+use super::postgres::PostgresServer;
+use super::sqlite::{SqliteFile, Sync};
 use crate::engine::ports::StoreError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a statement waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections that read.
-const READERS: u32 = 4;
-/// Distinct statements that a connection keeps prepared.
-const STATEMENTS: usize = 256;
-/// Pages of write-ahead log (4 KiB each) after which the writer itself makes a checkpoint: only if nobody calls
-/// [`Database::checkpoint`].
-const CHECKPOINT_PAGES: &str = "65536";
-/// Memory for pages that a connection keeps, in KiB below zero: keys are hashes, so that a batch of some thousand effects
-/// touches as many pages, and one that spills is written twice.
-const CACHE: &str = "-131072";
-/// Bytes that the log file keeps after a checkpoint.
-const LOG_SIZE: &str = "67108864";
-
-/// When a transaction counts as written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sync {
-    /// With the operating system: survives the end of the process, not a power cut.
-    Normal,
-    /// On the disk.
-    Full,
-}
+/// How often a transaction is tried that the database ended because of another one.
+const TRIES: u32 = 8;
+/// How long the first of them rests before it is tried again; each further one as long again.
+const REST: Duration = Duration::from_millis(10);
 
 /// An open database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Database {
-    writer: SqlitePool,
-    reader: SqlitePool,
-    checkpointer: SqlitePool,
+    product: Open,
+}
+
+#[derive(Clone, Debug)]
+enum Open {
+    Sqlite(SqliteFile),
+    Postgres(PostgresServer),
 }
 
 impl Database {
-    /// Opens the file at `path`, makes it if it is missing, and brings its schema up to date.
+    /// Opens the SQLite file at `path`, makes it if it is missing, and brings its schema up to date.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the file can't be opened or written; [`StoreError::Corrupt`] if it is damaged or
     /// has a schema that this version does not know.
     pub async fn open(path: &Path, sync: Sync) -> Result<Database, StoreError> {
-        let options = options(path, sync);
-        let pool = SqlitePoolOptions::new()
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false);
-        let writer = pool.clone().max_connections(1).after_release(|connection, _| Box::pin(out_of_it(connection)));
-        let writer = writer.connect_with(options.clone()).await.map_err(store_error)?;
-        if let Err(error) = migrate::run(&writer).await {
-            writer.close().await;
-            return Err(error);
+        Ok(Database { product: Open::Sqlite(SqliteFile::open(path, sync).await?) })
+    }
+
+    /// Opens a database by its URL and brings its schema up to date: `postgres://USER:PASSWORD@HOST:PORT/DATABASE` (or
+    /// `postgresql://`), with `sslmode`, `sslrootcert`, `sslcert` and `sslkey` as parameters; `sqlite:PATH` or a path for
+    /// a SQLite file, which is then synchronized with the disk in each transaction. Any number of processes may open a
+    /// PostgreSQL database at once. One try: whether to wait for a database that is not there yet is the caller's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it can't be reached, opened or written now; [`StoreError::Corrupt`] for a URL that is
+    /// not understood, or a database that is damaged or has a schema that this version does not know.
+    pub async fn open_url(url: &str) -> Result<Database, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Database { product: Open::Postgres(PostgresServer::open(url).await?) });
         }
-        // Not opened read-only: a reader of a write-ahead log must be able to make its index.
-        let reader =
-            pool.clone().max_connections(READERS).connect_lazy_with(options.clone().pragma("query_only", "on"));
-        let checkpointer = pool.max_connections(1).connect_lazy_with(options);
-        Ok(Database { writer, reader, checkpointer })
+        let path = url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
+        if path.is_empty() || path.contains("://") {
+            // Not the text itself: there may be a password in it.
+            let text =
+                "the database URL is not understood: use postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH";
+            return Err(StoreError::Corrupt(String::from(text)));
+        }
+        Database::open(Path::new(path), Sync::Full).await
     }
 
-    /// The one connection that writes. Begin with `begin_with("BEGIN IMMEDIATE")`: a transaction that reads first and
-    /// writes then fails if another process wrote in between.
-    pub(super) fn writer(&self) -> &SqlitePool {
-        &self.writer
+    /// Whether several processes may use it at once, each with connections of its own: PostgreSQL.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.product, Open::Postgres(_))
     }
 
-    /// The connections that read; each transaction sees one snapshot.
-    pub(super) fn reader(&self) -> &SqlitePool {
-        &self.reader
+    /// A connection for one statement that reads.
+    pub(super) async fn read(&self) -> Result<Connection, StoreError> {
+        match &self.product {
+            Open::Sqlite(file) => file.read().await,
+            Open::Postgres(server) => server.read().await,
+        }
     }
 
-    /// Moves what is written from the log into the database file, as far as no reader needs the log, on a connection of
-    /// its own: writers and readers go on meanwhile. Call it from time to time.
+    /// A transaction whose statements all read what was there at one moment.
+    pub(super) async fn snapshot(&self) -> Result<Connection, StoreError> {
+        match &self.product {
+            Open::Sqlite(file) => file.snapshot().await,
+            Open::Postgres(server) => server.snapshot().await,
+        }
+    }
+
+    /// A transaction that writes. On SQLite there is one at a time; on PostgreSQL there may be others, and each statement
+    /// sees what they committed before it: what is read to be written must be locked.
+    pub(super) async fn write(&self) -> Result<Connection, StoreError> {
+        match &self.product {
+            Open::Sqlite(file) => file.write().await,
+            Open::Postgres(server) => server.write().await,
+        }
+    }
+
+    /// Moves what is written from SQLite's log into the file, as far as no reader needs the log, on a connection of its
+    /// own: writers and readers go on meanwhile. Call it from time to time. PostgreSQL does so by itself.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the file can't be written.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.checkpointer).await.map_err(store_error)?;
+        match &self.product {
+            Open::Sqlite(file) => file.checkpoint().await,
+            Open::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Closes all connections when their work is done; SQLite's last one empties the log.
+    pub async fn close(&self) {
+        match &self.product {
+            Open::Sqlite(file) => file.close().await,
+            Open::Postgres(server) => server.close().await,
+        }
+    }
+}
+
+/// The tries of one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Tries(u32);
+
+impl Tries {
+    /// Rests and says to go on if the transaction failed only because of another one, and not too often yet.
+    ///
+    /// # Errors
+    /// The transaction's own.
+    pub(super) async fn again(&mut self, transaction: Connection, error: StoreError) -> Result<(), StoreError> {
+        self.0 += 1;
+        if !transaction.collided() || self.0 == TRIES {
+            return Err(error);
+        }
+        drop(transaction);
+        tokio::time::sleep(REST * self.0).await;
         Ok(())
     }
-
-    /// Closes all connections when their work is done; the last one empties the log.
-    pub async fn close(&self) {
-        self.reader.close().await;
-        self.checkpointer.close().await;
-        self.writer.close().await;
-    }
-}
-
-/// Whether a connection that comes back has no transaction open; one that has is closed. SQLite ends a transaction by
-/// itself when the disk is full, the driver goes on counting it, and could never begin another on that connection.
-async fn out_of_it(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // A transaction that was dropped is rolled back behind its caller; this waits until that is done.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
-}
-
-fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(match sync {
-            Sync::Normal => SqliteSynchronous::Normal,
-            Sync::Full => SqliteSynchronous::Full,
-        })
-        .busy_timeout(BUSY_TIMEOUT)
-        .thread_name(|id| format!("ledger-sql-{id}"))
-        .foreign_keys(true)
-        .statement_cache_capacity(STATEMENTS)
-        .row_buffer_size(1024)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("journal_size_limit", LOG_SIZE)
-        .pragma("cache_size", CACHE)
-        .pragma("temp_store", "memory")
 }

@@ -1,12 +1,13 @@
 //! Forgetting what may be forgotten: ended reservations and request ids after 35 days.
 
 use super::bulk::Bulk;
-use super::errors::store_error;
+use super::connection::{Connection, sql};
 use super::fold::key_of;
+use super::pool::{Database, Tries};
+use super::values::Values;
 use super::{reservations, rows};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::ports::StoreError;
-use sqlx::SqlitePool;
 
 /// How long reservations and request ids are kept after their end (rule 5).
 const KEPT: Span = Span::from_secs(35 * 24 * 3600);
@@ -14,23 +15,31 @@ const KEPT: Span = Span::from_secs(35 * 24 * 3600);
 const AT_ONCE: i64 = 5_000;
 
 /// Forgets a bounded part of what may be forgotten at `now`; answers how many reservations and request ids went.
-pub(super) async fn prune(writer: &SqlitePool, now: Timestamp) -> Result<u64, StoreError> {
-    let before = (now - KEPT).millis();
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-    let ended = sqlx::query_as(include_str!("../../sql/queries/reservation_ended.sql")).bind(before).bind(AT_ONCE);
-    let ended = rows::reservations(ended.fetch_all(&mut *transaction).await.map_err(store_error)?)?;
+pub(super) async fn prune(database: &Database, now: Timestamp) -> Result<u64, StoreError> {
+    let mut tries = Tries::default();
+    loop {
+        let mut transaction = database.write().await?;
+        match prune_in(&mut transaction, (now - KEPT).millis()).await {
+            Ok(gone) => return transaction.commit().await.map(|()| gone),
+            Err(error) => tries.again(transaction, error).await?,
+        }
+    }
+}
+
+async fn prune_in(transaction: &mut Connection, before: i64) -> Result<u64, StoreError> {
+    let bounds = |values: &mut Values| {
+        values.int(before).int(AT_ONCE);
+    };
+    let ended = rows::reservations(&transaction.fetch(sql!(each "reservation_ended"), bounds).await?)?;
     let accounts: Vec<_> = ended.iter().flat_map(reservations::account_rows).collect();
-    let from_accounts = Bulk::new(include_str!("../../sql/queries/reservation_account_remove.sql"));
-    from_accounts.execute(&mut transaction, &accounts, reservations::bind_account).await?;
-    let remove = Bulk::new(include_str!("../../sql/queries/reservation_remove.sql"));
+    let from_accounts = Bulk::new(sql!("reservation_account_remove"));
+    from_accounts.execute(transaction, &accounts, reservations::bind_account).await?;
+    let remove = Bulk::new(sql!("reservation_remove"));
     let reservations = remove
-        .execute(&mut transaction, &ended, |values, record| {
+        .execute(transaction, &ended, |values, record| {
             let (tenant, key) = key_of(record);
             values.bytes(&tenant.to_bytes()).bytes(&key.to_bytes());
         })
         .await?;
-    let requests = sqlx::query(include_str!("../../sql/queries/request_prune.sql")).bind(before).bind(AT_ONCE);
-    let requests = requests.execute(&mut *transaction).await.map_err(store_error)?.rows_affected();
-    transaction.commit().await.map_err(store_error)?;
-    Ok(reservations + requests)
+    Ok(reservations + transaction.execute(sql!(each "request_prune"), bounds).await?)
 }

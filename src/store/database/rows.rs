@@ -1,5 +1,6 @@
 //! Rows to domain values and back: the only place that knows how either looks in a column.
 
+use super::row::Row;
 use crate::domain::amount;
 use crate::domain::name::{IdKey, MeterId, Uid};
 use crate::domain::reservation::Reservation;
@@ -46,12 +47,12 @@ pub(super) fn reservation(bytes: &[u8]) -> Result<Reservation, StoreError> {
     }
 }
 
-/// Reads many records.
+/// Reads many records, each from the first column of its row.
 ///
 /// # Errors
 /// As [`reservation`].
-pub(super) fn reservations(rows: Vec<(Vec<u8>,)>) -> Result<Vec<Reservation>, StoreError> {
-    rows.into_iter().map(|(bytes,)| reservation(&bytes)).collect()
+pub(super) fn reservations(rows: &[Row]) -> Result<Vec<Reservation>, StoreError> {
+    rows.iter().map(|row| reservation(row.bytes(0)?)).collect()
 }
 
 /// Amounts as a column holds them.

@@ -2,26 +2,23 @@
 //! period from the postings themselves, the lifetime from the counter.
 
 use super::append::watermark;
-use super::errors::store_error;
+use super::connection::{Connection, sql};
 use super::fold::QUARTER;
+use super::pool::Database;
+use super::row::Row;
 use super::rows::{self, from_parts};
+use super::values::Values;
 use crate::domain::time::Period;
 use crate::engine::ports::{CounterKey, LedgerHold, StoreError, UsageAnswer, UsageQuery, Used, Watermark};
-use sqlx::{SqliteConnection, SqlitePool};
 use std::collections::BTreeMap;
-
-/// A row of `usage_sum.sql`: part, used high and low, top-up high and low, own.
-type SumRow = (i64, i64, i64, i64, i64, i64);
-/// A row of `usage_steps.sql`: step, used high and low, top-up high and low.
-type StepRow = (i64, i64, i64, i64, i64);
 
 /// Answers all queries from one snapshot, with its watermark.
 pub(super) async fn usage(
-    reader: &SqlitePool,
+    database: &Database,
     partition: u32,
     queries: &[UsageQuery],
 ) -> Result<(Watermark, Vec<UsageAnswer>), StoreError> {
-    let mut snapshot = reader.begin().await.map_err(store_error)?;
+    let mut snapshot = database.snapshot().await?;
     let watermark = watermark(&mut snapshot, partition).await?;
     let mut answers = Vec::with_capacity(queries.len());
     for query in queries {
@@ -34,41 +31,32 @@ pub(super) async fn usage(
         }
         answers.push(answer);
     }
+    snapshot.commit().await?;
     Ok((watermark, answers))
 }
 
-async fn sum(connection: &mut SqliteConnection, query: &UsageQuery) -> Result<UsageAnswer, StoreError> {
+async fn sum(connection: &mut Connection, query: &UsageQuery) -> Result<UsageAnswer, StoreError> {
     let lifetime = query.period == Period::ALWAYS;
     // The lifetime stands in the counter: nothing needs to be summed.
     let parts = if lifetime { Parts::NONE } else { Parts::of(query.period) };
-    let rows: Vec<SumRow> = sqlx::query_as(include_str!("../../sql/queries/usage_sum.sql"))
-        .bind(query.counter.account.to_bytes().to_vec())
-        .bind(rows::meter(query.counter.meter))
-        .bind(parts.quarters.0)
-        .bind(parts.quarters.1)
-        .bind(parts.before.0)
-        .bind(parts.before.1)
-        .bind(parts.after.0)
-        .bind(parts.after.1)
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
+    let rows = connection.fetch(sql!("usage_sum"), |values| parts.bind(query.counter, values));
     let mut sum = Sum::default();
     let mut own = 0;
-    for (part, used_high, used_low, top_up_high, top_up_low, own_used) in rows {
-        own += own_used;
-        if (part == 0) == lifetime {
-            sum.add(used_high, used_low, top_up_high, top_up_low);
+    for row in rows.await? {
+        own += row.int(5)?;
+        if (row.int(0)? == 0) == lifetime {
+            sum.add(&row)?;
         }
     }
     Ok(UsageAnswer { used: sum.used(), own, ..UsageAnswer::default() })
 }
 
 /// What open reservations hold on one counter.
-async fn holds(connection: &mut SqliteConnection, counter: CounterKey) -> Result<Vec<LedgerHold>, StoreError> {
-    let query = sqlx::query_as(include_str!("../../sql/queries/usage_holds.sql"));
-    let query = query.bind(counter.account.to_bytes().to_vec());
-    let records = rows::reservations(query.fetch_all(connection).await.map_err(store_error)?)?;
+async fn holds(connection: &mut Connection, counter: CounterKey) -> Result<Vec<LedgerHold>, StoreError> {
+    let found = connection.fetch(sql!("usage_holds"), |values| {
+        values.bytes(&counter.account.to_bytes());
+    });
+    let records = rows::reservations(&found.await?)?;
     let mut holds = Vec::new();
     for record in &records {
         for charge in record.charges.iter().filter(|charge| charge.held > 0 && charge.meter_id == counter.meter) {
@@ -83,30 +71,16 @@ async fn holds(connection: &mut SqliteConnection, counter: CounterKey) -> Result
     Ok(holds)
 }
 
-async fn steps(
-    connection: &mut SqliteConnection,
-    query: &UsageQuery,
-    step: i64,
-) -> Result<Vec<(i64, Used)>, StoreError> {
+async fn steps(connection: &mut Connection, query: &UsageQuery, step: i64) -> Result<Vec<(i64, Used)>, StoreError> {
     let of_quarters = step % QUARTER == 0;
     let parts = if of_quarters { Parts::of(query.period) } else { Parts::postings(query.period) };
-    let rows: Vec<StepRow> = sqlx::query_as(include_str!("../../sql/queries/usage_steps.sql"))
-        .bind(query.counter.account.to_bytes().to_vec())
-        .bind(rows::meter(query.counter.meter))
-        .bind(parts.quarters.0)
-        .bind(parts.quarters.1)
-        .bind(parts.before.0)
-        .bind(parts.before.1)
-        .bind(parts.after.0)
-        .bind(parts.after.1)
-        .bind((step / QUARTER).max(1))
-        .bind(step)
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
+    let rows = connection.fetch(sql!("usage_steps"), |values| {
+        parts.bind(query.counter, values);
+        values.int((step / QUARTER).max(1)).int(step);
+    });
     let mut steps: BTreeMap<i64, Sum> = BTreeMap::new();
-    for (step, used_high, used_low, top_up_high, top_up_low) in rows {
-        steps.entry(step).or_default().add(used_high, used_low, top_up_high, top_up_low);
+    for row in rows.await? {
+        steps.entry(row.int(0)?).or_default().add(&row)?;
     }
     let used = steps.into_iter().map(|(step, sum)| (step, sum.used()));
     Ok(used.filter(|(_, used)| *used != Used::default()).collect())
@@ -134,6 +108,14 @@ impl Parts {
         Parts { quarters: (first, last), before: (start, first * QUARTER), after: (last * QUARTER, end) }
     }
 
+    /// The first eight values of `usage_sum.sql` and `usage_steps.sql`.
+    fn bind(self, counter: CounterKey, values: &mut Values) {
+        values.bytes(&counter.account.to_bytes()).int(rows::meter(counter.meter));
+        for (start, end) in [self.quarters, self.before, self.after] {
+            values.int(start).int(end);
+        }
+    }
+
     fn postings(period: Period) -> Parts {
         Parts { before: (period.start.millis(), period.end.millis()), ..Parts::NONE }
     }
@@ -147,12 +129,12 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, used_high: i64, used_low: i64, top_up_high: i64, top_up_low: i64) {
-        let add = |sum: &mut (i64, i64), high: i64, low: i64| {
-            *sum = (sum.0.saturating_add(high), sum.1.saturating_add(low));
-        };
-        add(&mut self.used, used_high, used_low);
-        add(&mut self.top_up, top_up_high, top_up_low);
+    /// Adds what columns 1 to 4 of a row say: used high and low, top-up high and low.
+    fn add(&mut self, row: &Row) -> Result<(), StoreError> {
+        for (sum, at) in [(&mut self.used, 1), (&mut self.top_up, 3)] {
+            *sum = (sum.0.saturating_add(row.int(at)?), sum.1.saturating_add(row.int(at + 1)?));
+        }
+        Ok(())
     }
 
     fn used(self) -> Used {

@@ -1,6 +1,7 @@
 //! Domain values as rows: what has no column of its own is JSON, in structs of this file alone, so that a renamed field
 //! of the domain never changes what is stored.
 
+use super::super::row::Row;
 use crate::domain::account::{Account, Plan};
 use crate::domain::meter::{
     Admission, ChargeMoment, DefaultPolicy, Expiry, FailurePolicy, Family, Meter, Overage, Rules,
@@ -11,9 +12,6 @@ use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::ports::StoreError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// The row of a current quota, in the order of the statement.
-pub(super) type QuotaRow = (String, String, i64, i64, i64, String, Option<i64>, Option<i64>, String, String);
 
 const SHADOW: &str = "shadow";
 const ENFORCE: &str = "enforce";
@@ -207,23 +205,22 @@ fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
     Ok(rows.into_iter().map(limit).collect())
 }
 
-/// A quota from its row.
-pub(super) fn quota_from_row(scope: &str, row: QuotaRow) -> Result<Quota, StoreError> {
-    let (subject, meter, version, create_time, update_time, limits, top_up, hold_share, enforcement, note) = row;
+/// A quota from its row, whose columns are in the order of `catalog_quota_list.sql`.
+pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError> {
+    let (subject, meter) = (row.text(0)?, row.text(1)?);
+    let top_up = row.maybe_int(6)?.map(u64::try_from).transpose();
+    let hold_share = row.maybe_int(7)?.map(u8::try_from).transpose();
     Ok(Quota {
         tenant: tenant_of(scope),
         meter: meter.parse().map_err(|error| damaged("meter", &meter, &error))?,
-        limits: limits_from_json(&limits)?,
-        top_up: top_up.map(u64::try_from).transpose().map_err(|error| damaged("top-up", &subject, &error))?,
-        hold_share_percent: hold_share
-            .map(u8::try_from)
-            .transpose()
-            .map_err(|error| damaged("hold share", &subject, &error))?,
-        enforcement: if enforcement == SHADOW { Enforcement::Shadow } else { Enforcement::Enforce },
-        note,
-        version,
-        create_time: Timestamp::from_millis(create_time),
-        update_time: Timestamp::from_millis(update_time),
+        limits: limits_from_json(&row.text(5)?)?,
+        top_up: top_up.map_err(|error| damaged("top-up", &subject, &error))?,
+        hold_share_percent: hold_share.map_err(|error| damaged("hold share", &subject, &error))?,
+        enforcement: if row.text(8)? == SHADOW { Enforcement::Shadow } else { Enforcement::Enforce },
+        note: row.text(9)?,
+        version: row.int(2)?,
+        create_time: Timestamp::from_millis(row.int(3)?),
+        update_time: Timestamp::from_millis(row.int(4)?),
         subject: Subject::parse(&subject).map_err(|error| damaged("subject", &subject, &error))?,
     })
 }

@@ -1,60 +1,64 @@
 //! The statements of the catalog, by noun.
 
+use super::super::connection::{Sql, sql};
+
 /// The four statements that meters, plans and accounts have each.
 pub(super) struct Noun {
     /// The scope's rows that are not deleted.
-    pub list: &'static str,
+    pub list: Sql,
     /// One of them.
-    pub get: &'static str,
+    pub get: Sql,
     /// Makes one be so.
-    pub put: &'static str,
+    pub put: Sql,
     /// Marks one deleted.
-    pub delete: &'static str,
+    pub delete: Sql,
 }
 
 /// Meters.
 pub(super) const METER: Noun = Noun {
-    list: include_str!("../../../sql/queries/catalog_meter_list.sql"),
-    get: include_str!("../../../sql/queries/catalog_meter_get.sql"),
-    put: include_str!("../../../sql/queries/catalog_meter_put.sql"),
-    delete: include_str!("../../../sql/queries/catalog_meter_delete.sql"),
+    list: sql!("catalog_meter_list"),
+    get: sql!("catalog_meter_get"),
+    put: sql!("catalog_meter_put"),
+    delete: sql!("catalog_meter_delete"),
 };
 
 /// Plans.
 pub(super) const PLAN: Noun = Noun {
-    list: include_str!("../../../sql/queries/catalog_plan_list.sql"),
-    get: include_str!("../../../sql/queries/catalog_plan_get.sql"),
-    put: include_str!("../../../sql/queries/catalog_plan_put.sql"),
-    delete: include_str!("../../../sql/queries/catalog_plan_delete.sql"),
+    list: sql!("catalog_plan_list"),
+    get: sql!("catalog_plan_get"),
+    put: sql!("catalog_plan_put"),
+    delete: sql!("catalog_plan_delete"),
 };
 
 /// Records of accounts.
 pub(super) const ACCOUNT: Noun = Noun {
-    list: include_str!("../../../sql/queries/catalog_account_list.sql"),
-    get: include_str!("../../../sql/queries/catalog_account_get.sql"),
-    put: include_str!("../../../sql/queries/catalog_account_put.sql"),
-    delete: include_str!("../../../sql/queries/catalog_account_delete.sql"),
+    list: sql!("catalog_account_list"),
+    get: sql!("catalog_account_get"),
+    put: sql!("catalog_account_put"),
+    delete: sql!("catalog_account_delete"),
 };
 
 /// The current quotas of a scope.
-pub(super) const QUOTA_LIST: &str = include_str!("../../../sql/queries/catalog_quota_list.sql");
+pub(super) const QUOTA_LIST: Sql = sql!("catalog_quota_list");
 /// One current quota.
-pub(super) const QUOTA_GET: &str = include_str!("../../../sql/queries/catalog_quota_get.sql");
+pub(super) const QUOTA_GET: Sql = sql!("catalog_quota_get");
 /// Ends a current quota.
-pub(super) const QUOTA_CLOSE: &str = include_str!("../../../sql/queries/catalog_quota_close.sql");
+pub(super) const QUOTA_CLOSE: Sql = sql!("catalog_quota_close");
 /// A new version.
-pub(super) const QUOTA_INSERT: &str = include_str!("../../../sql/queries/catalog_quota_insert.sql");
+pub(super) const QUOTA_INSERT: Sql = sql!("catalog_quota_insert");
 /// The version of what a scope sees.
-pub(super) const VERSION_GET: &str = include_str!("../../../sql/queries/catalog_version_get.sql");
-/// The versions of all scopes.
-pub(super) const VERSIONS: &str = include_str!("../../../sql/queries/catalog_versions.sql");
+pub(super) const VERSION_GET: Sql = sql!("catalog_version_get");
 /// Sets a scope's version.
-pub(super) const VERSION_PUT: &str = include_str!("../../../sql/queries/catalog_version_put.sql");
+pub(super) const VERSION_PUT: Sql = sql!("catalog_version_put");
 /// The version drawn last.
-pub(super) const SEQUENCE_GET: &str = include_str!("../../../sql/queries/catalog_sequence_get.sql");
+pub(super) const SEQUENCE_GET: Sql = sql!("catalog_sequence_get");
+/// The version drawn last; nobody else draws one until the transaction ends.
+pub(super) const SEQUENCE_LOCK: Sql = sql!(each "catalog_sequence_lock");
 /// Draws a version.
-pub(super) const SEQUENCE_NEXT: &str = include_str!("../../../sql/queries/catalog_sequence_next.sql");
+pub(super) const SEQUENCE_NEXT: Sql = sql!("catalog_sequence_next");
 /// Tenants with anything configured.
-pub(super) const TENANTS: &str = include_str!("../../../sql/queries/catalog_tenants.sql");
+pub(super) const TENANTS: Sql = sql!("catalog_tenants");
 /// An audit entry.
-pub(super) const AUDIT_INSERT: &str = include_str!("../../../sql/queries/catalog_audit_insert.sql");
+pub(super) const AUDIT_INSERT: Sql = sql!("catalog_audit_insert");
+/// The versions of all scopes.
+pub(super) const VERSIONS: Sql = sql!("catalog_versions");

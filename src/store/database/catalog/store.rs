@@ -1,7 +1,6 @@
 //! The catalog port over a database.
 
 use super::super::Database;
-use super::super::errors::store_error;
 use super::{read, write};
 use crate::engine::ports::{Boxed, CatalogData, CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
 
@@ -18,7 +17,7 @@ impl DatabaseCatalog {
     }
 
     async fn version_of(&self, tenant: Option<&str>) -> Result<u64, StoreError> {
-        let mut connection = self.database.reader().acquire().await.map_err(store_error)?;
+        let mut connection = self.database.read().await?;
         match tenant {
             Some(tenant) => read::version(&mut connection, tenant).await,
             None => read::sequence(&mut connection).await,

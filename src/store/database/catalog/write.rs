@@ -1,15 +1,16 @@
 //! Writes the changes of several scopes in one transaction, with a new version, quota history and audit entries.
 
 use super::super::Database;
-use super::super::errors::store_error;
+use super::super::connection::{Connection, Sql};
+use super::super::pool::Tries;
+use super::super::values::Values;
 use super::read::{self, INSTALLATION};
-use super::rows::{self, QuotaRow};
+use super::rows;
 use super::statements::{
     ACCOUNT, AUDIT_INSERT, METER, Noun, PLAN, QUOTA_CLOSE, QUOTA_GET, QUOTA_INSERT, SEQUENCE_NEXT, VERSION_PUT,
 };
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
-use sqlx::SqliteConnection;
 
 /// All scopes, or nothing.
 pub(super) async fn write(
@@ -17,32 +18,41 @@ pub(super) async fn write(
     context: &WriteContext,
     scopes: &[ScopeWrite],
 ) -> Result<Written, StoreError> {
-    // Immediate: the versions that are compared here must not change before they are raised.
-    let mut transaction = database.writer().begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+    let mut tries = Tries::default();
+    loop {
+        let mut transaction = database.write().await?;
+        match write_in(&mut transaction, context, scopes).await {
+            Ok((written, true)) => return transaction.commit().await.map(|()| written),
+            // Nothing was otherwise, or must not be: the version that was drawn is given back.
+            Ok((written, false)) => return transaction.rollback().await.map(|()| written),
+            Err(error) => tries.again(transaction, error).await?,
+        }
+    }
+}
+
+/// The outcome, and whether anything was changed.
+async fn write_in(
+    transaction: &mut Connection,
+    context: &WriteContext,
+    scopes: &[ScopeWrite],
+) -> Result<(Written, bool), StoreError> {
+    // First of all: the versions that are compared here must not change before they are raised.
+    let before = read::lock_sequence(transaction).await?;
     for scope in scopes {
         let Some(expected) = scope.expect_version else { continue };
-        let found = read::version(&mut transaction, scope_text(scope)).await?;
+        let found = read::version(transaction, scope_text(scope)).await?;
         if found != expected {
-            transaction.rollback().await.map_err(store_error)?;
-            return Ok(Written::Conflict(found));
+            return Ok((Written::Conflict(found), false));
         }
     }
-    let before = read::sequence(&mut transaction).await?;
-    let (version,): (i64,) = sqlx::query_as(SEQUENCE_NEXT).fetch_one(&mut *transaction).await.map_err(store_error)?;
+    let version = read::number(transaction.fetch_optional(SEQUENCE_NEXT, |_| {}).await?)?;
     let mut changed = false;
     for scope in scopes {
-        let mut writer = Writer { connection: &mut transaction, context, scope: scope_text(scope), version };
-        if writer.write_all(&scope.changes).await? {
-            changed = true;
-        }
+        let scoped = scope_text(scope);
+        let mut writer = Writer { connection: transaction, context, scope: scoped, version: version.cast_signed() };
+        changed |= writer.write_all(&scope.changes).await?;
     }
-    if !changed {
-        // Nothing was otherwise: the version that was drawn is given back.
-        transaction.rollback().await.map_err(store_error)?;
-        return Ok(Written::Done(before));
-    }
-    transaction.commit().await.map_err(store_error)?;
-    Ok(Written::Done(version.unsigned_abs()))
+    Ok((Written::Done(if changed { version } else { before }), changed))
 }
 
 fn scope_text(scope: &ScopeWrite) -> &str {
@@ -51,7 +61,7 @@ fn scope_text(scope: &ScopeWrite) -> &str {
 
 /// Writes into one scope.
 struct Writer<'a> {
-    connection: &'a mut SqliteConnection,
+    connection: &'a mut Connection,
     context: &'a WriteContext,
     scope: &'a str,
     version: i64,
@@ -65,8 +75,11 @@ impl Writer<'_> {
             changed |= self.write(change).await?;
         }
         if changed {
-            let query = sqlx::query(VERSION_PUT).bind(self.scope).bind(self.version);
-            query.execute(&mut *self.connection).await.map_err(store_error)?;
+            let version = self.version;
+            self.execute(VERSION_PUT, |values| {
+                values.int(version);
+            })
+            .await?;
         }
         Ok(changed)
     }
@@ -95,24 +108,30 @@ impl Writer<'_> {
         if before.as_ref() == Some(&definition) {
             return Ok(false);
         }
-        let query = sqlx::query(noun.put).bind(self.scope).bind(name).bind(&definition);
-        let query = query.bind(self.version).bind(self.context.now.millis());
-        query.execute(&mut *self.connection).await.map_err(store_error)?;
+        let (version, now) = (self.version, self.context.now.millis());
+        self.execute(noun.put, |values| {
+            values.text(name).text(&definition).int(version).int(now);
+        })
+        .await?;
         self.audit(&format!("{kind} {name}"), before, Some(definition)).await
     }
 
     async fn delete(&mut self, noun: &Noun, kind: &str, name: &str) -> Result<bool, StoreError> {
         let Some(before) = self.definition(noun, name).await? else { return Ok(false) };
-        let query = sqlx::query(noun.delete).bind(self.scope).bind(name);
-        let query = query.bind(self.version).bind(self.context.now.millis());
-        query.execute(&mut *self.connection).await.map_err(store_error)?;
+        let (version, now) = (self.version, self.context.now.millis());
+        self.execute(noun.delete, |values| {
+            values.text(name).int(version).int(now);
+        })
+        .await?;
         self.audit(&format!("{kind} {name}"), Some(before), None).await
     }
 
     async fn definition(&mut self, noun: &Noun, name: &str) -> Result<Option<String>, StoreError> {
-        let query = sqlx::query_as(noun.get).bind(self.scope).bind(name);
-        let row: Option<(String,)> = query.fetch_optional(&mut *self.connection).await.map_err(store_error)?;
-        Ok(row.map(|(definition,)| definition))
+        let scope = self.scope;
+        let row = self.connection.fetch_optional(noun.get, |values| {
+            values.text(scope).text(name);
+        });
+        row.await?.map(|row| row.text(0)).transpose()
     }
 
     /// The current version is closed and a new one made, unless it says the same already.
@@ -126,18 +145,14 @@ impl Writer<'_> {
         if before.is_some() {
             self.close_quota(quota, "closed").await?;
         }
-        let query = sqlx::query(QUOTA_INSERT)
-            .bind(self.scope)
-            .bind(quota.subject.to_string())
-            .bind(quota.meter.as_str())
-            .bind(self.context.now.millis())
-            .bind(self.version)
-            .bind(rows::limits_to_json(&quota.limits)?)
-            .bind(top_up)
-            .bind(quota.hold_share_percent.map(i64::from))
-            .bind(rows::enforcement_text(quota.enforcement))
-            .bind(&quota.note);
-        query.execute(&mut *self.connection).await.map_err(store_error)?;
+        let limits = rows::limits_to_json(&quota.limits)?;
+        let (version, now) = (self.version, self.context.now.millis());
+        self.execute(QUOTA_INSERT, |values| {
+            values.text(&quota.subject.to_string()).text(quota.meter.as_str()).int(now).int(version).text(&limits);
+            values.maybe_int(top_up).maybe_int(quota.hold_share_percent.map(i64::from));
+            values.text(rows::enforcement_text(quota.enforcement)).text(&quota.note);
+        })
+        .await?;
         let before = before.as_ref().map(rows::quota_to_json).transpose()?;
         self.audit(&quota_subject(quota), before, Some(rows::quota_to_json(quota)?)).await
     }
@@ -149,22 +164,19 @@ impl Writer<'_> {
     }
 
     async fn current_quota(&mut self, quota: &Quota) -> Result<Option<Quota>, StoreError> {
-        let query = sqlx::query_as(QUOTA_GET).bind(self.scope);
-        let query = query.bind(quota.subject.to_string()).bind(quota.meter.as_str());
-        let row: Option<QuotaRow> = query.fetch_optional(&mut *self.connection).await.map_err(store_error)?;
-        row.map(|row| rows::quota_from_row(self.scope, row)).transpose()
+        let scope = self.scope;
+        let row = self.connection.fetch_optional(QUOTA_GET, |values| {
+            values.text(scope).text(&quota.subject.to_string()).text(quota.meter.as_str());
+        });
+        row.await?.map(|row| rows::quota_from_row(scope, &row)).transpose()
     }
 
     async fn close_quota(&mut self, quota: &Quota, state: &str) -> Result<(), StoreError> {
-        let query = sqlx::query(QUOTA_CLOSE)
-            .bind(self.scope)
-            .bind(quota.subject.to_string())
-            .bind(quota.meter.as_str())
-            .bind(state)
-            .bind(self.context.now.millis())
-            .bind(self.version);
-        query.execute(&mut *self.connection).await.map_err(store_error)?;
-        Ok(())
+        let (version, now) = (self.version, self.context.now.millis());
+        self.execute(QUOTA_CLOSE, |values| {
+            values.text(&quota.subject.to_string()).text(quota.meter.as_str()).text(state).int(now).int(version);
+        })
+        .await
     }
 
     /// Writes down what was changed. Always true: something was.
@@ -179,17 +191,23 @@ impl Writer<'_> {
             (Some(_), Some(_)) => "update",
             (Some(_), None) => "delete",
         };
-        let query = sqlx::query(AUDIT_INSERT)
-            .bind(self.scope)
-            .bind(self.version)
-            .bind(self.context.now.millis())
-            .bind(&self.context.actor)
-            .bind(action)
-            .bind(subject)
-            .bind(before)
-            .bind(after);
-        query.execute(&mut *self.connection).await.map_err(store_error)?;
+        let (version, context) = (self.version, self.context);
+        self.execute(AUDIT_INSERT, |values| {
+            values.int(version).int(context.now.millis()).text(&context.actor).text(action).text(subject);
+            values.maybe_text(before.as_deref()).maybe_text(after.as_deref());
+        })
+        .await?;
         Ok(true)
+    }
+
+    /// Runs a statement whose first value is the scope.
+    async fn execute(&mut self, sql: Sql, bind: impl FnOnce(&mut Values)) -> Result<(), StoreError> {
+        let scope = self.scope;
+        let done = self.connection.execute(sql, |values| {
+            values.text(scope);
+            bind(values);
+        });
+        done.await.map(|_| ())
     }
 }
 

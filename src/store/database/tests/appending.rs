@@ -1,12 +1,25 @@
 //! Append: what is skipped, what is a gap, two at once, negative changes, counters at their end.
 
-use super::support::{Folder, counter, effect, entries, line};
+use super::support::{Folder, Place, counter, effect, entries, line, on_both};
 use crate::domain::amount;
 use crate::domain::entry::{Entry, Kind};
 use crate::domain::time::Period;
 use crate::engine::ports::{Ledger, StoreError, UsageAnswer, UsageQuery, Used, Watermark};
 use crate::store::database::DatabaseLedger;
+use crate::store::database::connection::{Product, Sql};
 use std::sync::Arc;
+
+on_both!(
+    entries_count_once,
+    a_gap_is_corrupt_and_changes_nothing,
+    a_newer_incarnation_begins_at_one_and_an_older_one_is_refused,
+    two_at_once_have_one_effect,
+    what_is_given_back_lowers_and_never_goes_below_zero,
+    counters_saturate_and_nothing_overflows,
+    a_path_that_names_an_account_twice_counts_it_once,
+    what_is_written_survives_a_close,
+    names_of_all_levels_are_kept,
+);
 
 const USER: &str = "tenants/acme/users/u1";
 const MAX: i64 = amount::MAX as i64;
@@ -30,10 +43,9 @@ fn at(incarnation: u64, seq: u64) -> Watermark {
     Watermark { incarnation, seq }
 }
 
-#[tokio::test]
-async fn entries_count_once() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn entries_count_once(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     assert_eq!(ledger.watermark(3).await.unwrap(), at(0, 0));
     let all = some(1, &[5, 7, 11]);
     assert_eq!(ledger.append(3, 1, &all[..2]).await.unwrap().watermark, at(1, 2));
@@ -48,10 +60,9 @@ async fn entries_count_once() {
     assert_eq!(ledger.last_time(2).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_gap_is_corrupt_and_changes_nothing() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_gap_is_corrupt_and_changes_nothing(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     ledger.append(0, 1, &some(1, &[5])).await.unwrap();
     let mut hole = some(2, &[1, 1, 1]);
     hole.remove(1);
@@ -66,10 +77,9 @@ async fn a_gap_is_corrupt_and_changes_nothing() {
     assert_eq!(used(&ledger, USER).await, 5);
 }
 
-#[tokio::test]
-async fn a_newer_incarnation_begins_at_one_and_an_older_one_is_refused() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_newer_incarnation_begins_at_one_and_an_older_one_is_refused(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     ledger.append(0, 4, &some(1, &[5, 5])).await.unwrap();
     assert!(matches!(ledger.append(0, 5, &some(3, &[1])).await, Err(StoreError::Corrupt(_))));
     assert_eq!(ledger.append(0, 5, &some(1, &[1])).await.unwrap().watermark, at(5, 1));
@@ -77,11 +87,10 @@ async fn a_newer_incarnation_begins_at_one_and_an_older_one_is_refused() {
     assert_eq!(used(&ledger, USER).await, 11);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_at_once_have_one_effect() {
-    let folder = Folder::new();
+async fn two_at_once_have_one_effect(product: Product) {
+    let place = Place::new(product).await;
     // Two processes: each has connections of its own.
-    let (one, two) = (DatabaseLedger::new(folder.database().await), DatabaseLedger::new(folder.database().await));
+    let (one, two) = (DatabaseLedger::new(place.database().await), DatabaseLedger::new(place.database().await));
     for round in 0..20_u64 {
         let batch = some(round * 3 + 1, &[1, 2, 3]);
         let (first, second) = tokio::join!(one.append(0, 1, &batch), two.append(0, 1, &batch));
@@ -91,10 +100,9 @@ async fn two_at_once_have_one_effect() {
     assert_eq!(used(&one, USER).await, 120);
 }
 
-#[tokio::test]
-async fn what_is_given_back_lowers_and_never_goes_below_zero() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn what_is_given_back_lowers_and_never_goes_below_zero(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     ledger.append(0, 1, &some(1, &[-3])).await.unwrap();
     assert_eq!(used(&ledger, USER).await, 0, "a counter that never was");
     ledger.append(0, 1, &some(2, &[10, -4])).await.unwrap();
@@ -104,10 +112,9 @@ async fn what_is_given_back_lowers_and_never_goes_below_zero() {
     assert_eq!(used(&ledger, USER).await, 0);
 }
 
-#[tokio::test]
-async fn counters_saturate_and_nothing_overflows() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn counters_saturate_and_nothing_overflows(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     ledger.append(0, 1, &some(1, &[MAX, i64::MAX, i64::MAX])).await.unwrap();
     ledger.append(0, 1, &some(4, &[i64::MAX])).await.unwrap();
     let many: Vec<i64> = vec![i64::MAX; 1500];
@@ -126,44 +133,43 @@ async fn counters_saturate_and_nothing_overflows() {
     assert_eq!(used(&ledger, USER).await, 0);
 }
 
-#[tokio::test]
-async fn a_path_that_names_an_account_twice_counts_it_once() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_path_that_names_an_account_twice_counts_it_once(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let mut twice = line(USER, 1_000, 4, 0);
     twice.levels.push(twice.levels[0]);
     ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![twice])])).await.unwrap();
     assert_eq!(used(&ledger, "tenants/acme").await, 4);
 }
 
-#[tokio::test]
-async fn what_is_written_survives_a_close() {
-    let folder = Folder::new();
-    let database = folder.database().await;
+async fn what_is_written_survives_a_close(product: Product) {
+    let place = Place::new(product).await;
+    let database = place.database().await;
     DatabaseLedger::new(database.clone()).append(0, 1, &some(1, &[5, 7])).await.unwrap();
     database.close().await;
-    let ledger = DatabaseLedger::new(folder.database().await);
+    let ledger = DatabaseLedger::new(place.database().await);
     assert_eq!(ledger.watermark(0).await.unwrap(), at(1, 2));
     assert_eq!(used(&ledger, USER).await, 12);
     assert_eq!(ledger.append(0, 1, &some(1, &[5, 7, 1])).await.unwrap().watermark, at(1, 3));
     assert_eq!(used(&ledger, USER).await, 13);
 }
 
-#[tokio::test]
-async fn names_of_all_levels_are_kept() {
-    let folder = Folder::new();
-    let database = folder.database().await;
+async fn names_of_all_levels_are_kept(product: Product) {
+    let place = Place::new(product).await;
+    let database = place.database().await;
     let ledger = DatabaseLedger::new(database.clone());
     let mut also = line(USER, 1_000, 4, 0);
     also.also = vec!["tenants/acme/pools/p1".into()];
     also.levels.push(line("tenants/acme/pools/p1", 0, 0, 0).levels[1]);
     ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![also])])).await.unwrap();
-    let mut names: Vec<(String, Vec<u8>)> =
-        sqlx::query_as("SELECT name, uid FROM account").fetch_all(database.reader()).await.unwrap();
+    let all = Sql::same("SELECT name, uid FROM account");
+    let rows = database.read().await.unwrap().fetch(all, |_| {}).await.unwrap();
+    let mut names: Vec<(String, &[u8])> =
+        rows.iter().map(|row| (row.text(0).unwrap(), row.bytes(1).unwrap())).collect();
     names.sort();
     let expected = ["tenants/acme", "tenants/acme/pools/p1", USER];
     for ((name, uid), expected) in names.iter().zip(expected) {
-        assert_eq!((name.as_str(), uid.as_slice()), (expected, &counter(expected).account.to_bytes()[..]));
+        assert_eq!((name.as_str(), *uid), (expected, &counter(expected).account.to_bytes()[..]));
     }
     assert_eq!(names.len(), 3);
 }

@@ -1,11 +1,14 @@
 //! Lifetimes of a counter store: the watermark moves once, what lay between is lost. What open reservations hold.
 
-use super::support::{Folder, counter, entries, in_state, line, of, reservation};
+use super::support::{Place, counter, entries, in_state, line, of, on_both, reservation};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::reservation::{Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use crate::engine::ports::{Ledger, LedgerHold, StoreError, UsageQuery, Watermark};
 use crate::store::database::DatabaseLedger;
+use crate::store::database::connection::Product;
+
+on_both!(an_incarnation_begins_once_and_tells_what_was_lost, open_reservations_tell_what_they_hold,);
 
 const USER: &str = "tenants/acme/users/u1";
 
@@ -13,10 +16,9 @@ fn at(incarnation: u64, seq: u64) -> Watermark {
     Watermark { incarnation, seq }
 }
 
-#[tokio::test]
-async fn an_incarnation_begins_once_and_tells_what_was_lost() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn an_incarnation_begins_once_and_tells_what_was_lost(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     assert!(ledger.open_incarnation(0, at(0, 0), at(1, 0)).await.unwrap());
     assert!(!ledger.open_incarnation(0, at(0, 0), at(2, 0)).await.unwrap(), "another was first");
     assert_eq!(ledger.lost(0).await.unwrap(), []);
@@ -47,10 +49,9 @@ fn effect(one: &Reservation) -> Effect {
     Effect { lines: vec![line], ..of(one, Kind::Reserve, one.create_time.millis()) }
 }
 
-#[tokio::test]
-async fn open_reservations_tell_what_they_hold() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn open_reservations_tell_what_they_hold(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let (a, b) = (holding("a", 1_000, 5, 0), holding("b", 2_000, 7, 3));
     let gone = in_state(&holding("c", 3_000, 0, 0), State::Committed);
     let elsewhere = reservation("d", "tenants/acme/users/u2", 4_000);

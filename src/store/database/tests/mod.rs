@@ -1,8 +1,10 @@
-//! Tests of the database on real files in the temporary directory.
+//! Tests of the database: the same ones on real files in the temporary directory and on a real PostgreSQL.
 
 mod appending;
+mod flushing;
 mod incarnations;
 mod opening;
 mod reserving;
+pub(super) mod server;
 mod summing;
 pub(super) mod support;

@@ -1,8 +1,102 @@
 //! Opening, closing and opening again; a schema from the future; settings.
 
-use super::support::Folder;
+use super::server;
+use super::support::{Folder, Place, on_both};
 use crate::engine::ports::StoreError;
+use crate::store::database::connection::{Product, Sql};
 use crate::store::database::{Database, Sync};
+
+on_both!(
+    many_open_a_new_database_at_once,
+    a_newer_schema_is_refused,
+    a_setting_that_all_want_to_set_is_set_once,
+    a_connection_in_a_broken_transaction_is_not_used_again,
+);
+
+async fn many_open_a_new_database_at_once(product: Product) {
+    let place = Place::new(product).await;
+    let all = futures(8, || place.database()).await;
+    for (number, database) in all.iter().enumerate() {
+        database.set_setting("a", &number.to_string()).await.unwrap();
+        assert_eq!(all[0].setting("a").await.unwrap(), Some(number.to_string()));
+    }
+}
+
+/// Runs so many at once.
+async fn futures<T, F: Future<Output = T>>(count: usize, make: impl Fn() -> F) -> Vec<T> {
+    let mut left: Vec<_> = (0..count).map(|_| Box::pin(make())).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        left.retain_mut(|future| match future.as_mut().poll(context) {
+            std::task::Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if left.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
+}
+
+async fn a_setting_that_all_want_to_set_is_set_once(product: Product) {
+    let place = Place::new(product).await;
+    let (one, two) = (place.database().await, place.database().await);
+    let (first, second) = tokio::join!(one.setting_or("partitions", "8"), two.setting_or("partitions", "16"));
+    let kept = one.setting("partitions").await.unwrap();
+    assert_eq!((Some(first.unwrap()), Some(second.unwrap())), (kept.clone(), kept));
+}
+
+async fn a_connection_in_a_broken_transaction_is_not_used_again(product: Product) {
+    let place = Place::new(product).await;
+    let database = place.database().await;
+    for _ in 0..20 {
+        let mut broken = database.write().await.unwrap();
+        let add = Sql::same("INSERT INTO setting (name, value) VALUES ('a', 'b')");
+        broken.execute(add, |_| {}).await.unwrap();
+        assert!(broken.execute(add, |_| {}).await.is_err());
+    }
+    assert_eq!(database.setting("a").await.unwrap(), None);
+    database.set_setting("a", "c").await.unwrap();
+    assert_eq!(database.setting("a").await.unwrap().as_deref(), Some("c"));
+}
+
+#[tokio::test]
+async fn urls_are_understood_or_refused_without_telling_passwords() {
+    let folder = Folder::new();
+    for form in ["", "sqlite:", "sqlite://"] {
+        let database = Database::open_url(&format!("{form}{}", folder.file().display())).await.unwrap();
+        assert!(!database.is_shared());
+        database.set_setting("form", form).await.unwrap();
+        database.close().await;
+    }
+    for url in ["", "mysql://root:secret@localhost/x", "postgres://root:secret@localhost:no/x"] {
+        match Database::open_url(url).await {
+            Err(StoreError::Corrupt(text)) => assert!(!text.contains("secret"), "{text}"),
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+    // Nobody listens there.
+    let refused = Database::open_url("postgres://root:secret@127.0.0.1:1/x").await;
+    assert!(matches!(&refused, Err(StoreError::Unavailable(text)) if !text.contains("secret")), "{refused:?}");
+    let missing = server::shared().url("no_such_database");
+    match Database::open_url(&missing).await {
+        Err(StoreError::Unavailable(text)) => {
+            assert!(text.contains("create it, empty and with encoding UTF8"), "{text}")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused() {
+    let url = server::shared().fresh_database_with("ENCODING 'LATIN1' LOCALE 'C'").await;
+    match Database::open_url(&url).await {
+        Err(StoreError::Corrupt(text)) => assert!(text.contains("encoding LATIN1"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+}
 
 #[tokio::test]
 async fn settings_survive_a_close() {
@@ -19,17 +113,24 @@ async fn settings_survive_a_close() {
     again.close().await;
 }
 
-#[tokio::test]
-async fn a_newer_schema_is_refused() {
-    let folder = Folder::new();
-    let database = folder.database().await;
-    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                 VALUES (9999, 'later', 1, x'00', 0)";
-    sqlx::query(newer).execute(database.writer()).await.unwrap();
+async fn a_newer_schema_is_refused(product: Product) {
+    let place = Place::new(product).await;
+    let database = place.database().await;
+    let empty = match product {
+        Product::Sqlite => "x''",
+        Product::Postgres => "''",
+    };
+    let newer = format!(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'later', true, {empty}, 0)"
+    );
+    let mut transaction = database.write().await.unwrap();
+    transaction.execute(Sql::same(newer.leak()), |_| {}).await.unwrap();
+    transaction.commit().await.unwrap();
     database.close().await;
-    match Database::open(&folder.file(), Sync::Normal).await {
+    match place.open().await {
         Err(StoreError::Corrupt(text)) => {
-            assert!(text.contains("ledger.db has schema 9999") && text.contains("use a newer quotad"), "{text}");
+            assert!(text.contains(" has schema 9999") && text.contains("use a newer quotad"), "{text}");
         }
         other => panic!("{other:?}"),
     }
@@ -52,24 +153,25 @@ async fn a_file_that_is_no_database_is_refused() {
 async fn every_statement_finds_its_rows_by_an_index() {
     let folder = Folder::new();
     let database = folder.database().await;
-    let tables: Vec<(String,)> = sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'table'")
-        .fetch_all(database.reader())
-        .await
-        .unwrap();
+    let mut connection = database.write().await.unwrap();
+    let tables = Sql::same("SELECT name FROM sqlite_master WHERE type = 'table'");
+    let tables = connection.fetch(tables, |_| {}).await.unwrap();
+    let tables: Vec<String> = tables.iter().map(|row| row.text(0).unwrap()).collect();
     let queries = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql/queries")).unwrap();
     // The catalog and the repeats that wait are few and read whole.
     let small = |path: &std::path::PathBuf| {
         ["catalog_", "repeated_list"].iter().any(|name| path.to_string_lossy().contains(name))
     };
-    let ours = queries.map(|file| file.unwrap().path()).filter(|path| !small(path));
+    let sqlite = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql/queries/sqlite")).unwrap();
+    let files = queries.chain(sqlite).map(|file| file.unwrap().path());
+    let ours = files.filter(|path| path.extension().is_some_and(|extension| extension == "sql") && !small(path));
     let mut seen = 0;
     for path in ours {
         let explain = format!("EXPLAIN QUERY PLAN {}", std::fs::read_to_string(&path).unwrap());
-        let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(sqlx::AssertSqlSafe(explain)).fetch_all(database.writer()).await.unwrap();
-        for (.., step) in plan {
+        let plan = connection.fetch(Sql::same(explain.leak()), |_| {}).await.unwrap();
+        for step in plan.iter().map(|row| row.text(3).unwrap()) {
             let scanned = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next()).unwrap_or_default();
-            assert!(!tables.iter().any(|(table,)| table == scanned), "{}: {step}", path.display());
+            assert!(!tables.iter().any(|table| table == scanned), "{}: {step}", path.display());
         }
         seen += 1;
     }

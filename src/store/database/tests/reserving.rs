@@ -1,6 +1,6 @@
 //! Reservations and request ids: round trips, lists, late repeats, pruning.
 
-use super::support::{Folder, effect, entries, in_state, of, reservation, tenant};
+use super::support::{Place, effect, entries, in_state, of, on_both, reservation, tenant};
 use crate::domain::entry::{Effect, Kind, RequestStamp};
 use crate::domain::meter::Family;
 use crate::domain::name::{IdKey, IdSpace};
@@ -8,6 +8,18 @@ use crate::domain::reservation::{Reservation, State};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::ports::{Ledger, ReservationFilter};
 use crate::store::database::DatabaseLedger;
+use crate::store::database::connection::Product;
+
+on_both!(
+    the_last_record_stays,
+    lists_go_page_by_page_newest_first,
+    a_repeat_that_came_too_late_is_told_and_leaves_the_first,
+    a_repeat_in_the_same_batch_is_told_too,
+    another_content_under_a_known_id_is_no_repeat,
+    a_late_repeat_by_request_id_alone_is_told_once,
+    a_request_id_keeps_its_first_outcome,
+    pruning_forgets_what_ended_long_ago_and_occupies_nothing,
+);
 
 const U1: &str = "tenants/acme/users/u1";
 const U2: &str = "tenants/acme/users/u2";
@@ -24,10 +36,9 @@ fn stamped(mut effect: Effect, request: &str, reservation: &Reservation, amounts
     effect
 }
 
-#[tokio::test]
-async fn the_last_record_stays() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn the_last_record_stays(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let (a, b) = (reservation("a", U1, 1_000), reservation("b", U2, 2_000));
     let done = in_state(&a, State::Committed);
     let batch = vec![of(&a, Kind::Reserve, 1_000), of(&b, Kind::Reserve, 2_000), of(&done, Kind::Commit, 3_000)];
@@ -43,10 +54,9 @@ async fn the_last_record_stays() {
     assert_eq!(ledger.reservations(tenant(), &[b.key]).await.unwrap(), [Some(released)]);
 }
 
-#[tokio::test]
-async fn lists_go_page_by_page_newest_first() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn lists_go_page_by_page_newest_first(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let mut batch = Vec::new();
     for number in 0..30 {
         // Three of each time, so that a page ends among equal times.
@@ -85,10 +95,9 @@ async fn lists_go_page_by_page_newest_first() {
     assert!(other.is_empty(), "another tenant's");
 }
 
-#[tokio::test]
-async fn a_repeat_that_came_too_late_is_told_and_leaves_the_first() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_repeat_that_came_too_late_is_told_and_leaves_the_first(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let first = in_state(&reservation("a", U1, 1_000), State::Committed);
     ledger.append(0, 1, &entries(1, vec![of(&first, Kind::Reserve, 1_000)])).await.unwrap();
     let again = reservation("a", U1, 9_000);
@@ -108,20 +117,18 @@ async fn a_repeat_that_came_too_late_is_told_and_leaves_the_first() {
     assert_eq!(ledger.reservations(tenant(), &[first.key]).await.unwrap(), [Some(first)]);
 }
 
-#[tokio::test]
-async fn a_repeat_in_the_same_batch_is_told_too() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_repeat_in_the_same_batch_is_told_too(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let (first, again) = (reservation("a", U1, 1_000), reservation("a", U1, 9_000));
     let batch = vec![of(&first, Kind::Reserve, 1_000), of(&again, Kind::Consume, 9_000)];
     assert_eq!(ledger.append(0, 1, &entries(1, batch)).await.unwrap().repeated.len(), 1);
     assert_eq!(ledger.open_reservations(0).await.unwrap(), [first]);
 }
 
-#[tokio::test]
-async fn another_content_under_a_known_id_is_no_repeat() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn another_content_under_a_known_id_is_no_repeat(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let first = in_state(&reservation("a", U1, 1_000), State::Committed);
     ledger.append(0, 1, &entries(1, vec![of(&first, Kind::Reserve, 1_000)])).await.unwrap();
     let altered = Reservation { fingerprint: 8, ..reservation("a", U1, 9_000) };
@@ -143,10 +150,9 @@ async fn another_content_under_a_known_id_is_no_repeat() {
     assert_eq!(ledger.append(0, 1, &entries(3, batch)).await.unwrap().repeated, []);
 }
 
-#[tokio::test]
-async fn a_late_repeat_by_request_id_alone_is_told_once() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_late_repeat_by_request_id_alone_is_told_once(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let consume = |one: &Reservation, request, fingerprint: u64| {
         let mut effect = stamped(of(one, Kind::Consume, one.create_time.millis()), request, one, &[]);
         if let Some(stamp) = &mut effect.request {
@@ -173,10 +179,9 @@ async fn a_late_repeat_by_request_id_alone_is_told_once() {
     assert_eq!(*appended.repeated[0].reservation, e);
 }
 
-#[tokio::test]
-async fn a_request_id_keeps_its_first_outcome() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn a_request_id_keeps_its_first_outcome(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let (a, b) = (reservation("a", U1, 1_000), reservation("b", U1, 1_000));
     let plain = |time| effect(Kind::Free, time, Vec::new());
     ledger.append(0, 1, &entries(1, vec![stamped(plain(1), "q", &a, &[3, u64::MAX])])).await.unwrap();
@@ -191,10 +196,9 @@ async fn a_request_id_keeps_its_first_outcome() {
     assert_eq!(q.fingerprint, u64::MAX - 1);
 }
 
-#[tokio::test]
-async fn pruning_forgets_what_ended_long_ago_and_occupies_nothing() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn pruning_forgets_what_ended_long_ago_and_occupies_nothing(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let mut stored = in_state(&reservation("stored", U1, 1_000), State::Committed);
     stored.charges[0].rules.family = Family::Allocation;
     stored.charges[0].committed = 5;

@@ -1,14 +1,17 @@
 //! Sums of random histories against a naive sum in memory: lifetime, day, minute, odd edges, steps.
 
-use super::support::{Folder, counter, effect, entries, line};
+use super::support::{Place, counter, effect, entries, line, on_both};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::name::Uid;
 use crate::domain::time::{Period, Timestamp};
 use crate::engine::ports::{Ledger, UsageAnswer, UsageQuery, Used};
 use crate::store::database::DatabaseLedger;
+use crate::store::database::connection::Product;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
+
+on_both!(sums_are_those_of_the_lines, an_unknown_counter_is_zero,);
 
 const ACCOUNTS: [&str; 4] =
     ["tenants/acme", "tenants/acme/users/u1", "tenants/acme/users/u2", "tenants/acme/users/u2/jobs/j"];
@@ -87,15 +90,14 @@ fn queries(rng: &mut StdRng) -> Vec<UsageQuery> {
     all.flat_map(accounts).collect()
 }
 
-#[tokio::test]
-async fn sums_are_those_of_the_lines() {
+async fn sums_are_those_of_the_lines(product: Product) {
     // Fresh seeds, and one that failed.
     let fresh = (0..4).map(|_| uuid::Uuid::now_v7().as_u64_pair().1);
     for seed in fresh.chain([11_022_159_510_693_322_918]) {
         println!("seed {seed}");
         let mut rng = StdRng::seed_from_u64(seed);
-        let folder = Folder::new();
-        let ledger = DatabaseLedger::new(folder.database().await);
+        let place = Place::new(product).await;
+        let ledger = DatabaseLedger::new(place.database().await);
         let history = history(&mut rng, 400);
         let entries = entries(1, history.clone());
         let mut rest = entries.as_slice();
@@ -113,10 +115,9 @@ async fn sums_are_those_of_the_lines() {
     }
 }
 
-#[tokio::test]
-async fn an_unknown_counter_is_zero() {
-    let folder = Folder::new();
-    let ledger = DatabaseLedger::new(folder.database().await);
+async fn an_unknown_counter_is_zero(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
     let mut query =
         UsageQuery { counter: counter("tenants/none"), period: Period::ALWAYS, step: Some(DAY), holds: false };
     query.counter.account = Uid(u128::MAX);

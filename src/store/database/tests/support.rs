@@ -1,11 +1,13 @@
-//! A database file that goes away with the test, and short ways to entries and reservations.
+//! A database of a test's own on either product, and short ways to entries and reservations.
 
+use super::server;
 use crate::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
 use crate::domain::meter::Rules;
 use crate::domain::name::{AccountName, IdKey, IdSpace, MeterId, MeterName, Uid};
 use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
 use crate::domain::time::Timestamp;
-use crate::engine::ports::CounterKey;
+use crate::engine::ports::{CounterKey, StoreError};
+use crate::store::database::connection::Product;
 use crate::store::database::{Database, Sync};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +45,54 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+/// A place for one database: a file, or a database on the server that all tests share.
+pub(crate) enum Place {
+    File(Folder),
+    Server(String),
+}
+
+impl Place {
+    /// A new one.
+    pub(crate) async fn new(product: Product) -> Place {
+        match product {
+            Product::Sqlite => Place::File(Folder::new()),
+            Product::Postgres => Place::Server(server::shared().fresh_database().await),
+        }
+    }
+
+    /// Opens it, with connections of its own as another process would have them.
+    pub(crate) async fn database(&self) -> Database {
+        self.open().await.expect("a database of our own opens")
+    }
+
+    /// Tries to.
+    pub(crate) async fn open(&self) -> Result<Database, StoreError> {
+        match self {
+            Place::File(folder) => Database::open(&folder.file(), Sync::Normal).await,
+            Place::Server(url) => Database::open_url(url).await,
+        }
+    }
+}
+
+/// Runs each of these `async fn name(product: Product)` as a test on both databases.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::store::database::connection::Product::Sqlite).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::store::database::connection::Product::Postgres).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
 
 /// The tenant of all tests.
 pub(crate) fn tenant() -> Uid {

@@ -3,6 +3,18 @@
 use super::helpers::{World, request};
 use crate::engine::manage::{Apply, ApplyError, ChangeKind};
 use crate::engine::ports::CatalogStore;
+use crate::store::database::connection::Product;
+use crate::store::database::tests::support::on_both;
+
+on_both!(
+    every_example_applies_once_and_exports,
+    a_tenant_sees_the_installation_and_its_own,
+    what_is_not_named_stays_unless_pruned,
+    plans_in_use_stay,
+    a_dry_run_and_a_faulty_document_change_nothing,
+    an_etag_guards,
+    notes_are_kept,
+);
 
 const EXAMPLES: [(&str, &str); 5] = [
     ("ai-platform", include_str!("../../../../../deploy/catalogs/ai-platform.yaml")),
@@ -12,11 +24,10 @@ const EXAMPLES: [(&str, &str); 5] = [
     ("saas-spend", include_str!("../../../../../deploy/catalogs/saas-spend.yaml")),
 ];
 
-#[tokio::test]
-async fn every_example_applies_once_and_exports() {
-    let all = World::new().await;
+async fn every_example_applies_once_and_exports(product: Product) {
+    let all = World::new(product).await;
     for (name, yaml) in EXAMPLES {
-        let alone = World::new().await;
+        let alone = World::new(product).await;
         let first = alone.apply(yaml).await;
         assert!(first.changes.iter().all(|change| change.kind == ChangeKind::Create), "{name}");
         let again = alone.apply(yaml).await;
@@ -28,7 +39,7 @@ async fn every_example_applies_once_and_exports() {
         let back = alone.catalogs.apply(Apply { prune: true, ..request(None, &exported.yaml) }).await.unwrap();
         assert_eq!(back.changes, [], "{name}:\n{}", exported.yaml);
 
-        let fresh = World::new().await;
+        let fresh = World::new(product).await;
         assert_eq!(fresh.apply(&exported.yaml).await.changes.len(), first.changes.len(), "{name}");
         assert_eq!(fresh.catalogs.export(None).await.unwrap().yaml, exported.yaml, "{name}");
         // Beside each other: nothing of another example is touched.
@@ -39,9 +50,8 @@ async fn every_example_applies_once_and_exports() {
     }
 }
 
-#[tokio::test]
-async fn a_tenant_sees_the_installation_and_its_own() {
-    let world = World::new().await;
+async fn a_tenant_sees_the_installation_and_its_own(product: Product) {
+    let world = World::new(product).await;
     world.apply("meters: [{name: m}, {name: n}]\nplans: [{name: p}]\n").await;
     world.apply_to("tenants/a", "meters: [{name: m, unit: own}]\nquotas: [{subject: tenants/a, meter: n}]\n").await;
     world.apply_to("tenants/b", "accounts: [{name: tenants/b/users/u, plan: p}]\n").await;
@@ -60,9 +70,8 @@ async fn a_tenant_sees_the_installation_and_its_own() {
     assert_eq!(world.store.versions().await.unwrap(), each);
 }
 
-#[tokio::test]
-async fn what_is_not_named_stays_unless_pruned() {
-    let world = World::new().await;
+async fn what_is_not_named_stays_unless_pruned(product: Product) {
+    let world = World::new(product).await;
     let both = "meters: [{name: m}, {name: n}]\ntenants:\n  - {name: tenants/a, time_zone: UTC, quotas: [{subject: tenants/a, meter: m}]}\n";
     world.apply(both).await;
     assert_eq!(world.apply("meters: [{name: m}]\n").await.changes, []);
@@ -85,17 +94,15 @@ async fn what_is_not_named_stays_unless_pruned() {
     );
 }
 
-#[tokio::test]
-async fn plans_in_use_stay() {
-    let world = World::new().await;
+async fn plans_in_use_stay(product: Product) {
+    let world = World::new(product).await;
     world.apply("plans: [{name: p}]\ntenants: [{name: tenants/a, plan: p}]\n").await;
     let error = world.refused(Apply { prune: true, ..request(None, "") }).await;
     assert!(matches!(&error, ApplyError::InUse(text) if text.contains("the plan p is in use by tenants/a")), "{error}");
 }
 
-#[tokio::test]
-async fn a_dry_run_and_a_faulty_document_change_nothing() {
-    let world = World::new().await;
+async fn a_dry_run_and_a_faulty_document_change_nothing(product: Product) {
+    let world = World::new(product).await;
     let yaml = "meters: [{name: m}]\nquotas: [{subject: tenants/-, meter: m, limits: {day: 1}}]\n";
     let dry = world.catalogs.apply(Apply { dry_run: true, ..request(None, yaml) }).await.unwrap();
     assert_eq!((dry.changes.len(), dry.etag.as_str(), dry.versions.len()), (2, "0", 0));
@@ -109,9 +116,8 @@ async fn a_dry_run_and_a_faulty_document_change_nothing() {
     assert_eq!(world.apply(yaml).await.changes, dry.changes);
 }
 
-#[tokio::test]
-async fn an_etag_guards() {
-    let world = World::new().await;
+async fn an_etag_guards(product: Product) {
+    let world = World::new(product).await;
     let first = world.apply("meters: [{name: m}]\n").await;
     let other = world.apply_to("tenants/a", "time_zone: UTC\n").await;
     let late = Apply { etag: Some(&first.etag), ..request(None, "meters: [{name: n}]\n") };
@@ -126,9 +132,8 @@ async fn an_etag_guards() {
     assert_eq!(applied.etag, world.catalogs.etag(Some("tenants/a")).await.unwrap());
 }
 
-#[tokio::test]
-async fn notes_are_kept() {
-    let world = World::new().await;
+async fn notes_are_kept(product: Product) {
+    let world = World::new(product).await;
     assert_eq!(world.store.note("file").await.unwrap(), None);
     world.store.set_note("file", "abc").await.unwrap();
     assert_eq!(world.store.note("file").await.unwrap().as_deref(), Some("abc"));

@@ -1,28 +1,29 @@
-//! A catalog in a database file that goes away with the test.
+//! A catalog in a database of its own.
 
 use crate::domain::time::Timestamp;
 use crate::engine::manage::{Applied, Apply, ApplyError, Catalogs};
-use crate::store::database::tests::support::Folder;
+use crate::store::database::connection::{Product, Sql};
+use crate::store::database::tests::support::Place;
 use crate::store::database::{Database, DatabaseCatalog};
 use std::sync::Arc;
 
 /// The start of the tests' time, in milliseconds since 1970.
 pub(super) const NOW: i64 = 1_700_000_000_000;
 
-/// A catalog, its database and its folder.
+/// A catalog, its database and where it is.
 pub(super) struct World {
     pub(super) catalogs: Catalogs,
     pub(super) store: DatabaseCatalog,
     pub(super) database: Database,
-    _folder: Folder,
+    _place: Place,
 }
 
 impl World {
-    pub(super) async fn new() -> World {
-        let folder = Folder::new();
-        let database = folder.database().await;
+    pub(super) async fn new(product: Product) -> World {
+        let place = Place::new(product).await;
+        let database = place.database().await;
         let store = DatabaseCatalog::new(database.clone());
-        World { catalogs: Catalogs::new(Arc::new(store.clone())), store, database, _folder: folder }
+        World { catalogs: Catalogs::new(Arc::new(store.clone())), store, database, _place: place }
     }
 
     /// Applies a document of the installation.
@@ -41,8 +42,8 @@ impl World {
 
     /// All rows of a query of one text column.
     pub(super) async fn rows(&self, sql: &'static str) -> Vec<String> {
-        let rows: Vec<(String,)> = sqlx::query_as(sql).fetch_all(self.database.reader()).await.unwrap();
-        rows.into_iter().map(|(text,)| text).collect()
+        let rows = self.database.read().await.unwrap().fetch(Sql::same(sql), |_| {}).await.unwrap();
+        rows.iter().map(|row| row.text(0).unwrap()).collect()
     }
 }
 

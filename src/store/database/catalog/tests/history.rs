@@ -5,17 +5,26 @@ use crate::domain::quota::LimitValue;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::manage::Apply;
 use crate::engine::ports::{CatalogStore, CatalogWrite, ScopeWrite, WriteContext, Written};
+use crate::store::database::connection::Product;
+use crate::store::database::tests::support::on_both;
 
-const HISTORY: &str = "SELECT subject || ' ' || version || ' ' || state || ' ' || limits || ' ' || (close_time IS NULL)
+on_both!(
+    a_quota_keeps_its_versions,
+    every_change_is_written_down,
+    a_write_without_a_change_draws_no_version,
+    several_scopes_are_written_together_or_not_at_all,
+    an_account_keeps_the_time_when_its_record_was_made,
+);
+
+const HISTORY: &str = "SELECT subject || ' ' || version || ' ' || state || ' ' || limits || ' ' || CASE WHEN close_time IS NULL THEN 1 ELSE 0 END
                        FROM quota ORDER BY subject, version";
 
 fn day(amount: u32) -> String {
     format!("meters: [{{name: m}}]\nquotas: [{{subject: tenants/-, meter: m, limits: {{day: {amount}}}}}]\n")
 }
 
-#[tokio::test]
-async fn a_quota_keeps_its_versions() {
-    let world = World::new().await;
+async fn a_quota_keeps_its_versions(product: Product) {
+    let world = World::new(product).await;
     world.apply(&day(5)).await;
     let later = Timestamp::from_millis(NOW) + Span::from_secs(60);
     world.catalogs.apply(Apply { now: later, ..request(None, &day(6)) }).await.unwrap();
@@ -36,13 +45,13 @@ async fn a_quota_keeps_its_versions() {
     );
 }
 
-#[tokio::test]
-async fn every_change_is_written_down() {
-    let world = World::new().await;
+async fn every_change_is_written_down(product: Product) {
+    let world = World::new(product).await;
     world.apply(&day(5)).await;
     let other = Apply { actor: "anna", prune: true, ..request(None, "meters: [{name: m, unit: run}]\n") };
     world.catalogs.apply(other).await.unwrap();
-    let sql = "SELECT version || ' ' || actor || ' ' || action || ' ' || subject || ' ' || (before IS NULL) || (after IS NULL)
+    let sql = "SELECT version || ' ' || actor || ' ' || action || ' ' || subject || ' ' ||
+               CASE WHEN before IS NULL THEN 1 ELSE 0 END || CASE WHEN after IS NULL THEN 1 ELSE 0 END
                FROM audit ORDER BY id";
     assert_eq!(
         world.rows(sql).await,
@@ -57,9 +66,8 @@ async fn every_change_is_written_down() {
     assert_eq!(times, [NOW.to_string()]);
 }
 
-#[tokio::test]
-async fn a_write_without_a_change_draws_no_version() {
-    let world = World::new().await;
+async fn a_write_without_a_change_draws_no_version(product: Product) {
+    let world = World::new(product).await;
     world.apply(&day(5)).await;
     let data = world.store.load(None).await.unwrap();
     let changes = vec![CatalogWrite::PutMeter(data.meters[0].clone()), CatalogWrite::PutQuota(data.quotas[0].clone())];
@@ -70,9 +78,8 @@ async fn a_write_without_a_change_draws_no_version() {
     assert_eq!(world.rows(HISTORY).await.len(), 1);
 }
 
-#[tokio::test]
-async fn several_scopes_are_written_together_or_not_at_all() {
-    let world = World::new().await;
+async fn several_scopes_are_written_together_or_not_at_all(product: Product) {
+    let world = World::new(product).await;
     let applied = world
         .apply("meters: [{name: m}]\ntenants:\n  - {name: tenants/a, time_zone: UTC}\n  - {name: tenants/b, time_zone: UTC}\n")
         .await;
@@ -90,9 +97,8 @@ async fn several_scopes_are_written_together_or_not_at_all() {
     assert_eq!(world.store.load(None).await.unwrap().meters.len(), 1);
 }
 
-#[tokio::test]
-async fn an_account_keeps_the_time_when_its_record_was_made() {
-    let world = World::new().await;
+async fn an_account_keeps_the_time_when_its_record_was_made(product: Product) {
+    let world = World::new(product).await;
     world.apply_to("tenants/a", "labels: {x: y}\n").await;
     let later = Timestamp::from_millis(NOW + 1_000);
     let change = Apply { now: later, ..request(Some("tenants/a"), "display_name: A\n") };

@@ -3,10 +3,13 @@
 use super::helpers::{World, request};
 use crate::engine::manage::ApplyError;
 use crate::engine::ports::CatalogStore;
+use crate::store::database::connection::Product;
+use crate::store::database::tests::support::on_both;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn racing_applies_make_one_chain() {
-    let world = World::new().await;
+on_both!(racing_applies_make_one_chain,);
+
+async fn racing_applies_make_one_chain(product: Product) {
+    let world = World::new(product).await;
     world.apply("meters: [{name: m}]\n").await;
     let mut tasks = Vec::new();
     for writer in 0..4 {

@@ -1,0 +1,125 @@
+//! SQLite: connections to the file, one that writes, a few that read, one for checkpoints.
+
+use super::connection::Connection;
+use super::errors::store_error;
+use super::migrate;
+use crate::engine::ports::StoreError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections that read.
+const READERS: u32 = 4;
+/// Distinct statements that a connection keeps prepared.
+const STATEMENTS: usize = 256;
+/// Pages of write-ahead log (4 KiB each) after which the writer itself makes a checkpoint: only if nobody calls
+/// [`Database::checkpoint`](super::Database::checkpoint).
+const CHECKPOINT_PAGES: &str = "65536";
+/// Memory for pages that a connection keeps, in KiB below zero: keys are hashes, so that a batch of some thousand effects
+/// touches as many pages, and one that spills is written twice.
+const CACHE: &str = "-131072";
+/// Bytes that the log file keeps after a checkpoint.
+const LOG_SIZE: &str = "67108864";
+/// How a transaction that writes begins: one that reads first and writes then fails if another process wrote in between.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// When a transaction counts as written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sync {
+    /// With the operating system: survives the end of the process, not a power cut.
+    Normal,
+    /// On the disk.
+    Full,
+}
+
+/// The connections to an open file.
+#[derive(Clone, Debug)]
+pub(super) struct SqliteFile {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    checkpointer: SqlitePool,
+}
+
+impl SqliteFile {
+    /// Opens the file, makes it if it is missing, and brings its schema up to date.
+    pub(super) async fn open(path: &Path, sync: Sync) -> Result<SqliteFile, StoreError> {
+        let options = options(path, sync);
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false);
+        let writer = pool.clone().max_connections(1).after_release(|connection, _| Box::pin(out_of_it(connection)));
+        let writer = writer.connect_with(options.clone()).await.map_err(store_error)?;
+        if let Err(error) = migrate::sqlite(&writer).await {
+            writer.close().await;
+            return Err(error);
+        }
+        // Not opened read-only: a reader of a write-ahead log must be able to make its index.
+        let reader =
+            pool.clone().max_connections(READERS).connect_lazy_with(options.clone().pragma("query_only", "on"));
+        let checkpointer = pool.max_connections(1).connect_lazy_with(options);
+        Ok(SqliteFile { writer, reader, checkpointer })
+    }
+
+    /// A connection that reads.
+    pub(super) async fn read(&self) -> Result<Connection, StoreError> {
+        Connection::sqlite(&self.reader).await
+    }
+
+    /// A transaction that reads from one snapshot.
+    pub(super) async fn snapshot(&self) -> Result<Connection, StoreError> {
+        Connection::sqlite_transaction(&self.reader, "BEGIN").await
+    }
+
+    /// A transaction on the one connection that writes.
+    pub(super) async fn write(&self) -> Result<Connection, StoreError> {
+        Connection::sqlite_transaction(&self.writer, BEGIN).await
+    }
+
+    /// Moves what is written from the log into the file, as far as no reader needs the log.
+    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.checkpointer).await.map_err(store_error)?;
+        Ok(())
+    }
+
+    /// Closes all connections when their work is done; the last one empties the log.
+    pub(super) async fn close(&self) {
+        self.reader.close().await;
+        self.checkpointer.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Whether a connection that comes back has no transaction open; one that has is closed. SQLite ends a transaction by
+/// itself when the disk is full, the driver goes on counting it, and could never begin another on that connection.
+async fn out_of_it(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // A transaction that was dropped is rolled back behind its caller; this waits until that is done.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(match sync {
+            Sync::Normal => SqliteSynchronous::Normal,
+            Sync::Full => SqliteSynchronous::Full,
+        })
+        .busy_timeout(BUSY_TIMEOUT)
+        .thread_name(|id| format!("ledger-sql-{id}"))
+        .foreign_keys(true)
+        .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(1024)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_SIZE)
+        .pragma("cache_size", CACHE)
+        .pragma("temp_store", "memory")
+}
