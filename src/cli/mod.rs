@@ -15,6 +15,7 @@ pub mod serve;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod verify;
 
 pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
 pub use bench::BenchArgs;
@@ -24,3 +25,4 @@ pub use command::{Cli, Command, parse, run};
 pub use import::ImportUsageArgs;
 pub use reservations::{ReservationArgs, ReservationsArgs, StateArg};
 pub use usage::UsageArgs;
+pub use verify::VerifyArgs;

@@ -1,5 +1,6 @@
 //! Use cases: verbs, step by step. Knows ports, not products.
 
+pub mod audit;
 pub mod authority;
 pub mod authorize;
 pub mod call;

@@ -22,3 +22,4 @@ mod stories;
 mod support;
 mod tidy;
 mod tools;
+mod verify;

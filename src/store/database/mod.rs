@@ -23,6 +23,7 @@ mod settings;
 mod sqlite;
 mod usage;
 mod values;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,4 @@ pub use catalog::DatabaseCatalog;
 pub use ledger::DatabaseLedger;
 pub use pool::Database;
 pub use sqlite::Sync;
+pub use verify::DatabaseAuditor;

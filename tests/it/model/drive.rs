@@ -5,6 +5,7 @@ use super::catalog::{Catalog, TENANT};
 use super::digest::{Said, outcome};
 use super::generate::{ACCOUNTS, Taste, catalog};
 use super::history::{History, Step};
+use super::ledger;
 use super::reservation::{Ask, Op};
 use super::spec::Model;
 use crate::support::{TempDir, for_each_seed};
@@ -267,6 +268,7 @@ async fn history(seed: u64, seen: &mut BTreeMap<String, usize>) {
         *seen.entry(key.clone()).or_default() += count;
     }
     run.engine.node.close().await;
+    ledger::is_clean(run.engine.folder.path()).await;
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod drive;
 mod facts;
 mod generate;
 mod history;
+mod ledger;
 mod reservation;
 mod settle;
 mod spec;

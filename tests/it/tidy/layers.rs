@@ -10,7 +10,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The ports and their plain data, and the pure half of a decision, which every store shares.
     (
         "store",
-        &["domain", "engine::ports", "engine::operation", "engine::call", "engine::verdict", "store", "telemetry"],
+        &[
+            "domain",
+            "engine::audit",
+            "engine::ports",
+            "engine::operation",
+            "engine::call",
+            "engine::verdict",
+            "store",
+            "telemetry",
+        ],
     ),
     ("services", &["domain", "engine", "proto", "services", "telemetry"]),
     ("facades", &["domain", "engine", "proto", "services", "facades", "telemetry"]),

@@ -1,6 +1,7 @@
 //! Tests of the database: the same ones on real files in the temporary directory and on a real PostgreSQL.
 
 mod appending;
+mod auditing;
 mod flushing;
 mod incarnations;
 mod opening;
