@@ -1,18 +1,23 @@
 //! The counters port on Redis: one script call runs a batch of operations on one partition (`src/lua/README.md`).
 
+mod adopt;
 pub mod breaker;
 pub mod command;
 mod commands;
 pub mod denial;
 pub mod entry;
 mod fault;
+mod handover;
 pub mod keys;
 pub mod link;
+mod load;
+mod meta;
 pub mod options;
 pub mod pack;
 mod pool;
 pub mod probe;
 pub mod record;
+pub mod recover;
 mod redirect;
 pub mod reply;
 pub mod request;

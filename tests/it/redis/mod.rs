@@ -4,3 +4,4 @@ mod fake;
 mod flush;
 mod link;
 mod link_probe;
+mod recovery;
