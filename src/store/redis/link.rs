@@ -61,7 +61,7 @@ struct Shared {
     broken: Arc<Notify>,
 }
 
-/// The connection in use. It goes back to the pool never: it is used until it breaks.
+/// The connection in use, until it breaks.
 struct Live {
     wire: Wire,
     /// Keeps its place in the pool.
@@ -230,9 +230,8 @@ impl Shared {
     /// Takes a broken connection out of use, unless another call did so before.
     fn replace(&self, broken: &Arc<Live>) {
         // A cluster's handle mends itself, and knows the other nodes' good connections.
-        if matches!(broken.wire, Wire::Cluster(_)) {
-            return;
-        }
+        let Wire::Node(node) = &broken.wire else { return };
+        node.retire();
         let before = self.live.compare_and_swap(broken, None);
         if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, broken)) {
             self.standing.send_replace(Standing::Dialing);
@@ -275,7 +274,7 @@ async fn keep(link: Weak<Shared>, broken: Arc<Notify>) {
                 continue;
             }
             let Some(shared) = link.upgrade() else { return };
-            if !shared.answers(&live).await {
+            if !shared.answers(&live).await || shared.pool.manager().has_moved(&live.wire).await {
                 shared.replace(&live);
             }
             continue;

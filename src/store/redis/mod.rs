@@ -1,6 +1,7 @@
 //! The counters port on Redis: one script call runs a batch of operations on one partition (`src/lua/README.md`).
 
 mod adopt;
+pub mod batch;
 pub mod breaker;
 pub mod command;
 mod commands;
@@ -16,6 +17,7 @@ pub mod options;
 pub mod pack;
 mod pool;
 pub mod probe;
+pub mod queue;
 pub mod record;
 pub mod recover;
 mod redirect;

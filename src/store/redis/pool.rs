@@ -2,7 +2,7 @@
 
 use super::options::{Address, RedisOptions, Topology};
 use deadpool::Runtime;
-use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleResult};
+use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -11,7 +11,11 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
     RedisError, RedisFuture, RedisResult, TlsCertificates, Value,
 };
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Connections that are open at most: the shared one, its successor, and some for what must not wait behind it.
 const POOL_SIZE: usize = 4;
@@ -20,15 +24,36 @@ const POOL_SIZE: usize = 4;
 #[derive(Clone)]
 pub(super) enum Wire {
     /// To one server. It never reconnects.
-    Node(MultiplexedConnection),
+    Node(Node),
     /// To all servers of a cluster. It reconnects by itself.
     Cluster(ClusterConnection),
+}
+
+/// A connection to one server.
+#[derive(Clone)]
+pub(super) struct Node {
+    connection: MultiplexedConnection,
+    /// Where it leads, if sentinels said so.
+    master: Option<Address>,
+    /// Out of use for ever, though it may still answer: its server is no master any more, for one.
+    retired: Arc<AtomicBool>,
+}
+
+impl Node {
+    fn new(connection: MultiplexedConnection, master: Option<Address>) -> Node {
+        Node { connection, master, retired: Arc::default() }
+    }
+
+    /// Takes it out of use: the pool gives it to nobody again.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
 }
 
 impl ConnectionLike for Wire {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         match self {
-            Wire::Node(node) => node.req_packed_command(cmd),
+            Wire::Node(node) => node.connection.req_packed_command(cmd),
             Wire::Cluster(cluster) => cluster.req_packed_command(cmd),
         }
     }
@@ -40,14 +65,14 @@ impl ConnectionLike for Wire {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         match self {
-            Wire::Node(node) => node.req_packed_commands(cmd, from, count),
+            Wire::Node(node) => node.connection.req_packed_commands(cmd, from, count),
             Wire::Cluster(cluster) => cluster.req_packed_commands(cmd, from, count),
         }
     }
 
     fn get_db(&self) -> i64 {
         match self {
-            Wire::Node(node) => node.get_db(),
+            Wire::Node(node) => node.connection.get_db(),
             Wire::Cluster(cluster) => cluster.get_db(),
         }
     }
@@ -73,7 +98,7 @@ pub(super) fn connections(options: &RedisOptions) -> Result<Connections, String>
         .max_size(POOL_SIZE)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(options.connect_timeout))
-        // Sentinels are asked in turn, one of them may be gone.
+        // The sentinels, then the master, then what is said first on a connection.
         .create_timeout(Some(4 * options.connect_timeout))
         .recycle_timeout(Some(options.connect_timeout))
         .build()
@@ -116,12 +141,12 @@ impl Manager for Dialer {
 
     async fn create(&self) -> Result<Wire, RedisError> {
         match &self.way {
-            Way::One(manager) => manager.create().await.map(Wire::Node),
+            Way::One(manager) => Ok(Wire::Node(Node::new(manager.create().await?, None))),
             Way::Sentinel { sentinels, master } => {
                 let address = find_master(&self.options, sentinels, master).await?;
                 let mut connection = node(&self.options, &address)?.create().await?;
                 refuse_replica(&mut connection, &address).await?;
-                Ok(Wire::Node(connection))
+                Ok(Wire::Node(Node::new(connection, Some(address))))
             }
             Way::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
         }
@@ -129,10 +154,24 @@ impl Manager for Dialer {
 
     async fn recycle(&self, wire: &mut Wire, _: &Metrics) -> RecycleResult<RedisError> {
         // A keyless PING to a cluster says nothing: its handle mends itself.
-        if let Wire::Node(node) = wire {
-            redis::cmd("PING").exec_async(node).await?;
+        let Wire::Node(node) = wire else { return Ok(()) };
+        if node.retired.load(Ordering::Relaxed) {
+            return Err(RecycleError::message("out of use"));
         }
+        redis::cmd("PING").exec_async(&mut node.connection).await?;
         Ok(())
+    }
+}
+
+impl Dialer {
+    /// Whether the sentinels name another master than the one that a connection leads to. The old one may not know yet that
+    /// it was replaced, and go on taking writes that will be lost.
+    pub(super) async fn has_moved(&self, wire: &Wire) -> bool {
+        let (Way::Sentinel { sentinels, master }, Wire::Node(node)) = (&self.way, wire) else { return false };
+        match find_master(&self.options, sentinels, master).await {
+            Ok(address) => node.master.as_ref() != Some(&address),
+            Err(_) => false,
+        }
     }
 }
 
@@ -216,25 +255,39 @@ pub(super) async fn first_node(options: &RedisOptions, seeds: &[Address]) -> Red
     Err(last)
 }
 
-/// Asks the sentinels in turn for the master.
+/// Asks all sentinels for the master and believes the one with the newest configuration: one that was cut off names the old.
 async fn find_master(options: &RedisOptions, sentinels: &[Client], master: &str) -> RedisResult<Address> {
-    let mut last = RedisError::from((ErrorKind::EmptySentinelList, "no sentinel"));
+    let mut asked = JoinSet::new();
     for sentinel in sentinels {
-        match ask_sentinel(options, sentinel, master).await {
-            Ok(Some((host, port))) => return Ok(Address { host, port }),
-            Ok(None) => {
-                last = (ErrorKind::MasterNameNotFoundBySentinel, "no such master", master.to_owned()).into();
-            }
-            Err(error) => last = error,
+        let settings = settings(options, Some(options.connect_timeout));
+        asked.spawn(ask_sentinel(settings, sentinel.clone(), master.to_owned()));
+    }
+    let mut newest: Option<(u64, Address)> = None;
+    let mut last = RedisError::from((ErrorKind::EmptySentinelList, "no sentinel"));
+    while let Some(answer) = asked.join_next().await {
+        match answer {
+            Ok(Ok(found)) if newest.as_ref().is_none_or(|(epoch, _)| found.0 > *epoch) => newest = Some(found),
+            Ok(Err(error)) => last = error,
+            _ => {}
         }
     }
-    Err(last)
+    newest.map(|(_, address)| address).ok_or(last)
 }
 
-async fn ask_sentinel(options: &RedisOptions, sentinel: &Client, master: &str) -> RedisResult<Option<(String, u16)>> {
-    let settings = settings(options, Some(options.connect_timeout));
+/// What one sentinel says: the number of its configuration, and the master in it.
+async fn ask_sentinel(
+    settings: AsyncConnectionConfig,
+    sentinel: Client,
+    master: String,
+) -> RedisResult<(u64, Address)> {
     let mut connection = sentinel.get_multiplexed_async_connection_with_config(&settings).await?;
-    redis::cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(master).query_async(&mut connection).await
+    let found: HashMap<String, String> =
+        redis::cmd("SENTINEL").arg("MASTER").arg(&master).query_async(&mut connection).await?;
+    let address = || {
+        let epoch = found.get("config-epoch")?.parse().ok()?;
+        Some((epoch, Address { host: found.get("ip")?.clone(), port: found.get("port")?.parse().ok()? }))
+    };
+    address().ok_or_else(|| (ErrorKind::MasterNameNotFoundBySentinel, "no address of the master", master).into())
 }
 
 /// Just after a fail over a sentinel may still name the old master, which by now follows the new one.

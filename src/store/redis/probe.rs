@@ -172,9 +172,9 @@ async fn look_at_rights(
     Ok(())
 }
 
-/// The commands that a script calls: what stands in `redis.call('NAME'`.
+/// The commands that a script calls: what stands in `call('NAME'`, by whatever name `redis.call` goes there.
 fn commands_of(text: &str) -> impl Iterator<Item = &str> {
-    text.split("redis.call(").skip(1).filter_map(|rest| {
+    text.split("call(").skip(1).filter_map(|rest| {
         let quote = rest.chars().next().filter(|c| *c == '\'' || *c == '"')?;
         rest[1..].split(quote).next()
     })
@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn the_commands_of_a_script_are_found() {
-        let text = "redis.call('XADD', KEYS[1]) x(redis.call(\"INFO\")) redis.call(name)";
-        assert_eq!(commands_of(text).collect::<Vec<_>>(), ["XADD", "INFO"]);
+        let text =
+            "redis.call('XADD', KEYS[1]) x(redis.call(\"INFO\")) redis.call(name) local c = redis.call call('GET')";
+        assert_eq!(commands_of(text).collect::<Vec<_>>(), ["XADD", "INFO", "GET"]);
     }
 }

@@ -3,5 +3,9 @@
 mod fake;
 mod flush;
 mod link;
+mod link_batch;
+mod link_cluster;
 mod link_probe;
+mod link_sentinel;
+mod link_tls;
 mod recovery;
