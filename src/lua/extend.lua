@@ -8,8 +8,6 @@
 local extend = {}
 
 do
-  local C_HELD = 5
-
   -- The amounts that are listed, each at most the first that no limit lets in.
   local function amounts_of(matched)
     for _, item in ipairs(matched) do

@@ -9,8 +9,6 @@
 local free = {}
 
 do
-  local C_ALLOCATION, RULE_NOT_FREEABLE = 14, 10
-
   -- What an account has in use on a counter, and what of it its own charges took.
   local function in_use(plan, entry)
     local used = entry.value.used
@@ -66,14 +64,14 @@ do
     end
     local gone, own_gone = {}, 0
     for _, change in ipairs(changes) do
-      local other = before[R_CHARGES][change[1]]
+      local other = before[R_CHARGES][change[D_CHARGE]]
       if other[C_METER] == charge[C_METER] then
         if charged_account(other) == charged_account(charge) then
-          own_gone = own_gone - change[2]
+          own_gone = own_gone - change[D_USED]
         end
         for place, level in ipairs(charge[C_LEVELS]) do
           if settle.on_path(other, level[L_ACCOUNT] .. charge[C_METER]) then
-            gone[place] = (gone[place] or 0) - change[2]
+            gone[place] = (gone[place] or 0) - change[D_USED]
           end
         end
       end
@@ -124,7 +122,7 @@ do
     for place, number in ipairs(operation[O_PLAN][P_PATHS][index]) do
       local key = counters[number][B_KEY]
       local part = math.min(store.counter(key).value.used, amount_back)
-      change[4][place] = {-part, 0}
+      change[D_PARTS][place] = {-part, 0}
       store.shift(operation[O_TENANT], key, store.now, -amount_back, -part, 0, 0, place == charge[C_CHAIN])
     end
     return journal.line(change, store.now)

@@ -7,8 +7,6 @@
 local reverse = {}
 
 do
-  local C_HELD, L_HELD = 5, 3
-
   -- Whatever a record held that is open but no longer here went with what the store lost.
   local function without_holds(given)
     local gone = holds.copy(given)

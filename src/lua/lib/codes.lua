@@ -14,6 +14,8 @@ local IS_AGAIN, IS_REPLAN, IS_STALE, IS_MISS, IS_NEED_PLAN, IS_OVERLOADED, IS_DO
 
 -- Rules by which an operation is refused.
 local RULE_ID_REUSED, RULE_NOT_FOUND, RULE_CAP_OPEN, RULE_CAP_COUNTERS = 1, 2, 11, 12
+local RULE_COMMITTED, RULE_RELEASED, RULE_EXPIRED, RULE_PARKED, RULE_OPEN = 3, 4, 5, 6, 7
+local RULE_NOT_HELD, RULE_OVERAGE, RULE_NOT_FREEABLE = 8, 9, 10
 
 -- States of a reservation.
 local HELD, PARTIALLY_COMMITTED, COMMITTED, RELEASED, EXPIRED, PARKED = 1, 2, 3, 4, 5, 6
@@ -24,12 +26,21 @@ local KIND_CONSUME, KIND_FREE, KIND_EXPIRE, KIND_REVERSE = 5, 6, 7, 8
 
 -- Flags of a reservation.
 local FLAG_LATE, FLAG_RECOVERED, FLAG_SATURATED = 2, 4, 16
+local FLAG_OVERRUN = 1
 
--- Places in a record, in a charge, in a level.
+-- A meter's rules in a charge.
+local OVERAGE_RECORD, OVERAGE_CAP, OVERAGE_REFUSE = 0, 1, 2
+local EXPIRY_CHARGE, EXPIRY_PARK = 1, 2
+
+-- Places in a record, in a charge, in a level, in a change.
 local R_TENANT, R_KEY, R_FINGERPRINT, R_STATE, R_FLAGS = 2, 3, 4, 5, 6
 local R_CREATE_TIME, R_EXPIRE_TIME, R_CHARGES, R_REQUESTS = 7, 8, 9, 10
 local C_METER, C_CHAIN, C_ASKED, C_FREED, C_LEVELS = 2, 3, 4, 9, 15
+local C_MATCH, C_HELD, C_COMMITTED, C_UNCONFIRMED, C_LAPSED, C_FINAL = 1, 5, 6, 7, 8, 10
+local C_OVERAGE, C_EXPIRY, C_ON_RESERVE, C_ALLOCATION = 11, 12, 13, 14
 local L_ACCOUNT = 1
+local L_TOP_UP, L_HELD, L_USED = 2, 3, 4
+local D_CHARGE, D_USED, D_HELD, D_PARTS = 1, 2, 3, 4
 
 -- Places in an operation, in its plan, in what the ledger knows of its ids.
 local O_VERB, O_TENANT, O_VERSION, O_REQUEST, O_FINGERPRINT, O_PLAN, O_KNOWN = 1, 2, 3, 4, 5, 6, 7

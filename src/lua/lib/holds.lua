@@ -9,12 +9,6 @@ local holds = {}
 do
   local min, max = math.min, math.max
 
-  -- Places in a charge, in a level, in a change that are asked for here.
-  local C_HELD, C_COMMITTED, C_UNCONFIRMED = 5, 6, 7
-  local C_ON_RESERVE = 13
-  local L_HELD, L_USED = 3, 4
-  local D_USED, D_HELD, D_PARTS = 2, 3, 4
-
   -- A record of its own to work on. What no settlement changes in place is shared with the one that was given.
   function holds.copy(before)
     local after = {}

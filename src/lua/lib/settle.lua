@@ -4,10 +4,6 @@
 local settle = {}
 
 do
-  local C_HELD, L_TOP_UP = 5, 2
-  local RULE_COMMITTED = 3
-
-
   -- A refusal by a rule, with the index (from 0) of what it is about, and the record (packed) where the rule tells it.
   function settle.refused(rule, index, packed)
     return {IS_REFUSED, rule, index or -1, rule == RULE_COMMITTED and packed or ''}
@@ -89,11 +85,11 @@ do
   local function tried(record, key, value, changes)
     local copy = counter.copy(value)
     for _, change in ipairs(changes) do
-      local charge = record[R_CHARGES][change[1]]
+      local charge = record[R_CHARGES][change[D_CHARGE]]
       for place, level in ipairs(charge[C_LEVELS]) do
         if level[L_ACCOUNT] .. charge[C_METER] == key then
-          local parts = change[4][place]
-          counter.shift(copy, record[R_CREATE_TIME], store.now, change[2], parts[1], change[3], parts[2], false)
+          local parts = change[D_PARTS][place]
+          counter.shift(copy, record[R_CREATE_TIME], store.now, change[D_USED], parts[1], change[D_HELD], parts[2], false)
         end
       end
     end

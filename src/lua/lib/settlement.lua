@@ -11,18 +11,6 @@ local settlement = {}
 do
   local min, max = math.min, math.max
 
-  -- Places in a charge and in a level that only settlements ask for.
-  local C_MATCH, C_HELD, C_COMMITTED, C_UNCONFIRMED, C_LAPSED, C_FINAL = 1, 5, 6, 7, 8, 10
-  local C_OVERAGE, C_EXPIRY, C_ON_RESERVE, C_ALLOCATION = 11, 12, 13, 14
-  local L_TOP_UP = 2
-
-  -- Rules by which a state or a charge refuses, and the meters' rules.
-  local RULE_COMMITTED, RULE_RELEASED, RULE_EXPIRED, RULE_PARKED, RULE_OPEN = 3, 4, 5, 6, 7
-  local RULE_NOT_HELD, RULE_OVERAGE, RULE_NOT_FREEABLE = 8, 9, 10
-  local OVERAGE_RECORD, OVERAGE_CAP, OVERAGE_REFUSE = 0, 1, 2
-  local EXPIRY_CHARGE, EXPIRY_PARK = 1, 2
-  local FLAG_OVERRUN = 1
-
   local function first_by_charge(matched)
     local items = {}
     for _, item in ipairs(matched) do
@@ -62,10 +50,10 @@ do
 
   -- Whether a change moves nothing.
   function settlement.is_empty(change)
-    if change[2] ~= 0 or change[3] ~= 0 then
+    if change[D_USED] ~= 0 or change[D_HELD] ~= 0 then
       return false
     end
-    for _, parts in ipairs(change[4]) do
+    for _, parts in ipairs(change[D_PARTS]) do
       if parts[1] ~= 0 or parts[2] ~= 0 then
         return false
       end
