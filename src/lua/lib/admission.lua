@@ -24,8 +24,9 @@ do
   -- Whether any limit on one counter stands in the way. The value must have every planned window.
   function admission.denies(value, windows, top_up, asked, positive, now)
     local extra = counter.top_up_rest(value, top_up)
-    for _, plan in ipairs(windows) do
-      local window = counter.gauge(value, plan)
+    for place = 1, #windows do
+      local plan = windows[place]
+      local window = counter.gauge(value, plan, place)
       if window and refuses(window, plan, extra, asked, positive, now) then
         return true
       end

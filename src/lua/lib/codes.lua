@@ -66,3 +66,15 @@ local KEY_COUNTERS, KEY_OUTCOMES, KEY_JOURNAL = 6, 8, 11
 
 -- The working set, the journal and the ids name each other: they are declared before any of them is filled.
 local store, journal, ids = {}, {}, {}
+
+-- A file whose functions are made when the first of them is asked for: most calls need few of the verbs.
+local function lazy(make)
+  return setmetatable({}, {
+    __index = function(own, name)
+      for known, made in pairs(make()) do
+        own[known] = made
+      end
+      return rawget(own, name)
+    end,
+  })
+end

@@ -17,10 +17,15 @@ do
     return window.kind ~= GAUGE_PERIOD or (window.start == plan[W_START] and window.stop == plan[W_STOP])
   end
 
-  -- The gauge of a planned window, or nil.
-  local function gauge(value, plan)
-    local id = plan[W_ID]
-    for _, window in ipairs(value.windows) do
+  -- The gauge of a planned window, or nil. It usually stands at the window's own `place` in the plan.
+  local function gauge(value, plan, place)
+    local windows, id = value.windows, plan[W_ID]
+    local window = place and windows[place]
+    if window and window.id == id and same_period(window, plan) then
+      return window
+    end
+    for number = 1, #windows do
+      window = windows[number]
       if window.id == id and same_period(window, plan) then
         return window
       end
@@ -179,8 +184,9 @@ do
   function counter.roll(value, plans, complete, now)
     local missing, changed = nil, false
     local windows = value.windows
-    for number, plan in ipairs(plans) do
-      local window = gauge(value, plan)
+    for number = 1, #plans do
+      local plan = plans[number]
+      local window = gauge(value, plan, number)
       if window then
         if window.kind == GAUGE_RATE and window.limit ~= plan[W_LIMIT] then
           relimit(window, plan[W_LIMIT], now)
@@ -244,7 +250,9 @@ do
     value.held, more = shift_figure(value.held, held_top_up)
     cut = cut or more
     local used_period, held_period = used - used_top_up, held - held_top_up
-    for _, window in ipairs(value.windows) do
+    local windows = value.windows
+    for place = 1, #windows do
+      local window = windows[place]
       if window.kind == GAUGE_PERIOD then
         if window.start <= at and at < window.stop then
           window.used, more = shift_figure(window.used, used_period)
@@ -304,9 +312,10 @@ do
   -- What the enforced limits leave, the least over the planned windows; nil where nothing limits.
   function counter.rest(value, plans, now)
     local least = nil
-    for _, plan in ipairs(plans) do
+    for place = 1, #plans do
+      local plan = plans[place]
       if plan[W_ENFORCED] == 1 and plan[W_LIMIT] >= 0 then
-        local window = gauge(value, plan)
+        local window = gauge(value, plan, place)
         if window then
           local rest = remaining(window, plan[W_LIMIT], now)
           if not least or rest < least then

@@ -69,10 +69,11 @@ do
         store.put_second(piece, nil)
         full = full - 1
       end
-      while own ~= '' and #keys < limit do
-        keys[#keys + 1] = own:sub(-KEY)
-        own = own:sub(1, -KEY - 1)
+      local first = math.max(#own - (limit - #keys) * KEY, 0)
+      for at = #own - KEY, first, -KEY do
+        keys[#keys + 1] = own:sub(at + 1, at + KEY)
       end
+      own = own:sub(1, first)
       put(field, full, own)
       text = store.second(field)
     end
