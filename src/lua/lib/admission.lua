@@ -5,43 +5,60 @@
 local admission = {}
 
 do
-  -- Whether a limit stands in the way. One that is not enforced does so only for amounts that leave the range.
-  local function refuses(window, plan, extra, asked, positive, now)
-    local used, held = counter.usage(window, now)
-    if asked > MAX or used + held > MAX - asked then
-      return true
+  -- Whether nothing stands in the way of an amount on one counter, and the least that its enforced limits leave (nil: nothing
+  -- limits). A limit that is not enforced is in the way only of amounts that leave the range. `extra` is the top-up's rest.
+  local function judge(value, windows, extra, asked, positive, now)
+    local least = nil
+    for place = 1, #windows do
+      local plan = windows[place]
+      local window = counter.gauge(value, plan, place)
+      if window then
+        local used, held = window.used, window.held
+        if not used then
+          used, held = counter.usage(window, now)
+        end
+        if used + held > MAX - asked then
+          return false
+        end
+        local limit = plan[W_LIMIT]
+        if limit >= 0 and plan[W_ENFORCED] == 1 then
+          local cap = plan[W_HOLD_CAP]
+          if cap >= 0 and asked > cap then
+            return false
+          end
+          local rest = counter.remaining(window, limit, now)
+          local room = extra
+          if rest > 0 then
+            room = room + rest
+          end
+          if asked > room or (positive and room <= 0) then
+            return false
+          elseif not least or rest < least then
+            least = rest
+          end
+        end
+      end
     end
-    local limit = plan[W_LIMIT]
-    if plan[W_ENFORCED] == 0 or limit < 0 then
-      return false
-    elseif plan[W_HOLD_CAP] >= 0 and asked > plan[W_HOLD_CAP] then
-      return true
-    end
-    local room = math.max(counter.remaining(window, limit, now), 0) + extra
-    return asked > room or (positive and room <= 0)
+    return true, least
   end
 
   -- Whether any limit on one counter stands in the way. The value must have every planned window.
   function admission.denies(value, windows, top_up, asked, positive, now)
-    local extra = counter.top_up_rest(value, top_up)
-    for place = 1, #windows do
-      local plan = windows[place]
-      local window = counter.gauge(value, plan, place)
-      if window and refuses(window, plan, extra, asked, positive, now) then
-        return true
-      end
+    return not judge(value, windows, counter.top_up_rest(value, top_up), asked, positive, now)
+  end
+
+  -- What stands in the top-up: what does not fit the least rest, as far as the top-up has it.
+  local function top_up_part(least, extra, asked)
+    if not least or extra == 0 or asked <= least then
+      return 0
     end
-    return false
+    return math.min(asked - math.max(least, 0), extra)
   end
 
   -- Where an amount stands that is let in whether it fits or not, {in the period, in the top-up}: what does not fit the
   -- period's rest in the top-up, what fits neither in the period.
   function admission.split(value, windows, top_up, asked, now)
-    local rest = counter.rest(value, windows, now)
-    local part = 0
-    if rest and top_up >= 0 then
-      part = math.min(math.max(asked - math.max(rest, 0), 0), counter.top_up_rest(value, top_up))
-    end
+    local part = top_up_part(counter.rest(value, windows, now), counter.top_up_rest(value, top_up), asked)
     return {asked - part, part}
   end
 
@@ -129,15 +146,18 @@ do
   function admission.decide(operation, ready, unset)
     local demands, splits, denied = operation[O_PLAN][P_DEMANDS], {}, nil
     local now = store.now
-    for number, item in ipairs(ready) do
-      local bound, present, demand = item[1], item[3], demands[number]
-      local asked, positive = demand[1], demand[2] == 1
-      if admission.denies(present, bound[B_WINDOWS], bound[B_TOP_UP], asked, positive, now) then
+    for number = 1, #ready do
+      local item, demand = ready[number], demands[number]
+      local bound, present, asked = item[1], item[3], demand[1]
+      local extra = counter.top_up_rest(present, bound[B_TOP_UP])
+      local fits, least = judge(present, bound[B_WINDOWS], extra, asked, demand[2] == 1, now)
+      if not fits then
         denied = denied or {}
         local bytes = item[2] and store.packed_counter(item[2]) or value.encode(present)
         denied[#denied + 1] = {bound, bytes, asked, demand[2]}
       elseif not denied then
-        splits[number] = admission.split(present, bound[B_WINDOWS], bound[B_TOP_UP], asked, now)
+        local part = top_up_part(least, extra, asked)
+        splits[number] = {asked - part, part}
       end
     end
     if denied or unset == 1 then

@@ -44,13 +44,13 @@ do
   function deadlines.insert(time, key)
     local second = deadlines.second(time)
     local field = field_of(second)
-    local full, keys = parts(store.second(field))
-    if #keys >= PIECE then
-      full = full + 1
-      store.put_second(field .. ':' .. field_of(full), keys)
-      keys = ''
+    if store.append_second(field, key) >= PIECE then
+      local full, keys = parts(store.second(field))
+      if #keys >= PIECE then
+        store.put_second(field .. ':' .. field_of(full + 1), keys)
+        put(field, full + 1, '')
+      end
     end
-    put(field, full, keys .. key)
     local meta = store.meta
     if second < meta[M_CURSOR] then
       meta[M_CURSOR] = second

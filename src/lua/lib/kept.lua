@@ -118,16 +118,43 @@ do
 
   -- The text of a field of `deadlines`, or nil.
   function store.second(field)
-    if seconds[field] == nil then
+    local entry = seconds[field]
+    if entry == nil then
+      store.fetch_seconds({field})
+      entry = seconds[field]
+    end
+    if not entry then
+      return nil
+    end
+    if entry.added then
+      entry.text = (entry.text or '') .. table.concat(entry.added)
+      entry.added = nil
+    end
+    return entry.text
+  end
+
+  -- Adds to the end of a field; answers how long it is then. What was added is put together when it is read or written.
+  function store.append_second(field, text)
+    local entry = seconds[field]
+    if entry == nil then
       store.fetch_seconds({field})
     end
-    return seconds[field] and seconds[field].text or nil
+    entry = cache.entry('seconds', field)
+    local added = entry.added
+    if not added then
+      added = {}
+      entry.added, entry.length = added, #(entry.text or '')
+    end
+    added[#added + 1] = text
+    entry.length = entry.length + #text
+    cache.touch('seconds', field, entry)
+    return entry.length
   end
 
   -- Sets it, or removes it (`text` is nil).
   function store.put_second(field, text)
     local entry = cache.entry('seconds', field)
-    entry.text = text
+    entry.text, entry.added = text, nil
     cache.touch('seconds', field, entry)
   end
 end

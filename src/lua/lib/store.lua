@@ -123,8 +123,8 @@ do
     cache.save('tenants', KEY_TENANTS, function(known)
       return pack_message({known[1], known[2], known[3], known[4], known[5]})
     end)
-    cache.save('seconds', KEY_DEADLINES, function(entry)
-      return entry.text
+    cache.save('seconds', KEY_DEADLINES, function(_, field)
+      return store.second(field)
     end)
     if trim_to then
       call('XTRIM', KEYS[KEY_JOURNAL], 'MINID', '=', string.format('%d-0', trim_to))

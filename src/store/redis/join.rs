@@ -4,12 +4,7 @@
 //! each is a variable that every function which names it must find), and a verb's functions are made only in a call that
 //! asks for the verb.
 
-use super::scripts::Script;
 use std::collections::HashMap;
-use std::sync::LazyLock;
-
-/// The script that runs a batch of operations.
-pub static BATCH: LazyLock<Script> = LazyLock::new(|| Script::new("batch", joined().leak()));
 
 /// A file of `src/lua`.
 struct File {
@@ -60,7 +55,8 @@ const FILES: [File; 31] = [
     file!("batch", false),
 ];
 
-fn joined() -> String {
+/// The text of the script that runs a batch.
+pub(super) fn batch() -> String {
     let numbers = numbers(FILES.iter().flat_map(|file| file.text.lines()));
     let mut chunk = String::with_capacity(128 * 1024);
     for file in &FILES {
@@ -164,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_script_names_its_engine_first_and_none_of_the_numbers() {
-        let text = BATCH.text();
+        let text = batch();
         assert!(text.starts_with("#!lua\n"));
         for name in numbers(FILES[0].text.lines()).keys() {
             let named = text.lines().filter(|line| !line.trim_start().starts_with("--"));

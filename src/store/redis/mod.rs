@@ -9,7 +9,7 @@ pub mod denial;
 pub mod entry;
 mod fault;
 mod handover;
-pub mod join;
+mod join;
 pub mod keys;
 pub mod link;
 mod load;

@@ -1,52 +1,11 @@
-//! The scripts as Redis gets them: text joined at compile time, known by its SHA-1, called by EVALSHA.
+//! The scripts as Redis gets them: known by the SHA-1 of their text, called by EVALSHA.
 
+use super::join;
 use redis::Cmd;
 use std::sync::LazyLock;
 
-/// Joins files of `src/lua` into one text, and keeps their names.
-macro_rules! joined {
-    ($($name:literal),* $(,)?) => {
-        (&[$($name),*], concat!($(include_str!(concat!("../../lua/", $name, ".lua")), "\n"),*))
-    };
-}
-
-/// The files of the one script that runs a batch, in the order that `src/lua/README.md` tells, and their text.
-const FILES: (&[&str], &str) = joined!(
-    "lib/codes",
-    "lib/amount",
-    "lib/value",
-    "lib/counter",
-    "lib/holds",
-    "lib/settlement",
-    "lib/cache",
-    "lib/store",
-    "lib/counters",
-    "lib/kept",
-    "lib/journal",
-    "lib/ids",
-    "lib/deadlines",
-    "lib/admission",
-    "lib/settle",
-    "lib/guard",
-    "lib/clock",
-    "look",
-    "reserve",
-    "commit",
-    "release",
-    "extend",
-    "free",
-    "get",
-    "expire",
-    "reverse",
-    "install",
-    "raise",
-    "trim",
-    "tidy",
-    "batch",
-);
-
 /// The script that runs a batch of operations on one partition.
-pub static BATCH: LazyLock<Script> = LazyLock::new(|| Script::new("batch", FILES.1));
+pub static BATCH: LazyLock<Script> = LazyLock::new(|| Script::new("batch", join::batch().leak()));
 
 /// A script that Redis runs as one atomic step.
 #[derive(Debug)]
@@ -104,24 +63,6 @@ fn call(verb: &str, script: &[u8], keys: &[String], args: &[&[u8]]) -> Cmd {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_batch_is_joined_in_the_order_that_the_contract_tells_and_lacks_no_file() {
-        let contract = include_str!("../../lua/README.md");
-        let (_, after) = contract.split_once("**Order of the files**:").unwrap();
-        let told: Vec<&str> = after.split_once("\n\n").unwrap().0.split('`').skip(1).step_by(2).collect();
-        assert_eq!(FILES.0, told);
-        for folder in ["", "lib/"] {
-            let path = format!("{}/src/lua/{folder}", env!("CARGO_MANIFEST_DIR"));
-            for entry in std::fs::read_dir(path).unwrap() {
-                let file = entry.unwrap().file_name().into_string().unwrap();
-                // Adoption is a script of its own (`recover.rs`).
-                let Some(name) = file.strip_suffix(".lua").filter(|name| *name != "adopt") else { continue };
-                assert!(FILES.0.contains(&format!("{folder}{name}").as_str()), "{folder}{file} is not joined");
-            }
-        }
-        assert!(BATCH.text().starts_with("#!lua"));
-    }
 
     #[test]
     fn a_call_names_its_keys_and_carries_any_bytes() {
