@@ -22,7 +22,7 @@ pub(super) async fn open(options: &NodeOptions, stop: &CancellationToken) -> Res
     let strict = options.durability == DurabilitySetting::Strict;
     let sync = if strict { Sync::Full } else { Sync::Normal };
     let database = Database::open(&options.data_dir.join("ledger.db"), sync).await?;
-    let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()));
+    let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()).with_retention(options.retention));
     let clock: Arc<dyn Clock> = match &options.clock {
         Some(clock) => clock.clone(),
         None => Arc::new(SystemClock),

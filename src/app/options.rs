@@ -1,5 +1,6 @@
 //! How a node is opened: where it keeps what, and its bounds.
 
+use crate::domain::time::Span;
 use crate::store::clock::TestClock;
 use crate::store::embedded::Caps;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub struct NodeOptions {
     pub partitions: Option<u32>,
     /// How long little work may wait for the flusher.
     pub flush_interval: Duration,
+    /// What is older than this the ledger keeps only as sums; `None`: all is kept for ever.
+    pub retention: Option<Span>,
     /// Bounds.
     pub caps: Caps,
 }
@@ -43,6 +46,7 @@ impl Default for NodeOptions {
             durability: DurabilitySetting::Default,
             partitions: None,
             flush_interval: Duration::from_millis(200),
+            retention: None,
             caps: Caps::default(),
         }
     }

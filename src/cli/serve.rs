@@ -1,6 +1,7 @@
 //! `quotad serve`: from flags to a running server, and in good order to its end.
 
 use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions};
+use crate::domain::time::Span;
 use crate::telemetry::logs::{self, Format};
 use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
@@ -38,6 +39,10 @@ pub struct ServeArgs {
     /// How long little work may wait until it is carried to the ledger, in milliseconds
     #[arg(long, value_name = "MS", default_value = "200", value_parser = clap::value_parser!(u64).range(1..=60_000), env = "QUOTAD_FLUSH_INTERVAL_MS")]
     flush_interval_ms: u64,
+    /// Days, at least 35, after which the ledger keeps only what each account used by the minute, not by which calls; without
+    /// it all is kept for ever
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(35..=36_500), env = "QUOTAD_LEDGER_RETENTION")]
+    ledger_retention: Option<i64>,
     /// Open reservations that one tenant may have
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = at_least_one(), env = "QUOTAD_MAX_OPEN_RESERVATIONS")]
     max_open_reservations: usize,
@@ -133,6 +138,7 @@ fn options(args: ServeArgs) -> ServeOptions {
             DurabilityArg::Relaxed => DurabilitySetting::Relaxed,
         },
         flush_interval: Duration::from_millis(args.flush_interval_ms),
+        retention: args.ledger_retention.map(|days| Span::from_secs(days * 24 * 3600)),
         ..NodeOptions::default()
     };
     let mut options = ServeOptions {

@@ -322,3 +322,12 @@ fn errors_for_people_and_programs() {
     );
     assert!(error_json(&fault).contains(r#""repeat": "--id r --request-id q""#));
 }
+
+#[test]
+fn a_retention_is_not_shorter_than_ids_are_remembered() {
+    assert!(parse("quotad serve --ledger-retention 35").is_ok() && parse("quotad serve").is_ok());
+    for days in ["34", "0", "-1", "x"] {
+        let error = parse(&format!("quotad serve --ledger-retention={days}")).unwrap_err();
+        assert!(error.contains("--ledger-retention"), "{error}");
+    }
+}

@@ -206,7 +206,8 @@ pub trait Ledger: Send + Sync {
     ) -> Boxed<'a, Result<Vec<Reservation>, StoreError>>;
 
     /// Forgets what may be forgotten at `now`: ended reservations and request ids older than 35 days, but none with
-    /// allocation still in use. Each call does a bounded part; answers how many rows went, 0 when there are no more.
+    /// allocation still in use; where a retention is set, also the entries before it, and all of what was used then but
+    /// the sums. Each call does a bounded part; answers how many rows went or were looked at, 0 when nothing is left to do.
     fn prune(&self, now: Timestamp) -> Boxed<'_, Result<u64, StoreError>>;
 }
 

@@ -2,11 +2,11 @@
 
 use super::connection::sql;
 use super::fold::Known;
-use super::{Database, append, incarnation, prune, reservations, usage};
+use super::{Database, append, incarnation, prune, reservations, retention, usage};
 use crate::domain::entry::Entry;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::engine::ports::{
     Appended, Boxed, KnownRequest, Ledger, Repeated, ReservationFilter, StoreError, UsageAnswer, UsageQuery, Watermark,
 };
@@ -16,12 +16,20 @@ use std::sync::{Arc, Mutex};
 pub struct DatabaseLedger {
     database: Database,
     known: Mutex<Known>,
+    retention: Option<Span>,
 }
 
 impl DatabaseLedger {
     /// The ledger of an open database.
     pub fn new(database: Database) -> DatabaseLedger {
-        DatabaseLedger { database, known: Mutex::default() }
+        DatabaseLedger { database, known: Mutex::default(), retention: None }
+    }
+
+    /// Prunes what is older than this, at least [`LEAST_RETENTION`](super::LEAST_RETENTION): entries go, postings become one a
+    /// minute for each counter. `None`: all is kept for ever.
+    #[must_use]
+    pub fn with_retention(self, retention: Option<Span>) -> DatabaseLedger {
+        DatabaseLedger { retention, ..self }
     }
 }
 
@@ -106,6 +114,12 @@ impl Ledger for DatabaseLedger {
     }
 
     fn prune(&self, now: Timestamp) -> Boxed<'_, Result<u64, StoreError>> {
-        Box::pin(prune::prune(&self.database, now))
+        Box::pin(async move {
+            let gone = prune::prune(&self.database, now).await?;
+            match self.retention {
+                Some(retention) => Ok(gone + retention::step(&self.database, retention, now).await?),
+                None => Ok(gone),
+            }
+        })
     }
 }

@@ -6,6 +6,7 @@ mod flushing;
 mod incarnations;
 mod opening;
 mod reserving;
+mod retention;
 pub(super) mod server;
 mod summing;
 pub(super) mod support;

@@ -1,6 +1,7 @@
 //! [`Auditor`] on the ledger's database.
 
 use super::super::pool::Database;
+use super::super::retention;
 use super::context::Audit;
 use super::entries;
 use super::sums::Sums;
@@ -22,6 +23,7 @@ impl DatabaseAuditor {
     async fn run(&self, options: AuditOptions, progress: Progress<'_>) -> Result<AuditReport, StoreError> {
         let options = AuditOptions { step: options.step.max(1), ..options };
         let mut audit = Audit::new(options, progress);
+        audit.report.pruned_before = retention::pruned_before(&self.database).await?;
         let unposted = entries::check(&mut audit, &self.database).await?;
         // A snapshot of its own: it sees the postings that were written anew.
         Sums { audit: &mut audit, database: &self.database, unposted }.check().await?;
