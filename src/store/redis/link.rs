@@ -222,8 +222,11 @@ impl Shared {
             deadpool::managed::PoolError::Timeout(_) => "no connection in time".to_owned(),
             other => other.to_string(),
         })?;
-        self.live.store(Some(Arc::new(Live { wire: Wire::clone(&pooled), _pooled: pooled })));
-        self.standing.send_replace(Standing::Up);
+        // Both in one step, here and where it is taken out of use: who sees that it is up finds a connection.
+        self.standing.send_modify(|standing| {
+            self.live.store(Some(Arc::new(Live { wire: Wire::clone(&pooled), _pooled: pooled })));
+            *standing = Standing::Up;
+        });
         Ok(())
     }
 
@@ -232,9 +235,15 @@ impl Shared {
         // A cluster's handle mends itself, and knows the other nodes' good connections.
         let Wire::Node(node) = &broken.wire else { return };
         node.retire();
-        let before = self.live.compare_and_swap(broken, None);
-        if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, broken)) {
-            self.standing.send_replace(Standing::Dialing);
+        let replaced = self.standing.send_if_modified(|standing| {
+            let before = self.live.compare_and_swap(broken, None);
+            let ours = before.as_ref().is_some_and(|before| Arc::ptr_eq(before, broken));
+            if ours {
+                *standing = Standing::Dialing;
+            }
+            ours
+        });
+        if replaced {
             self.broken.notify_one();
         }
     }

@@ -9,12 +9,16 @@ use super::scripts::Script;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Asks which of the commands in ARGV the user may not run on the partition's keys: one text, with blanks between.
+/// Asks which of the commands in ARGV the user may not run on the partition's keys: one text, with blanks between. Some take
+/// several keys, so every argument is one.
 const MAY_RUN: &str = "local denied = {}\n\
     for _, name in ipairs(ARGV) do\n\
-    if not redis.acl_check_cmd(name, KEYS[1], '1', '1') then denied[#denied + 1] = name end\n\
+    if not redis.acl_check_cmd(name, KEYS[1], KEYS[1], KEYS[1]) then denied[#denied + 1] = name end\n\
     end\n\
     return table.concat(denied, ' ')";
+
+/// What is called beside the scripts; ROLE, CONFIG and, on a cluster, more of CLUSTER help but are not needed.
+const PLAIN: [&str; 7] = ["EVAL", "EVALSHA", "GET", "INFO", "PING", "XRANGE", "XREVRANGE"];
 
 /// What was found out of servers that can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,13 +46,31 @@ pub enum ProbeError {
 impl From<LinkError> for ProbeError {
     fn from(error: LinkError) -> ProbeError {
         match error {
-            // A user without a right stays without it, however long one waits.
-            LinkError::NotSent(text) if text.contains("NoPerm") || text.contains("NOPERM") => {
-                ProbeError::Unsafe(vec![text])
-            }
             LinkError::NotSent(text) | LinkError::Unknown(text) => ProbeError::Unreachable(text),
             LinkError::Script(text) => ProbeError::Unsafe(vec![text]),
         }
+    }
+}
+
+/// The rights that a user needs, as `ACL SETUSER` takes them.
+pub fn rights(options: &RedisOptions, scripts: &[&Script]) -> String {
+    let mut commands: BTreeSet<&str> = scripts.iter().flat_map(|script| commands_of(script.text())).collect();
+    commands.extend(PLAIN);
+    if matches!(options.topology, Topology::Cluster(_)) {
+        commands.insert("CLUSTER");
+    }
+    let all: Vec<String> = commands.iter().map(|name| format!("+{}", name.to_lowercase())).collect();
+    format!("~{}* {}", options.prefix, all.join(" "))
+}
+
+/// A refusal to answer at all: waiting does not mend a missing right.
+fn refused(error: LinkError, link: &Link, scripts: &[&Script]) -> ProbeError {
+    match error {
+        LinkError::NotSent(text) if text.contains("NoPerm") || text.contains("NOPERM") => {
+            let needed = rights(link.options(), scripts);
+            ProbeError::Unsafe(vec![format!("the user lacks rights ({text}); it needs {needed}")])
+        }
+        other => ProbeError::from(other),
     }
 }
 
@@ -97,7 +119,7 @@ pub async fn probe(link: &Link, keys: &Keys, scripts: &[&Script]) -> Result<Prob
         }
     }
     let mut probed = Probed { synced: true, persistent: true };
-    for (name, answer) in link.each_master(&redis::cmd("INFO")).await? {
+    for (name, answer) in link.each_master(&redis::cmd("INFO")).await.map_err(|error| refused(error, link, scripts))? {
         let info: String = redis::from_redis_value(answer).map_err(|e| ProbeError::Unsafe(vec![e.to_string()]))?;
         judge(&name, &info, &link.options().topology, &mut faults);
         probed.persistent &= field(&info, "aof_enabled") == Some("1") || saves(link).await;
@@ -164,10 +186,12 @@ async fn look_at_rights(
     let commands: BTreeSet<&str> = scripts.iter().flat_map(|script| commands_of(script.text())).collect();
     let args: Vec<&[u8]> = commands.iter().map(|name| name.as_bytes()).collect();
     let ask = Script::new("rights", MAY_RUN);
-    let denied = link.run(&keys.all(0), &ask, &args, link.options().response_timeout).await?;
+    let denied = link.run(&keys.all(0), &ask, &args, link.options().response_timeout).await;
+    let denied = denied.map_err(|error| refused(error, link, scripts))?;
     if !denied.is_empty() {
         let denied = String::from_utf8_lossy(&denied).into_owned();
-        faults.push(format!("the user may not run {denied} on keys {}*", link.options().prefix));
+        let needed = rights(link.options(), scripts);
+        faults.push(format!("the user may not run {denied} on our keys; it needs {needed}"));
     }
     Ok(())
 }
