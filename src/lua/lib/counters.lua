@@ -14,9 +14,9 @@ do
       local at = known[4] or meta[M_GENERATION_AT]
       known[5] = known[5] or 0
       if at ~= meta[M_GENERATION_AT] then
-        -- The generations moved on since: what was in the old one is gone, what was in the current one is in the old
-        -- one.
-        known[3] = at == meta[M_COMPLETE] and math.max(known[3] - known[5], 0) or 0
+        -- The generations changed places since: what was in the old one is gone, what was in the current one is in the old
+        -- one. If they did so twice too much is counted, until they do so again.
+        known[3] = math.max(known[3] - known[5], 0)
         known[5] = known[3]
       end
       known[4] = meta[M_GENERATION_AT]
@@ -138,7 +138,6 @@ do
   -- The old generation is empty: the two change places. What was touched in this very millisecond is in the old one.
   function store.swap_generations()
     local meta = store.meta
-    meta[M_COMPLETE] = math.max(meta[M_COMPLETE], meta[M_GENERATION_AT])
     meta[M_GENERATION], meta[M_GENERATION_AT] = 1 - meta[M_GENERATION], store.now + 1
     for _, entry in pairs(counters) do
       if entry then
