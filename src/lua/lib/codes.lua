@@ -68,13 +68,15 @@ local KEY_COUNTERS, KEY_OUTCOMES, KEY_JOURNAL = 6, 8, 11
 local store, journal, ids = {}, {}, {}
 
 -- A file whose functions are made when the first of them is asked for: most calls need few of the verbs.
+local MADE_LATER = {
+  __index = function(own, name)
+    for known, made in pairs(own.make()) do
+      own[known] = made
+    end
+    return rawget(own, name)
+  end,
+}
+
 local function lazy(make)
-  return setmetatable({}, {
-    __index = function(own, name)
-      for known, made in pairs(make()) do
-        own[known] = made
-      end
-      return rawget(own, name)
-    end,
-  })
+  return setmetatable({make = make}, MADE_LATER)
 end
