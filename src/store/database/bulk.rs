@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4096;
 pub(super) struct Bulk(Sql);
 
 /// The text of a statement around its group.
-struct Text {
+pub(super) struct Text {
     head: &'static str,
     tail: &'static str,
     columns: usize,
@@ -76,7 +76,7 @@ impl Bulk {
 
 impl Text {
     /// The comment above is dropped.
-    fn parse(text: &'static str) -> Text {
+    pub(super) fn parse(text: &'static str) -> Text {
         let comment: usize = text.split_inclusive('\n').take_while(|line| line.starts_with("--")).map(str::len).sum();
         let text = &text[comment..];
         let (head, rest) = text.split_once("VALUES (").unwrap_or((text, ""));
@@ -84,7 +84,8 @@ impl Text {
         Text { head, tail, columns: group.split(',').count() }
     }
 
-    fn of(&self, product: Product, rows: usize) -> SqlStr {
+    /// The whole, for so many rows.
+    pub(super) fn of(&self, product: Product, rows: usize) -> SqlStr {
         let Text { head, tail, columns } = self;
         let text = match product {
             // The values have no numbers: SQLite would look up each one in a list of all.

@@ -19,6 +19,7 @@ on_both!(
     a_path_that_names_an_account_twice_counts_it_once,
     what_is_written_survives_a_close,
     names_of_all_levels_are_kept,
+    a_text_that_a_database_can_not_keep_does_not_hold_up_the_others,
 );
 
 const USER: &str = "tenants/acme/users/u1";
@@ -152,6 +153,15 @@ async fn what_is_written_survives_a_close(product: Product) {
     assert_eq!(used(&ledger, USER).await, 12);
     assert_eq!(ledger.append(0, 1, &some(1, &[5, 7, 1])).await.unwrap().watermark, at(1, 3));
     assert_eq!(used(&ledger, USER).await, 13);
+}
+
+async fn a_text_that_a_database_can_not_keep_does_not_hold_up_the_others(product: Product) {
+    let place = Place::new(product).await;
+    let ledger = DatabaseLedger::new(place.database().await);
+    let mut odd = line(USER, 1_000, 4, 0);
+    odd.item = "a\0b".into();
+    ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![odd])])).await.unwrap();
+    assert_eq!(used(&ledger, USER).await, 4);
 }
 
 async fn names_of_all_levels_are_kept(product: Product) {

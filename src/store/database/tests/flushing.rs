@@ -7,6 +7,7 @@ use crate::domain::time::Period;
 use crate::engine::ports::{Ledger, StoreError, UsageQuery, Watermark};
 use crate::store::database::append::{lock_watermark, move_watermark};
 use crate::store::database::connection::{Connection, Product, Sql};
+use crate::store::database::pool::Tries;
 use crate::store::database::{Database, DatabaseLedger};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -156,6 +157,35 @@ async fn whoever_comes_later_waits_and_skips(product: Product) {
     assert_eq!(later.await.unwrap().unwrap().watermark, at);
     let query = UsageQuery { counter: counter(ACCOUNTS[1]), period: Period::ALWAYS, step: None, holds: false };
     assert_eq!(two.usage(5, &[query]).await.unwrap().1[0].used.total, 0, "nothing was left to write");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadlock_is_tried_again_and_nothing_else_is() {
+    let place = Place::new(Product::Postgres).await;
+    let database = place.database().await;
+    for name in ["a", "b"] {
+        database.set_setting(name, "0").await.unwrap();
+    }
+    let (a, b) = (
+        Sql::same("UPDATE setting SET value = value || '1' WHERE name = 'a'"),
+        Sql::same("UPDATE setting SET value = value || '1' WHERE name = 'b'"),
+    );
+    let (mut one, mut two) = (database.write().await.unwrap(), database.write().await.unwrap());
+    one.execute(a, |_| {}).await.unwrap();
+    two.execute(b, |_| {}).await.unwrap();
+    let (first, second) = tokio::join!(one.execute(b, |_| {}), two.execute(a, |_| {}));
+    let (victim, winner, error) = match (first, second) {
+        (Err(error), Ok(1)) => (one, two, error),
+        (Ok(1), Err(error)) => (two, one, error),
+        other => panic!("{other:?}"),
+    };
+    assert!(victim.collided() && !winner.collided());
+    winner.commit().await.unwrap();
+    Tries::default().again(victim, error).await.unwrap();
+    assert_eq!(database.setting("a").await.unwrap().as_deref(), Some("01"));
+    let mut wrong = database.write().await.unwrap();
+    let error = wrong.execute(Sql::same("UPDATE nothing SET x = 1"), |_| {}).await.unwrap_err();
+    assert!(matches!(Tries::default().again(wrong, error).await, Err(StoreError::Corrupt(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

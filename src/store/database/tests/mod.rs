@@ -5,6 +5,7 @@ mod auditing;
 mod flushing;
 mod incarnations;
 mod opening;
+mod planning;
 mod reserving;
 mod retention;
 pub(super) mod server;

@@ -15,7 +15,7 @@ pub(super) struct World {
     pub(super) catalogs: Catalogs,
     pub(super) store: DatabaseCatalog,
     pub(super) database: Database,
-    _place: Place,
+    place: Place,
 }
 
 impl World {
@@ -23,7 +23,12 @@ impl World {
         let place = Place::new(product).await;
         let database = place.database().await;
         let store = DatabaseCatalog::new(database.clone());
-        World { catalogs: Catalogs::new(Arc::new(store.clone())), store, database, _place: place }
+        World { catalogs: Catalogs::new(Arc::new(store.clone())), store, database, place }
+    }
+
+    /// The same catalog as another process has it.
+    pub(super) async fn beside(&self) -> Catalogs {
+        Catalogs::new(Arc::new(DatabaseCatalog::new(self.place.database().await)))
     }
 
     /// Applies a document of the installation.

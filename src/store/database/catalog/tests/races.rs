@@ -13,7 +13,7 @@ async fn racing_applies_make_one_chain(product: Product) {
     world.apply("meters: [{name: m}]\n").await;
     let mut tasks = Vec::new();
     for writer in 0..4 {
-        let catalogs = world.catalogs.clone();
+        let catalogs = if writer % 2 == 0 { world.catalogs.clone() } else { world.beside().await };
         tasks.push(tokio::spawn(async move {
             let mut done = 0;
             for round in 0..5 {
