@@ -122,7 +122,7 @@ do
         present.windows[#present.windows + 1] = gauge(plan, answer, notes, holds)
       end
     end
-    present.loading = false
+    present.loading, entry.rolled = false, false
     store.touch_counter(refill[1] ~= '' and refill[1] or nil, bound[B_KEY], entry)
     return 1
   end

@@ -8,10 +8,13 @@ do
   -- Whether nothing stands in the way of an amount on one counter, and the least that its enforced limits leave (nil: nothing
   -- limits). A limit that is not enforced is in the way only of amounts that leave the range. `extra` is the top-up's rest.
   local function judge(value, windows, extra, asked, positive, now)
-    local least = nil
+    local least, windows_of = nil, value.windows
     for place = 1, #windows do
       local plan = windows[place]
-      local window = counter.gauge(value, plan, place)
+      local window = windows_of[place]
+      if not window or window.id ~= plan[W_ID] or window.start ~= plan[W_START] or window.stop ~= plan[W_STOP] then
+        window = counter.gauge(value, plan, place)
+      end
       if window then
         local used, held = window.used, window.held
         if not used then
@@ -26,7 +29,12 @@ do
           if cap >= 0 and asked > cap then
             return false
           end
-          local rest = counter.remaining(window, limit, now)
+          local rest
+          if window.kind == GAUGE_RATE or limit > MAX then
+            rest = counter.remaining(window, limit, now)
+          else
+            rest = limit - used - held
+          end
           local room = extra
           if rest > 0 then
             room = room + rest
@@ -104,9 +112,13 @@ do
       local present, missing, changed
       if entry then
         present = entry.value
-        missing, changed = counter.roll(present, bound[B_WINDOWS], nil, store.now)
-        if changed then
-          store.touch_counter(operation[O_TENANT], bound[B_KEY], entry)
+        -- Once a call is enough: its time stands still.
+        if entry.rolled ~= bound then
+          missing, changed = counter.roll(present, bound[B_WINDOWS], nil, store.now)
+          if changed then
+            store.touch_counter(operation[O_TENANT], bound[B_KEY], entry)
+          end
+          entry.rolled = not missing and bound
         end
         if not missing and bound[B_TOP_UP] >= 0 and not present.known then
           missing = {}

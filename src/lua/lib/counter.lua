@@ -332,6 +332,7 @@ do
     if limit > MAX then
       limit = MAX
     end
-    return math.max(limit - (value.used + value.held), 0)
+    local rest = limit - (value.used + value.held)
+    return rest > 0 and rest or 0
   end
 end
