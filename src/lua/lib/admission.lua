@@ -172,7 +172,7 @@ do
         splits[number] = {asked - part, part}
       end
     end
-    if denied or unset == 1 then
+    if denied or unset > 0 then
       return nil, admission.denial(unset, denied or {}, '')
     end
     return splits

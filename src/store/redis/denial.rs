@@ -32,7 +32,7 @@ struct Denied {
 pub fn read(operation: &Operation, bytes: &[u8]) -> Read<(Denial, Option<Reservation>)> {
     let mut reader = Reader::new(bytes);
     let more = reader.tuple(4)?;
-    let (now, unset) = (reader.time()?, reader.flag()?);
+    let (now, unset) = (reader.time()?, reader.uint()?);
     let count = reader.array()?;
     let counters = (0..count).map(|_| denied(&mut reader, operation)).collect::<Read<Vec<Denied>>>()?;
     let before = match reader.bytes()? {
@@ -42,7 +42,7 @@ pub fn read(operation: &Operation, bytes: &[u8]) -> Read<(Denial, Option<Reserva
     reader.skip_many(more)?;
     reader.end()?;
 
-    let mut violations = if unset { no_quota(operation, &counters) } else { Vec::new() };
+    let mut violations = no_quota(operation, unset);
     for counter in &counters {
         violations.extend(in_the_way(operation, before.as_ref(), counter, now)?);
     }
@@ -145,19 +145,16 @@ fn charges(operation: &Operation) -> &[Held] {
     }
 }
 
-/// The charges for which there was no quota. If there is one by now, a repeat is told of those that nothing limited then.
-fn no_quota(operation: &Operation, counters: &[Denied]) -> Vec<Violation> {
-    let (Some(plan), charges) = (&operation.plan, charges(operation)) else { return Vec::new() };
-    let unset = verdict::unset(plan, charges);
-    if !unset.is_empty() || !counters.is_empty() {
-        return unset;
-    }
-    let violation = |charge: &Held| Violation {
+/// The charges for which there was no quota when it was denied; there may be one by now.
+fn no_quota(operation: &Operation, unset: u64) -> Vec<Violation> {
+    let charges = charges(operation).iter().enumerate();
+    let denied = charges.filter(|(index, _)| *index < 64 && unset >> index & 1 == 1);
+    let violation = |(_, charge): (usize, &Held)| Violation {
         account: Arc::from(&*charge.account),
         meter: Arc::from(&*charge.meter),
         refusal: verdict::no_quota(charge.asked.unwrap_or(0)),
     };
-    charges.iter().map(violation).collect()
+    denied.map(violation).collect()
 }
 
 /// The names behind a counter: by the plan, else by the charges whose path it is on.

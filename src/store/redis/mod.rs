@@ -5,6 +5,7 @@ pub mod batch;
 pub mod breaker;
 pub mod command;
 mod commands;
+pub mod counters;
 pub mod denial;
 pub mod entry;
 mod fault;
@@ -25,8 +26,12 @@ mod redirect;
 pub mod reply;
 pub mod request;
 pub mod scripts;
+mod seen;
+mod unpack;
 mod url;
 pub mod value;
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;

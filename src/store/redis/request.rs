@@ -181,7 +181,7 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
         Verb::Reserve { template, ttl, consume, fresh } => {
             begin(out, plans, operation, (verb::RESERVE, 6), &template.charges);
             record::write(out, template);
-            out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation)).flag(is_unset(operation));
+            out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation)).uint(unset(operation));
         }
         Verb::Commit { key, listed, is_final, recover } => {
             let charges = recover.as_deref().map_or(&[][..], |template| &template.charges);
@@ -263,8 +263,10 @@ fn wants_values(operation: &Operation) -> bool {
     windows.any(|window| !window.enforced && window.limit.is_some())
 }
 
-fn is_unset(operation: &Operation) -> bool {
-    operation.plan.as_ref().is_some_and(|plan| !plan.unset.is_empty())
+/// The charges that have no quota where their meter denies in that case, a bit for each.
+fn unset(operation: &Operation) -> u64 {
+    let charges = operation.plan.iter().flat_map(|plan| &plan.unset);
+    charges.fold(0, |bits, charge| bits | 1_u64.checked_shl(u32::try_from(*charge).unwrap_or(u32::MAX)).unwrap_or(0))
 }
 
 fn write_known(out: &mut Writer, known: &Known) {

@@ -37,6 +37,26 @@ fn usage(rng: &mut StdRng) -> Usage {
     Usage { used: amount(rng), held: amount(rng) }
 }
 
+/// A charge of nothing.
+pub fn empty_charge() -> Held {
+    Held {
+        account: "".into(),
+        meter: "".into(),
+        meter_id: MeterId(0),
+        item: "".into(),
+        also: Vec::new(),
+        asked: None,
+        held: 0,
+        committed: 0,
+        unconfirmed: 0,
+        lapsed: 0,
+        freed: 0,
+        final_amount: None,
+        rules: Rules::default(),
+        path: Vec::new(),
+    }
+}
+
 /// A charge with two or three levels.
 pub fn charge(rng: &mut StdRng) -> Held {
     let also = (0..rng.random_range(0..2)).map(|_| text(rng)).collect();

@@ -8,4 +8,6 @@ mod link_cluster;
 mod link_probe;
 mod link_sentinel;
 mod link_tls;
+mod port;
 mod recovery;
+mod world;
