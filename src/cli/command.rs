@@ -2,7 +2,7 @@
 
 use super::output::{self, Answer, Fault};
 use super::render::View;
-use super::{args::ConnectionArgs, bench, call, catalog, import, reservations, serve, usage, verify};
+use super::{args::ConnectionArgs, bench, call, catalog, doctor, import, reservations, serve, usage, verify};
 use crate::client::Client;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use std::process::ExitCode;
     name = "quotad",
     version,
     about = "A quota authority: exact holds over accounts, meters and calendar windows, over gRPC",
-    after_help = "Exit status: 0 granted or done, 2 denied, 1 error (verify has its own: 1 drift, 2 error).\n\n\
+    after_help = "Exit status: 0 granted or done, 2 denied, 1 error (verify and doctor have their own).\n\n\
                   `quotad COMMAND --help` explains a command and shows examples."
 )]
 pub struct Cli {
@@ -57,6 +57,8 @@ pub enum Command {
     ImportUsage(import::ImportUsageArgs),
     /// Recompute the ledger's sums from its entries and tell what differs
     Verify(verify::VerifyArgs),
+    /// Tell which promises are met, weakened or broken by this deployment
+    Doctor(doctor::DoctorArgs),
     /// Measure what a decision costs on this machine
     Bench(bench::BenchArgs),
 }
@@ -68,7 +70,7 @@ pub enum Command {
 /// denied), 2 for one of a command that could not look (1 means that something is wrong).
 pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, ExitCode> {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let looks = args.get(1).is_some_and(|command| command == "verify");
+    let looks = args.get(1).is_some_and(|command| command == "verify" || command == "doctor");
     Cli::try_parse_from(args).map_err(|error| {
         // Where even that can't be written, the exit status still tells.
         let _ = error.print();
@@ -85,6 +87,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Reserve(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),

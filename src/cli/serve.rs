@@ -79,7 +79,7 @@ fn at_least_one() -> RangedU64ValueParser<usize> {
 
 /// What an answer waits for.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum DurabilityArg {
+pub(super) enum DurabilityArg {
     /// Until it is on the disk: survives a power cut
     Strict,
     /// Until it is in the journal: survives kill -9

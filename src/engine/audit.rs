@@ -110,6 +110,19 @@ impl AuditReport {
     }
 }
 
+/// What a partition's journal has and the ledger lacks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Backlog {
+    /// The partition.
+    pub partition: u32,
+    /// How many entries.
+    pub entries: u64,
+    /// When the oldest of them was written, in the store's time.
+    pub since: Option<Timestamp>,
+    /// Whether the partition may decide: it is not being loaded.
+    pub open: bool,
+}
+
 /// Told from time to time: what is looked at, and how many rows of it so far.
 pub type Progress<'a> = &'a (dyn Fn(&str, u64) + Send + Sync);
 

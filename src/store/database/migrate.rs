@@ -37,7 +37,7 @@ const FILE: &str = "ledger.db";
 /// What PostgreSQL's database is called in messages.
 const SERVER: &str = "the PostgreSQL database";
 /// The version of a database, 0 for a new one. The driver's own table; both databases understand it.
-const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
+pub(super) const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations";
 
 /// Brings a file's schema to the newest version. Several processes may do so at once: one of them does it, and the others
 /// find it done.
@@ -100,8 +100,13 @@ async fn postgres_version(connection: &mut PgConnection) -> Result<i64, StoreErr
     Ok(version)
 }
 
+/// The newest version that this program knows.
+pub(super) fn newest() -> i64 {
+    VERSIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
+}
+
 fn refuse_newer(found: i64, name: &str) -> Result<(), StoreError> {
-    let known = VERSIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+    let known = newest();
     if found > known {
         let text = format!("{name} has schema {found}, this quotad knows schemas up to {known}: use a newer quotad");
         return Err(StoreError::Corrupt(text));

@@ -10,6 +10,7 @@ mod connection;
 mod errors;
 mod fold;
 mod incarnation;
+mod inspect;
 mod ledger;
 mod migrate;
 mod pool;
@@ -30,6 +31,7 @@ mod verify;
 mod tests;
 
 pub use catalog::DatabaseCatalog;
+pub use inspect::LedgerFacts;
 pub use ledger::DatabaseLedger;
 pub use pool::Database;
 pub use retention::LEAST_RETENTION;

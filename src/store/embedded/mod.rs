@@ -5,6 +5,7 @@ mod counters;
 mod free;
 mod group;
 mod ids;
+pub mod inspect;
 mod install;
 mod journal;
 mod open;

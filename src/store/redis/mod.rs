@@ -10,6 +10,7 @@ pub mod denial;
 pub mod entry;
 mod fault;
 mod handover;
+pub mod inspect;
 mod join;
 pub mod keys;
 pub mod link;

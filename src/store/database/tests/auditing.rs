@@ -23,6 +23,7 @@ on_both!(
     cut_figures_are_not_compared,
     appends_meanwhile_make_no_drift,
     damage_is_found_and_repaired,
+    pruned_history_is_told_and_still_summed,
 );
 
 /// Use and freed use, with and without a top-up, and reservations that are held, committed and released.
@@ -191,6 +192,29 @@ async fn damage_is_found_and_repaired(product: Product) {
         let report = audit(&database, true).await;
         assert_eq!((report.is_clean(), report.repaired), (repairable, 0), "{damage}: {report:#?}");
     }
+}
+
+async fn pruned_history_is_told_and_still_summed(product: Product) {
+    let place = Place::new(product).await;
+    let database = place.database().await;
+    let mut rng = StdRng::seed_from_u64(3);
+    let ledger = DatabaseLedger::new(database.clone());
+    let last = append(&ledger, &mut rng, 1, 1, 40).await;
+    // One that is new, after all that is old.
+    let late = START + 1_000_000_000;
+    let new = effect(Kind::Consume, late, vec![line(ACCOUNTS[1], late, 4, 0)]);
+    ledger.append(3, 1, &entries(last + 1, vec![new])).await.unwrap();
+    database.set_setting("retention.place", &format!("{} 1 00 0 0", START + 900_000_000)).await.unwrap();
+    execute(&database, "DELETE FROM entry WHERE seq > 0 AND used <> 4").await;
+    execute(&database, "DELETE FROM entry WHERE seq < 20").await;
+    let report = audit(&database, true).await;
+    assert!(report.is_clean() && report.pruned > 0 && report.pruned_before.is_some(), "{report:#?}");
+    execute(&database, "UPDATE counter SET used = used + 1").await;
+    execute(&database, "UPDATE rollup SET used = used + 1").await;
+    let report = audit(&database, true).await;
+    assert_eq!(report.drift.keys().copied().collect::<Vec<_>>(), [Drift::Rollup, Drift::Counter], "{report:#?}");
+    assert_eq!(report.remaining(), 0, "{report:#?}");
+    assert!(audit(&database, false).await.is_clean());
 }
 
 async fn execute(database: &Database, sql: &'static str) -> u64 {

@@ -13,9 +13,9 @@ const MAX: i128 = amount::MAX as i128;
 const PAGE: i64 = 50_000;
 
 /// Which figures of a lifetime counter left 0 to 2^53-1 after some entry: used, top-up, own. It can only have been cut if
-/// it did. `from` is what it was before the first posting.
-pub(super) async fn counter(snapshot: &mut Connection, place: Place, from: Amounts) -> Result<[bool; 3], StoreError> {
-    let mut sum = from;
+/// it did.
+pub(super) async fn counter(snapshot: &mut Connection, place: Place) -> Result<[bool; 3], StoreError> {
+    let mut sum = Amounts::default();
     let mut cut = [false; 3];
     let mut last = (i64::MIN, i64::MIN);
     loop {

@@ -45,7 +45,7 @@ impl Postings {
         page: &[EntryRow],
         records: &Records,
     ) -> Result<(), StoreError> {
-        let wanted = self.wanted(snapshot, page, records).await?;
+        let wanted = self.wanted(audit, snapshot, page, records).await?;
         let there = there(snapshot, &wanted).await?;
         for wanted in &wanted {
             let kept = there.get(&wanted.key).copied();
@@ -79,11 +79,14 @@ impl Postings {
     /// The postings that the lines of a page must have.
     async fn wanted(
         &mut self,
+        audit: &Audit<'_>,
         snapshot: &mut Connection,
         page: &[EntryRow],
         records: &Records,
     ) -> Result<Vec<Wanted>, StoreError> {
-        let lines = || page.iter().filter_map(|row| Some((row, row.line.filter(|line| line.used != 0)?)));
+        // Where history was pruned, several postings have become one.
+        let posted = |line: &LineRow| line.used != 0 && !audit.is_pruned(line.effective);
+        let lines = || page.iter().filter_map(|row| Some((row, row.line.filter(posted)?)));
         let mut unknown: HashSet<Uid> = HashSet::default();
         for (row, line) in lines() {
             if path(row, &line, records).is_none() && !self.chains.contains_key(&line.account) {

@@ -86,6 +86,8 @@ impl Reservations {
             let Some(kept) = records.get(&id).filter(|kept| kept.partition == row.at.partition) else { continue };
             let record = &kept.record;
             if audit.is_pruned(record.create_time.millis()) {
+                // Each once: at its last entry.
+                audit.report.pruned += u64::from(row.at.seq == kept.seq && row.at.idx == 0);
                 continue;
             }
             // Another reservation of the same id, made later: the first one's row stays.

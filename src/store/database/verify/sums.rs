@@ -31,10 +31,10 @@ pub(super) struct Sums<'a, 'b> {
 #[derive(Default)]
 struct Counter {
     sum: Amounts,
-    /// What history that was pruned left in roll-ups.
-    pruned: Option<Amounts>,
     /// Whether some posting has no entry: then nobody knows what was charged to the account itself.
     own_unknown: bool,
+    /// Whether that is so because its entry was pruned.
+    pruned: bool,
 }
 
 impl Sums<'_, '_> {
@@ -81,19 +81,17 @@ impl Sums<'_, '_> {
     ) -> Result<(), StoreError> {
         self.audit.looked("postings", usize::try_from(posted.rows).unwrap_or(0));
         self.audit.looked("roll-ups", usize::from(kept.is_some()));
+        // Postings outlive their entries when history is pruned, and go on saying what they said in sum.
+        let pruned = self.audit.is_pruned(key.2.saturating_mul(QUARTER));
         if posted.alone + posted.unlike > 0 {
             counter.own_unknown |= posted.alone > 0;
-            self.alone(snapshot, fixes, key).await?;
+            counter.pruned |= pruned;
+            if !pruned {
+                self.alone(snapshot, fixes, key).await?;
+            }
         }
         let mut right = posted.amounts;
         right.add(missing);
-        if self.audit.is_pruned(key.2.saturating_mul(QUARTER)) {
-            let kept = kept.unwrap_or_default().map(i128::from);
-            let kept = Amounts { used: kept[0], top_up: kept[1], own: 0 };
-            counter.pruned.get_or_insert_default().add(kept);
-            self.audit.report.pruned += 1;
-            return Ok(());
-        }
         counter.sum.add(right);
         let figures = kept.unwrap_or_default();
         let right = [right.used, right.top_up];
@@ -141,13 +139,10 @@ impl Sums<'_, '_> {
         counters: &mut CounterStream,
         fixes: &mut Fixes,
         place: Place,
-        mut counter: Counter,
+        counter: Counter,
     ) -> Result<(), StoreError> {
         self.counters_before(snapshot, counters, fixes, Some(place)).await?;
         let kept = if counters.peek(snapshot).await? == Some(place) { counters.pop() } else { None };
-        let pruned = counter.pruned.unwrap_or_default();
-        counter.own_unknown |= counter.pruned.is_some();
-        counter.sum.add(pruned);
         self.compare(snapshot, fixes, place, kept, &counter).await
     }
 
@@ -180,13 +175,13 @@ impl Sums<'_, '_> {
         let mut differs = [0, 1, 2].map(|at| i128::from(figures[at]) != right[at]);
         differs[1] &= !self.unposted.top_up_unknown.contains_key(&place);
         if counter.own_unknown {
-            self.audit.report.pruned += u64::from(counter.pruned.is_some());
+            self.audit.report.pruned += u64::from(counter.pruned);
             differs[2] = false;
         }
         if !differs.contains(&true) {
             return Ok(());
         }
-        let cut = cut::counter(snapshot, place, counter.pruned.unwrap_or_default()).await?;
+        let cut = cut::counter(snapshot, place).await?;
         self.audit.report.cut += count(&differs, &cut);
         let mut told = String::new();
         if self.audit.lists() {
