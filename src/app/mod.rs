@@ -7,10 +7,12 @@ mod folder;
 mod node;
 mod observe;
 mod options;
+mod redis;
 mod serve;
 mod settings;
 mod stores;
+mod waiting;
 
 pub use node::Node;
-pub use options::{DurabilitySetting, NodeOptions};
+pub use options::{DurabilitySetting, NodeOptions, RedisStorage, Storage};
 pub use serve::{ServeOptions, serve};

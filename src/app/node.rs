@@ -1,6 +1,6 @@
 //! A node: stores, engine and tasks, put together and taken apart in order.
 
-use super::options::NodeOptions;
+use super::options::{NodeOptions, Storage};
 use super::stores::{Holdings, Stores};
 use super::{embedded, observe};
 use crate::engine::authority::Authority;
@@ -42,8 +42,11 @@ impl Node {
         let stop = CancellationToken::new();
         // Whoever gives up waiting leaves no task behind.
         let unless_done = stop.clone().drop_guard();
-        let Stores { counters, ledger, catalog, clock, promised, shared, holdings } =
-            embedded::open(&options, &stop).await?;
+        let stores = match &options.storage {
+            Storage::Embedded => embedded::open(&options, &stop).await?,
+            Storage::Redis(storage) => super::redis::open(&options, storage, &stop).await?,
+        };
+        let Stores { counters, ledger, catalog, clock, promised, shared, holdings } = stores;
         let partitions = counters.partitions();
 
         let mut watermarks = Vec::new();

@@ -3,6 +3,7 @@
 use crate::domain::time::Span;
 use crate::store::clock::TestClock;
 use crate::store::embedded::Caps;
+use crate::store::redis::options::RedisOptions;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +20,30 @@ pub enum DurabilitySetting {
     Relaxed,
 }
 
+/// Where counters and ledger live.
+#[derive(Clone, Default)]
+pub enum Storage {
+    /// In this process and its data folder, for one process alone.
+    #[default]
+    Embedded,
+    /// In Redis and a database, for any number of processes.
+    Redis(Box<RedisStorage>),
+}
+
+/// Counters in Redis, the ledger in a database.
+#[derive(Clone)]
+pub struct RedisStorage {
+    /// The way to Redis.
+    pub redis: RedisOptions,
+    /// The database's URL, which may hold a password; `None`: `ledger.db` in the data folder, for one process alone.
+    pub database: Option<String>,
+}
+
 /// How to open a node.
 #[derive(Clone)]
 pub struct NodeOptions {
+    /// Where counters and ledger live.
+    pub storage: Storage,
     /// The one folder that holds everything that is not elsewhere.
     pub data_dir: PathBuf,
     /// A hand-wound clock instead of the machine's, or the server's.
@@ -41,6 +63,7 @@ pub struct NodeOptions {
 impl Default for NodeOptions {
     fn default() -> NodeOptions {
         NodeOptions {
+            storage: Storage::Embedded,
             data_dir: PathBuf::from("./quotad-data"),
             clock: None,
             durability: DurabilitySetting::Default,

@@ -1,6 +1,6 @@
 //! A node behind its sockets: starts in order, says when it is ready, and ends in order.
 
-use super::{Node, NodeOptions};
+use super::{Node, NodeOptions, Storage};
 use crate::domain::time::Timestamp;
 use crate::engine::manage::Apply;
 use crate::engine::ports::Clock;
@@ -269,8 +269,17 @@ fn announce(options: &ServeOptions, running: &server::RunningServer, http: &http
     if !grpc.ip().is_loopback() {
         tracing::warn!(%grpc, "--allow-anonymous: everybody who can connect may do everything");
     }
-    let (data, durability) = (options.node.data_dir.display(), options.node.durability);
-    tracing::info!(%grpc, %http, %data, ?durability, version = env!("CARGO_PKG_VERSION"), "ready");
+    let version = env!("CARGO_PKG_VERSION");
+    match &options.node.storage {
+        Storage::Embedded => {
+            let (data, durability) = (options.node.data_dir.display(), options.node.durability);
+            tracing::info!(%grpc, %http, %data, ?durability, version, "ready");
+        }
+        Storage::Redis(storage) => {
+            let (redis, prefix) = (storage.redis.place(), &storage.redis.prefix);
+            tracing::info!(%grpc, %http, redis, prefix, version, "ready");
+        }
+    }
     Ok(())
 }
 

@@ -29,9 +29,8 @@ pub(super) async fn installation(database: &Database) -> Result<String, StoreErr
 
 /// The value that was set first.
 async fn first(database: &Database, name: &str, value: &str) -> Result<String, StoreError> {
-    if let Some(kept) = database.setting(name).await? {
-        return Ok(kept);
+    match database.setting(name).await? {
+        Some(kept) => Ok(kept),
+        None => database.setting_or(name, value).await,
     }
-    database.set_setting(name, value).await?;
-    Ok(value.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use super::output::{self, Answer, Fault};
 use super::render::View;
-use super::{args::ConnectionArgs, bench, call, catalog, doctor, import, reservations, serve, usage, verify};
+use super::{args::ConnectionArgs, bench, call, catalog, doctor, import, migrate, reservations, serve, usage, verify};
 use crate::client::Client;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -55,6 +55,8 @@ pub enum Command {
     Export(catalog::ExportArgs),
     /// Record the use that accounts had before quotad counted it, from a file
     ImportUsage(import::ImportUsageArgs),
+    /// Bring a database's schema up to date, as a server does when it starts
+    Migrate(migrate::MigrateArgs),
     /// Recompute the ledger's sums from its entries and tell what differs
     Verify(verify::VerifyArgs),
     /// Tell which promises are met, weakened or broken by this deployment
@@ -88,6 +90,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Migrate(args) => migrate::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Reserve(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),

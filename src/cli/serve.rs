@@ -1,5 +1,6 @@
 //! `quotad serve`: from flags to a running server, and in good order to its end.
 
+use super::storage::StorageArgs;
 use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions};
 use crate::domain::time::Span;
 use crate::telemetry::logs::{self, Format};
@@ -14,6 +15,10 @@ use std::time::Duration;
 #[command(after_help = "Examples:
   quotad serve --catalog deploy/catalogs/ai-platform.yaml
   quotad serve --data-dir /var/lib/quotad --durability strict --log-format json
+  QUOTAD_REDIS_URL=redis://redis QUOTAD_DATABASE_URL=postgres://quotad:secret@db/quotad quotad serve
+
+By itself it keeps everything in the data folder, for one server. With Redis and PostgreSQL any number of servers decide
+together; one that starts before them waits for them.
 
 When it is ready it prints one line of JSON with its addresses on standard output; the log goes to standard error.
 SIGTERM or Ctrl-C drains: not ready, answer what is open, flush, exit 0. A second one exits at once.")]
@@ -33,9 +38,9 @@ pub struct ServeArgs {
     /// Listen beyond this machine although everybody who can connect may do everything
     #[arg(long, env = "QUOTAD_ALLOW_ANONYMOUS")]
     allow_anonymous: bool,
-    /// What an answer waits for: the disk (strict), the journal (default), or nothing (relaxed)
-    #[arg(long, value_enum, default_value = "default", env = "QUOTAD_DURABILITY")]
-    durability: DurabilityArg,
+    /// What an answer waits for, without Redis: the disk (strict), the journal, or nothing (relaxed) [default: default]
+    #[arg(long, value_enum, env = "QUOTAD_DURABILITY")]
+    durability: Option<DurabilityArg>,
     /// How long little work may wait until it is carried to the ledger, in milliseconds
     #[arg(long, value_name = "MS", default_value = "200", value_parser = clap::value_parser!(u64).range(1..=60_000), env = "QUOTAD_FLUSH_INTERVAL_MS")]
     flush_interval_ms: u64,
@@ -61,6 +66,8 @@ pub struct ServeArgs {
     /// A web page's origin that may call from a browser; `*` for all; this machine's by default
     #[arg(long = "web-origin", value_name = "ORIGIN", env = "QUOTAD_WEB_ORIGINS", value_delimiter = ',')]
     web_origins: Vec<String>,
+    #[command(flatten)]
+    storage: StorageArgs,
     /// How the log looks
     #[arg(long, value_enum, default_value = "readable", env = "QUOTAD_LOG_FORMAT")]
     log_format: LogFormatArg,
@@ -115,7 +122,11 @@ pub fn run(args: ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    match runtime.block_on(app::serve(options(args))) {
+    let options = match options(args) {
+        Ok(options) => options,
+        Err(faults) => return fail(&*Box::<dyn std::error::Error>::from(faults.join("\n       "))),
+    };
+    match runtime.block_on(app::serve(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&*error),
     }
@@ -128,11 +139,17 @@ fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn options(args: ServeArgs) -> ServeOptions {
+/// What the flags say.
+///
+/// # Errors
+/// Everything in which they contradict each other.
+fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
+    let asked = args.durability.is_some_and(|durability| !matches!(durability, DurabilityArg::Default));
     let node = NodeOptions {
+        storage: args.storage.storage(asked)?,
         data_dir: args.data_dir,
         clock: None,
-        durability: match args.durability {
+        durability: match args.durability.unwrap_or(DurabilityArg::Default) {
             DurabilityArg::Strict => DurabilitySetting::Strict,
             DurabilityArg::Default => DurabilitySetting::Default,
             DurabilityArg::Relaxed => DurabilitySetting::Relaxed,
@@ -155,5 +172,5 @@ fn options(args: ServeArgs) -> ServeOptions {
     };
     options.node.caps.open_reservations = args.max_open_reservations;
     options.node.caps.counters = args.max_counters;
-    options
+    Ok(options)
 }

@@ -16,8 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TRIES: u32 = 20;
 const REST: Duration = Duration::from_millis(100);
 
-/// The script.
-pub(super) static ADOPT: LazyLock<Script> = LazyLock::new(|| Script::new("adopt", include_str!("../../lua/adopt.lua")));
+/// The script that gives a partition its next state.
+pub static ADOPT: LazyLock<Script> = LazyLock::new(|| Script::new("adopt", include_str!("../../lua/adopt.lua")));
 
 /// A partition as it was found.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -33,15 +33,6 @@ pub(super) struct Handover {
     pub who: u64,
 }
 
-/// Where an open partition stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Opened {
-    /// Its incarnation, and the last entry of its journal.
-    pub at: Watermark,
-    /// The last entry that the ledger has, as far as the partition was told.
-    pub flushed: u64,
-}
-
 /// A claimed partition.
 struct Claimed {
     look: Look,
@@ -69,7 +60,7 @@ impl Handover {
     ///
     /// # Errors
     /// [`StoreError`] if Redis or the database can't be used, or do not belong together.
-    pub(super) async fn run(&self, partition: u32, keys: &Keys, seen: u64) -> Result<Opened, StoreError> {
+    pub(super) async fn run(&self, partition: u32, keys: &Keys, seen: u64) -> Result<Watermark, StoreError> {
         let mut watched = (Vec::new(), 0);
         loop {
             // The ledger first: what is healthy is then at or beyond it.
@@ -80,7 +71,7 @@ impl Handover {
                 && is_healthy(meta, &look.server, mark)
             {
                 let at = Watermark { incarnation: meta.incarnation, seq: meta.seq };
-                return Ok(Opened { at, flushed: meta.flushed });
+                return Ok(at);
             }
             if let Some(claim) = look.meta.as_ref().filter(|meta| !meta.open).and_then(|meta| meta.claim)
                 && claim.who != self.who
@@ -96,7 +87,7 @@ impl Handover {
             }
             let Ok(claimed) = self.claim(keys, look).await? else { continue };
             if let Ok(at) = self.mend(partition, keys, claimed, seen).await? {
-                return Ok(Opened { at, flushed: at.seq });
+                return Ok(at);
             }
         }
     }

@@ -2,16 +2,19 @@
 //! goes to the ledger, and the partition goes on under the next incarnation, as it was or from what the database has. The
 //! steps stand in `handover.rs`; here is who takes them, and that nobody takes them twice at once.
 
-use super::handover::{Handover, Opened};
+use super::counters::Recovery;
+use super::handover::Handover;
 use super::keys::Keys;
 use super::link::Link;
 use super::options::OptionsError;
 use crate::domain::amount;
-use crate::engine::ports::{CatalogStore, Clock, Ledger, StoreError};
+use crate::engine::ports::{Boxed, CatalogStore, Clock, Ledger, StoreError, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
+
+pub use super::adopt::ADOPT;
 
 /// How long a recovery may take until it is given up for this time.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -49,7 +52,7 @@ struct Slot {
     keys: Keys,
     /// Recoveries that have ended.
     ended: AtomicU64,
-    last: Mutex<Option<Result<Opened, StoreError>>>,
+    last: Mutex<Option<Result<Watermark, StoreError>>>,
 }
 
 impl Recoverer {
@@ -74,15 +77,21 @@ impl Recoverer {
     /// # Errors
     /// [`StoreError::Unavailable`] if Redis or the database can't be reached, [`StoreError::Corrupt`] if they do not belong
     /// together; the partition stays closed.
-    pub async fn recover(&self, partition: u32, seen: u64) -> Result<Opened, StoreError> {
+    pub async fn recover(&self, partition: u32, seen: u64) -> Result<Watermark, StoreError> {
         let shared = self.shared.clone();
         let flight = tokio::spawn(async move { shared.recover(partition, seen).await });
         flight.await.map_err(|_| StoreError::Unavailable("the recovery was broken off; it is tried again".into()))?
     }
 }
 
+impl Recovery for Recoverer {
+    fn recover(&self, partition: u32, seen: u64) -> Boxed<'_, Result<Watermark, StoreError>> {
+        Box::pin(self.recover(partition, seen))
+    }
+}
+
 impl Shared {
-    async fn recover(&self, partition: u32, seen: u64) -> Result<Opened, StoreError> {
+    async fn recover(&self, partition: u32, seen: u64) -> Result<Watermark, StoreError> {
         let slot = self.partitions.get(partition as usize);
         let slot = slot.ok_or_else(|| StoreError::Corrupt(format!("there is no partition {partition}")))?;
         let ended = slot.ended.load(Ordering::SeqCst);

@@ -72,7 +72,7 @@ struct Replica(Recoverer);
 
 impl Replica {
     async fn recover(&self, partition: u32, seen: u64) -> Result<Watermark, StoreError> {
-        self.0.recover(partition, seen).await.map(|opened| opened.at)
+        self.0.recover(partition, seen).await
     }
 }
 
