@@ -42,7 +42,7 @@ pub(super) async fn open(
     let wanted = options.partitions.unwrap_or(if cluster { PARTITIONS.1 } else { PARTITIONS.0 });
     let kept = async || Ok((settings::partitions(&database, wanted).await?, settings::installation(&database).await?));
     let (partitions, installation) = until_there("the database", kept).await?;
-    let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()));
+    let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()).with_retention(options.retention));
     let catalog: Arc<dyn CatalogStore> = Arc::new(DatabaseCatalog::new(database.clone()));
 
     let unusable = |error: &dyn std::fmt::Display| StoreError::Corrupt(error.to_string());

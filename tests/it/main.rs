@@ -13,6 +13,7 @@ mod api;
 mod cli;
 mod cli_import;
 mod crash;
+mod deploy;
 mod doctor;
 mod errors;
 mod features;

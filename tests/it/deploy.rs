@@ -1,0 +1,143 @@
+//! The example deployment: a YAML file that nobody here can run in containers, so its parts are tried by themselves.
+
+use crate::support::{Options, Server, cli, unused_addr};
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::{Map, Value};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A YAML document without anchors and tags, as JSON. Scalars stay text.
+fn yaml(path: &Path) -> Value {
+    let text = fs::read_to_string(path).unwrap();
+    let mut parser = Parser::new_from_str(&text);
+    let mut open: Vec<(Value, Option<String>)> = Vec::new();
+    let mut root = None;
+    while let Some(event) = parser.next_event() {
+        let value = match event.unwrap_or_else(|e| panic!("{}: {e}", path.display())).0 {
+            Event::Scalar(text, style, ..) if style == ScalarStyle::Plain && text.is_empty() => Value::Null,
+            Event::Scalar(text, ..) => Value::String(text.into_owned()),
+            Event::SequenceStart(..) => {
+                open.push((Value::Array(Vec::new()), None));
+                continue;
+            }
+            Event::MappingStart(..) => {
+                open.push((Value::Object(Map::new()), None));
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => open.pop().unwrap().0,
+            Event::Alias(_) => panic!("{}: an alias", path.display()),
+            _ => continue,
+        };
+        match open.last_mut() {
+            None => root = Some(value),
+            Some((Value::Array(items), _)) => items.push(value),
+            Some((Value::Object(entries), key)) => match key.take() {
+                None => *key = Some(value.as_str().unwrap().to_owned()),
+                Some(key) => assert!(entries.insert(key.clone(), value).is_none(), "{key} stands twice"),
+            },
+            Some(_) => unreachable!("only containers are open"),
+        }
+    }
+    root.unwrap()
+}
+
+fn compose() -> Value {
+    yaml(&root().join("deploy/compose.yaml"))
+}
+
+/// A list of words.
+fn words(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// What compose makes of a text: `$$` is a dollar, `${NAME:-default}` the default.
+fn interpolated(text: &str) -> String {
+    let mut rest = text.replace("$$", "\u{0}");
+    while let Some((before, after)) = rest.split_once("${") {
+        let (variable, after) = after.split_once('}').unwrap();
+        let (_, default) = variable.split_once(":-").unwrap();
+        rest = format!("{before}{default}{after}");
+    }
+    rest.replace('\u{0}', "$")
+}
+
+#[test]
+fn every_flag_and_variable_of_the_example_is_one_of_serve() {
+    let service = &compose()["services"]["quotad"];
+    let help = cli(["serve", "--help"]).stdout;
+    let command = words(&service["command"]);
+    assert_eq!(command[0], "serve");
+    for flag in command.iter().filter(|word| word.starts_with("--")) {
+        assert!(help.split_whitespace().any(|word| word == flag), "serve has no {flag}");
+    }
+    for variable in service["environment"].as_object().unwrap().keys() {
+        // The value of a secret is not shown, so that nothing may follow.
+        let shown = [format!("[env: {variable}="), format!("[env: {variable}]")];
+        assert!(shown.iter().any(|text| help.contains(text)), "serve reads no {variable}");
+    }
+}
+
+#[test]
+fn the_example_is_safe_and_has_two_replicas() {
+    let compose = compose();
+    let services = compose["services"].as_object().unwrap();
+    let redis = words(&services["redis"]["command"]).join(" ");
+    for setting in ["--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction"] {
+        assert!(redis.contains(setting), "{redis}");
+    }
+    let quotad = &services["quotad"];
+    assert_eq!(quotad["deploy"]["replicas"], "2");
+    for needed in ["redis", "postgres"] {
+        assert_eq!(quotad["depends_on"][needed]["condition"], "service_healthy");
+        assert!(services[needed]["ports"].is_null(), "{needed} is for the replicas alone");
+    }
+    // It lets everybody in, so nobody beyond the machine may reach it.
+    for ports in words(&quotad["ports"]) {
+        assert!(ports.starts_with("127.0.0.1:"), "{ports}");
+    }
+    for (name, service) in services {
+        assert!(words(&service["healthcheck"]["test"]).len() > 1, "{name} has no health check");
+        for volume in service["volumes"].as_array().into_iter().flatten() {
+            let volume = volume.as_str().unwrap().split(':').next().unwrap();
+            assert!(compose["volumes"].get(volume).is_some(), "{volume} is no volume");
+        }
+    }
+    let database = interpolated(quotad["environment"]["QUOTAD_DATABASE_URL"].as_str().unwrap());
+    assert_eq!(database, "postgres://quotad:quotad@postgres:5432/quotad");
+}
+
+#[test]
+fn the_health_check_tells_a_ready_server_from_none() {
+    let test = words(&compose()["services"]["quotad"]["healthcheck"]["test"]);
+    assert_eq!(test[..3], ["CMD", "bash", "-c"]);
+    let server = Server::start(Options::new());
+    let status = |addr: &str| {
+        let (host, port) = addr.rsplit_once(':').unwrap();
+        let script = interpolated(&test[3]).replace("127.0.0.1/8080", &format!("{host}/{port}"));
+        let mut command = Command::new("bash");
+        command.args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null());
+        command.status().unwrap().success()
+    };
+    assert!(status(server.http_addr()), "{}", server.stderr());
+    assert!(!status(&unused_addr().to_string()));
+    // An answer is not enough: it must say that it is ready.
+    assert!(!status(server.grpc_addr()));
+}
+
+#[test]
+fn the_image_is_built_by_the_right_compiler_and_runs_as_nobody() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    let build = &compose()["services"]["quotad"]["build"];
+    let file =
+        root().join("deploy").join(build["context"].as_str().unwrap()).join(build["dockerfile"].as_str().unwrap());
+    let steps = fs::read_to_string(file).unwrap();
+    assert!(steps.contains(&format!("FROM rust:{version}-")), "the compiler is {version}");
+    let user = steps.lines().filter_map(|line| line.strip_prefix("USER ")).next_back().unwrap();
+    assert!(user.parse::<u32>().unwrap() >= 1000, "USER {user}");
+}
