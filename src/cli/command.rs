@@ -2,7 +2,9 @@
 
 use super::output::{self, Answer, Fault};
 use super::render::View;
-use super::{args::ConnectionArgs, bench, call, catalog, doctor, import, migrate, reservations, serve, usage, verify};
+use super::{
+    args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, reservations, serve, usage, verify,
+};
 use crate::client::Client;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -15,7 +17,7 @@ use std::process::ExitCode;
     name = "quotad",
     version,
     about = "A quota authority: exact holds over accounts, meters and calendar windows, over gRPC",
-    after_help = "Exit status: 0 granted or done, 2 denied, 1 error (verify and doctor have their own).\n\n\
+    after_help = "Exit status: 0 granted or done, 2 denied, 1 error (verify, doctor and debug have their own).\n\n\
                   `quotad COMMAND --help` explains a command and shows examples."
 )]
 pub struct Cli {
@@ -61,6 +63,8 @@ pub enum Command {
     Verify(verify::VerifyArgs),
     /// Tell which promises are met, weakened or broken by this deployment
     Doctor(doctor::DoctorArgs),
+    /// Show what stands in Redis in readable form
+    Debug(debug::DebugArgs),
     /// Measure what a decision costs on this machine
     Bench(bench::BenchArgs),
 }
@@ -72,7 +76,7 @@ pub enum Command {
 /// denied), 2 for one of a command that could not look (1 means that something is wrong).
 pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Cli, ExitCode> {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let looks = args.get(1).is_some_and(|command| command == "verify" || command == "doctor");
+    let looks = args.get(1).is_some_and(|command| command == "verify" || command == "doctor" || command == "debug");
     Cli::try_parse_from(args).map_err(|error| {
         // Where even that can't be written, the exit status still tells.
         let _ = error.print();
@@ -89,6 +93,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Debug(args) => debug::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Migrate(args) => migrate::run(args),
         Command::Verify(args) => verify::run(args),

@@ -14,6 +14,7 @@ mod cli;
 mod cli_import;
 mod crash;
 mod deploy;
+mod debug;
 mod doctor;
 mod errors;
 mod features;

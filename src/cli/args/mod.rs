@@ -2,10 +2,8 @@
 
 mod charge;
 mod connection;
-mod storage;
 pub(super) mod value;
 
 pub use charge::ChargeArgs;
 pub(super) use connection::id_or_fresh;
 pub use connection::{ConnectionArgs, TenantArgs, WriteArgs};
-pub use storage::StorageArgs;

@@ -2,11 +2,13 @@
 
 use super::report::{Promise, Report, Verdict};
 use super::{counters, database, embedded};
-use crate::cli::args::StorageArgs;
+use crate::app::Storage;
 use crate::cli::render::View;
 use crate::cli::serve::DurabilityArg;
+use crate::cli::storage::StorageArgs;
 use clap::Args;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exit status: some promise does not hold in every case.
@@ -25,20 +27,24 @@ nothing is written or migrated. Whether the ledger's sums are right is what `quo
 
 Exit status: 0 every promise is met, 1 some are weakened, 2 some are broken or a store can't be looked at.")]
 pub struct DoctorArgs {
-    #[command(flatten)]
-    storage: StorageArgs,
+    /// The server's data folder
+    #[arg(long, value_name = "DIR", default_value = "./quotad-data", env = "QUOTAD_DATA_DIR")]
+    data_dir: PathBuf,
     /// What the server's answers wait for, as in `quotad serve`; only without Redis
     #[arg(long, value_enum, default_value = "default", env = "QUOTAD_DURABILITY")]
     durability: DurabilityArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 /// Looks and tells.
 pub fn run(args: DoctorArgs) -> ExitCode {
+    let json = args.json;
     let report = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(look(&args)),
+        Ok(runtime) => runtime.block_on(look(args)),
         Err(error) => {
             let mut report = Report::default();
             report.broken(Promise::Safe, format!("no runtime: {error}"));
@@ -46,7 +52,7 @@ pub fn run(args: DoctorArgs) -> ExitCode {
         }
     };
     let view = View { unicode: io::stdout().is_terminal(), now: View::clock() };
-    let text = if args.json { report.json() } else { report.text(&view) };
+    let text = if json { report.json() } else { report.text(&view) };
     // A closed pipe is not an error; the status tells.
     let _ = writeln!(io::stdout().lock(), "{text}");
     match report.verdict() {
@@ -56,21 +62,19 @@ pub fn run(args: DoctorArgs) -> ExitCode {
     }
 }
 
-async fn look(args: &DoctorArgs) -> Report {
+async fn look(args: DoctorArgs) -> Report {
     let mut report = Report::default();
-    let storage = &args.storage;
-    let redis = match storage.redis() {
-        Ok(redis) => redis,
-        Err(error) => {
-            report.broken(Promise::Safe, error.to_string());
-            return report;
+    let file = args.data_dir.join("ledger.db");
+    match args.storage.storage(false) {
+        Err(faults) => faults.into_iter().for_each(|fault| report.broken(Promise::Safe, fault)),
+        Ok(Storage::Embedded) => {
+            let facts = database::look(None, &file, &mut report).await;
+            embedded::look(&args.data_dir, args.durability, facts.as_ref(), &mut report).await;
         }
-    };
-    let file = storage.data_dir.join("ledger.db");
-    let facts = database::look(storage.database_url.as_deref(), &file, &mut report).await;
-    match redis {
-        Some(options) => counters::look(options, facts.as_ref(), &mut report).await,
-        None => embedded::look(&storage.data_dir, args.durability, facts.as_ref(), &mut report).await,
+        Ok(Storage::Redis(storage)) => {
+            let facts = database::look(storage.database.as_deref(), &file, &mut report).await;
+            counters::look(storage.redis, facts.as_ref(), &mut report).await;
+        }
     }
     report
 }
