@@ -64,6 +64,12 @@ pub(super) fn is_collision(error: &sqlx::Error) -> bool {
     matches!(database.code().as_deref(), Some("40001" | "40P01"))
 }
 
+/// Whether SQLite could not do something because another connection has the file locked.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return false };
+    database.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
 /// The error of a database that does not answer at all.
 pub(super) fn no_answer(after: Duration) -> sqlx::Error {
     let text = format!("no answer within {} s", after.as_secs());

@@ -1,7 +1,7 @@
 //! SQLite: connections to the file, one that writes, a few that read, one for checkpoints.
 
 use super::connection::Connection;
-use super::errors::store_error;
+use super::errors::{is_busy, store_error};
 use super::migrate;
 use crate::engine::ports::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -13,6 +13,11 @@ use std::time::Duration;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a file is opened that another process has locked: one that is new is locked for the moment in which it gets
+/// its log, without regard to [`BUSY_TIMEOUT`].
+const OPENS: u32 = 20;
+/// The time between two of these tries.
+const BETWEEN_OPENS: Duration = Duration::from_millis(50);
 /// Connections that read.
 const READERS: u32 = 4;
 /// Distinct statements that a connection keeps prepared.
@@ -55,7 +60,15 @@ impl SqliteFile {
             .max_lifetime(None)
             .test_before_acquire(false);
         let writer = pool.clone().max_connections(1).after_release(|connection, _| Box::pin(out_of_it(connection)));
-        let writer = writer.connect_with(options.clone()).await.map_err(store_error)?;
+        let mut tries = 1;
+        let writer = loop {
+            match writer.clone().connect_with(options.clone()).await {
+                Ok(writer) => break writer,
+                Err(error) if tries < OPENS && is_busy(&error) => tries += 1,
+                Err(error) => return Err(store_error(error)),
+            }
+            tokio::time::sleep(BETWEEN_OPENS).await;
+        };
         if let Err(error) = migrate::sqlite(&writer).await {
             writer.close().await;
             return Err(error);

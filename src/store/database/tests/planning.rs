@@ -30,9 +30,16 @@ fn statements(product: &str) -> Vec<(PathBuf, &'static str)> {
     let folders = [PathBuf::from(root), PathBuf::from(root).join(product)];
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
     let small = |path: &PathBuf| {
-        ["catalog_", "repeated_list", "verify_reservation_count", "verify_watermarks", "verify_incarnations"]
-            .iter()
-            .any(|name| path.to_string_lossy().contains(name))
+        [
+            "catalog_",
+            "repeated_list",
+            "verify_reservation_count",
+            "verify_watermarks",
+            "watermark_list",
+            "verify_incarnations",
+        ]
+        .iter()
+        .any(|name| path.to_string_lossy().contains(name))
     };
     let ours = files.filter(|path| path.extension().is_some_and(|extension| extension == "sql") && !small(path));
     let found: Vec<_> = ours.map(|path| (path.clone(), &*std::fs::read_to_string(&path).unwrap().leak())).collect();
