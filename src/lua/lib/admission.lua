@@ -212,9 +212,10 @@ do
       for level, number in ipairs(plan[P_PATHS][index]) do
         local split = splits[number]
         local period = math.min(split[1], asked)
-        split[1] = split[1] - period
-        split[2] = split[2] - math.min(asked - period, split[2])
-        top_up[level] = asked - period
+        -- A sum beyond 2^53 is not exact: only what was split off stands in the top-up.
+        local part = math.min(asked - period, split[2])
+        split[1], split[2] = split[1] - period, split[2] - part
+        top_up[level] = part
       end
       if at_once then
         changes[index] = settlement.record_new(index, charge, asked, top_up)

@@ -47,6 +47,11 @@ impl Writer {
         self.raw_int(value.min(amount::MAX + 1) as i64)
     }
 
+    /// A sum that may be beyond 2^53, where scripts know it only roughly.
+    pub fn sum(&mut self, value: u64) -> &mut Writer {
+        self.raw_int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
     /// An amount, or -1 for none.
     pub fn maybe(&mut self, value: Option<u64>) -> &mut Writer {
         self.raw_int(value.map_or(-1, |value| value.min(amount::MAX) as i64))

@@ -228,7 +228,8 @@ fn begin<'o>(
     out.array(COMMON + arguments).int(verb).uid(operation.tenant).uint(operation.catalog_version);
     out.key(operation.request).word(operation.fingerprint);
     match &operation.plan {
-        Some(plan) => write_plan(out, plans, plan, charges),
+        // What happened is recorded whatever it comes to.
+        Some(plan) => write_plan(out, plans, plan, charges, verb == verb::COMMIT),
         None => {
             out.nothing();
         }
@@ -237,7 +238,7 @@ fn begin<'o>(
     out
 }
 
-fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held]) {
+fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held], is_forced: bool) {
     let valid = plan.valid.unwrap_or(Period::ALWAYS);
     out.array(5).time(valid.start).time(valid.end).array(plan.counters.len());
     for counter in &plan.counters {
@@ -253,7 +254,8 @@ fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held]
     let demands = verdict::demands(plan, charges);
     out.array(demands.len());
     for Demand { amount, positive } in demands {
-        out.array(2).asked(amount).flag(positive);
+        out.array(2);
+        if is_forced { out.sum(amount) } else { out.asked(amount) }.flag(positive);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Drives the model and the embedded engine with the same random histories and compares every answer, and again and
+//! Drives the model and the engine, embedded or on Redis, with the same random histories and compares every answer, and again and
 //! again the whole state.
 
 use super::catalog::{Catalog, TENANT};
@@ -8,13 +8,17 @@ use super::history::{History, Step};
 use super::ledger;
 use super::reservation::{Ask, Op};
 use super::spec::Model;
+use crate::redis::World;
+use crate::support::redis::RedisServer;
 use crate::support::{TempDir, for_each_seed};
 use quotad::app::{Node, NodeOptions};
 use quotad::domain::name::AccountName;
 use quotad::domain::time::{Span, Timestamp};
+use quotad::engine::authority::Authority;
 use quotad::engine::call::{ChargeRequest, CheckCall, FreeCall, FreeWhat, ReserveCall, SettleCall};
 use quotad::engine::manage::Apply;
 use quotad::engine::ports::Clock;
+use quotad::engine::publish::Publisher;
 use quotad::store::clock::TestClock;
 use rand::SeedableRng;
 use rand::prelude::*;
@@ -25,31 +29,70 @@ use std::sync::Arc;
 const STEPS: usize = 400;
 /// Steps of a run, unless `QUOTAD_MODEL_STEPS` says another number.
 const TOTAL: usize = 100_000;
+/// The same against Redis, unless `QUOTAD_REDIS_STEPS` says another number.
+const REDIS_TOTAL: usize = 20_000;
 
-/// The real thing, on a folder and a clock of its own.
+/// The real thing, on a clock of its own.
 pub(crate) struct Engine {
-    node: Node,
+    authority: Arc<Authority>,
+    catalogs: Arc<Publisher>,
     pub(crate) clock: Arc<TestClock>,
-    folder: TempDir,
+    life: Life,
+}
+
+/// Where it keeps its counters.
+enum Life {
+    /// In this process, with the journal in a folder.
+    Embedded(Box<Node>, TempDir),
+    /// In Redis.
+    Redis(World),
 }
 
 impl Engine {
     pub(crate) async fn start(now: i64) -> Engine {
-        let folder = TempDir::new("model");
         let clock = Arc::new(TestClock::new(Timestamp::from_millis(now)));
-        let node = open(&folder, &clock).await;
-        Engine { node, clock, folder }
+        Engine::embedded(TempDir::new("model"), clock).await
     }
 
-    /// Closes the node, or drops it as a kill would, and opens it again.
-    async fn restart(self, kill: bool) -> Engine {
-        if kill {
-            self.node.abandon().await;
-        } else {
-            self.node.close().await;
+    async fn embedded(folder: TempDir, clock: Arc<TestClock>) -> Engine {
+        let node = open(&folder, &clock).await;
+        let (authority, catalogs) = (node.authority.clone(), node.catalogs.clone());
+        Engine { authority, catalogs, clock, life: Life::Embedded(Box::new(node), folder) }
+    }
+
+    /// On fresh partitions of a redis-server.
+    async fn redis(server: &RedisServer, now: i64) -> Engine {
+        let world = World::start(server, now, 2, Timestamp::MIN).await;
+        let (authority, catalogs) = (world.authority.clone(), world.catalogs.clone());
+        Engine { authority, catalogs, clock: world.clock.clone(), life: Life::Redis(world) }
+    }
+
+    /// Closes the node, or drops it as a kill would, and opens it again. Redis lives on by itself: `None`.
+    async fn restart(self, kill: bool) -> Result<Engine, Engine> {
+        let Engine { authority, catalogs, clock, life } = self;
+        match life {
+            Life::Embedded(node, folder) => {
+                drop((authority, catalogs));
+                if kill {
+                    node.abandon().await;
+                } else {
+                    node.close().await;
+                }
+                Ok(Engine::embedded(folder, clock).await)
+            }
+            life @ Life::Redis(_) => Err(Engine { authority, catalogs, clock, life }),
         }
-        let node = open(&self.folder, &self.clock).await;
-        Engine { node, clock: self.clock, folder: self.folder }
+    }
+
+    /// Closes it; answers the folder with the ledger.
+    async fn close(self) -> TempDir {
+        match self.life {
+            Life::Embedded(node, folder) => {
+                node.close().await;
+                folder
+            }
+            Life::Redis(world) => world.close().await,
+        }
     }
 
     /// Winds the clock.
@@ -68,12 +111,12 @@ impl Engine {
             actor: "model",
             now: self.clock.now(),
         };
-        self.node.catalogs.apply(apply).await.unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+        self.catalogs.apply(apply).await.unwrap_or_else(|error| panic!("{error}\n{yaml}"));
     }
 
     /// Makes a call.
     pub(crate) async fn call(&self, op: &Op) -> Said {
-        let authority = &self.node.authority;
+        let authority = &self.authority;
         let tenant = name(TENANT);
         let take = |res: &Option<String>, req: &Option<String>, asks: &[Ask], ttl: Option<i64>| ReserveCall {
             tenant: name(TENANT),
@@ -162,12 +205,15 @@ struct Run {
 }
 
 impl Run {
-    async fn new(rng: &mut StdRng) -> Run {
+    async fn new(rng: &mut StdRng, redis: Option<&RedisServer>) -> Run {
         let taste = Taste::new(rng);
         // A day of the years 2025 and 2026.
         let now = 1_735_689_600_000 + rng.random_range(0..2 * 365 * 86_400_000i64);
         let model = Model { catalog: catalog(rng, taste), now, ..Model::default() };
-        let engine = Engine::start(now).await;
+        let engine = match redis {
+            Some(server) => Engine::redis(server, now).await,
+            None => Engine::start(now).await,
+        };
         engine.configure(None, &model.catalog.installation_document()).await;
         engine.configure(Some(TENANT), &model.catalog.tenant_document()).await;
         let trace =
@@ -246,9 +292,9 @@ impl Run {
     }
 }
 
-async fn history(seed: u64, seen: &mut BTreeMap<String, usize>) {
+async fn history(seed: u64, redis: Option<&RedisServer>, seen: &mut BTreeMap<String, usize>) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let mut run = Run::new(&mut rng).await;
+    let mut run = Run::new(&mut rng, redis).await;
     for number in 0..STEPS {
         let step = run.history.next(&mut rng, &run.model);
         run.step(step).await;
@@ -258,8 +304,13 @@ async fn history(seed: u64, seen: &mut BTreeMap<String, usize>) {
         if number % 130 == 129 && rng.random_bool(0.5) && !run.taste.rates && !run.taste.huge {
             let kill = rng.random_bool(0.5);
             run.trace.push(format!("restart, kill {kill}"));
-            run.engine = run.engine.restart(kill).await;
-            run.model.restart();
+            match run.engine.restart(kill).await {
+                Ok(again) => {
+                    run.engine = again;
+                    run.model.restart();
+                }
+                Err(same) => run.engine = same,
+            }
             run.compare(true).await;
         }
     }
@@ -267,8 +318,8 @@ async fn history(seed: u64, seen: &mut BTreeMap<String, usize>) {
     for (key, count) in &run.seen {
         *seen.entry(key.clone()).or_default() += count;
     }
-    run.engine.node.close().await;
-    ledger::is_clean(run.engine.folder.path()).await;
+    let folder = run.engine.close().await;
+    ledger::is_clean(folder.path()).await;
 }
 
 #[test]
@@ -276,7 +327,23 @@ fn model_and_embedded_agree() {
     let total = std::env::var("QUOTAD_MODEL_STEPS").map_or(TOTAL, |steps| steps.parse().unwrap());
     let mut seen = BTreeMap::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for_each_seed("model_and_embedded_agree", total.div_ceil(STEPS), |seed| runtime.block_on(history(seed, &mut seen)));
+    for_each_seed("model_and_embedded_agree", total.div_ceil(STEPS), |seed| {
+        runtime.block_on(history(seed, None, &mut seen));
+    });
+    for (key, count) in &seen {
+        println!("{count:8} {key}");
+    }
+}
+
+#[test]
+fn model_and_redis_agree() {
+    let total = std::env::var("QUOTAD_REDIS_STEPS").map_or(REDIS_TOTAL, |steps| steps.parse().unwrap());
+    let mut seen = BTreeMap::new();
+    let server = RedisServer::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for_each_seed("model_and_redis_agree", total.div_ceil(STEPS), |seed| {
+        runtime.block_on(history(seed, Some(&server), &mut seen));
+    });
     for (key, count) in &seen {
         println!("{count:8} {key}");
     }

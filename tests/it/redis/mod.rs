@@ -11,3 +11,5 @@ mod link_tls;
 mod port;
 mod recovery;
 mod world;
+
+pub(crate) use world::World;
