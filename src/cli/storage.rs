@@ -82,7 +82,8 @@ impl StorageArgs {
         ];
         let faults: Vec<String> = given
             .into_iter()
-            .filter_map(|(given, name)| given.then(|| format!("{name} needs --redis-url (QUOTAD_REDIS_URL)")))
+            .filter(|(given, _)| *given)
+            .map(|(_, name)| format!("{name} needs --redis-url (QUOTAD_REDIS_URL)"))
             .collect();
         if faults.is_empty() { Ok(Storage::Embedded) } else { Err(faults) }
     }

@@ -276,6 +276,9 @@ pub enum Written {
     Conflict(u64),
 }
 
+/// A scope (a tenant; `None`: the installation) and the version of its own part.
+pub type ScopeVersion = (Option<String>, u64);
+
 /// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
 pub trait CatalogStore: Send + Sync {
     /// Everything that the tenant sees; `None`: the installation's own and nothing else. The version is that of what is
@@ -291,7 +294,7 @@ pub trait CatalogStore: Send + Sync {
 
     /// The version of every scope that was ever written, each its own part alone; `None`: the installation's. A counter
     /// store that begins anew learns from it what it may decide under.
-    fn versions(&self) -> Boxed<'_, Result<Vec<(Option<String>, u64)>, StoreError>>;
+    fn versions(&self) -> Boxed<'_, Result<Vec<ScopeVersion>, StoreError>>;
 
     /// Writes all changes of all scopes, the audit entries and the new version in one transaction.
     fn write<'a>(

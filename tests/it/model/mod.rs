@@ -1,10 +1,10 @@
-//! A naive specification of the rules and random histories that drive it beside the embedded engine: same answers, same
-//! state. The model shares no code with the engine's rules; it keeps every fact and sums when it is asked.
+//! A naive specification of the rules and random histories that drive it beside both engines: same answers, same state. The model shares no code with the engine's rules; it keeps every fact and sums when it is asked.
 
 mod admit;
 mod catalog;
 mod digest;
 mod drive;
+mod engine;
 mod facts;
 mod generate;
 mod history;

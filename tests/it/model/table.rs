@@ -2,8 +2,9 @@
 
 use super::catalog::{Catalog, Expiry, Meter, Overage, TENANT};
 use super::digest::Said;
-use super::drive::Engine;
+use super::engine::{Engine, Place};
 use super::reservation::{Ask, Op};
+use crate::support::redis::RedisServer;
 
 const USER: &str = "tenants/t/users/u1";
 const START: i64 = 1_767_225_600_000;
@@ -108,7 +109,7 @@ struct Cells {
 }
 
 impl Cells {
-    async fn start() -> Cells {
+    async fn start(place: Place) -> Cells {
         let meters = vec![
             meter("m.back", false, Expiry::GiveBack),
             meter("m.charge", false, Expiry::Charge),
@@ -117,7 +118,7 @@ impl Cells {
             meter("m.kept", true, Expiry::Charge),
         ];
         let catalog = Catalog { meters, ..Catalog::default() };
-        let engine = Engine::start(START).await;
+        let engine = Engine::start(place, START).await;
         engine.configure(None, &catalog.installation_document()).await;
         Cells { engine, now: START, made: 0 }
     }
@@ -220,7 +221,17 @@ fn shown(said: &Said) -> String {
 
 #[tokio::test]
 async fn every_cell_of_the_table() {
-    let mut cells = Cells::start().await;
+    every_cell(Place::Embedded).await;
+}
+
+#[tokio::test]
+async fn every_cell_of_the_table_on_redis() {
+    let server = RedisServer::start();
+    every_cell(Place::in_redis(&server)).await;
+}
+
+async fn every_cell(place: Place) {
+    let mut cells = Cells::start(place).await;
     for (state, meter, row) in ROWS {
         for (column, expected) in COLUMNS.into_iter().zip(row) {
             let cell = format!("{state} on {meter} x {column}");
@@ -237,7 +248,7 @@ async fn every_cell_of_the_table() {
 
 #[tokio::test]
 async fn a_commit_without_amounts_of_an_unknown_reservation_is_not_found() {
-    let cells = Cells::start().await;
+    let cells = Cells::start(Place::Embedded).await;
     let asks = vec![ask("m.back", Some(1)), ask("m.charge", None)];
     for is_final in [true, false] {
         let op = Op::Commit { res: String::from("nobody"), req: None, asks: asks.clone(), is_final };

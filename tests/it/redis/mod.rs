@@ -12,4 +12,3 @@ mod port;
 mod recovery;
 mod world;
 
-pub(crate) use world::World;
