@@ -10,5 +10,6 @@ mod link_sentinel;
 mod link_tls;
 mod port;
 mod recovery;
+mod recovery_serving;
 mod world;
 
