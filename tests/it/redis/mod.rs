@@ -12,4 +12,3 @@ mod port;
 mod recovery;
 mod recovery_serving;
 mod world;
-
