@@ -9,18 +9,28 @@ mod parse;
 mod run;
 mod world;
 
-use crate::support::Options;
 use std::path::PathBuf;
+use world::Place;
 
 pub(crate) use parse::{Story, claims, read};
 
-/// One test for each file: the files run side by side, the stories of a file one after the other.
+/// Two tests for each file, embedded and on Redis: the files run side by side, the stories of a file one after the other. The
+/// word behind a file is where its ledger is when its counters are in Redis.
 macro_rules! stories {
-    ($($name:ident)*) => {
+    ($($name:ident: $ledger:ident,)*) => {
         $(#[test]
         fn $name() {
-            run::play(stringify!($name), &embedded());
+            run::play(stringify!($name), Place::embedded());
         })*
+
+        /// The same files, unchanged.
+        mod on_redis {
+            use super::{Place, run};
+            $(#[test]
+            fn $name() {
+                run::play(stringify!($name), Place::$ledger());
+            })*
+        }
 
         #[test]
         fn every_file_is_played() {
@@ -32,23 +42,18 @@ macro_rules! stories {
 }
 
 stories! {
-    ai_platform
-    catalog
-    core
-    expiry
-    idempotency
-    llm_pools
-    meters
-    saas_spend
-    settlement
-    storage_hub
-    windows
-    workspaces
-}
-
-/// How the server under the stories starts. Another counter store is another value here; the stories stay as they are.
-fn embedded() -> Options {
-    Options::new().test_clock()
+    ai_platform: redis_and_file,
+    catalog: redis_and_postgres,
+    core: redis_and_postgres,
+    expiry: redis_and_postgres,
+    idempotency: redis_and_postgres,
+    llm_pools: redis_and_file,
+    meters: redis_and_file,
+    saas_spend: redis_and_postgres,
+    settlement: redis_and_postgres,
+    storage_hub: redis_and_postgres,
+    windows: redis_and_file,
+    workspaces: redis_and_file,
 }
 
 /// Every story file: its name without `.story`, and its stories.

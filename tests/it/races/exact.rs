@@ -1,12 +1,18 @@
-//! Sixty-four connections that reserve 1 each: a limit of 10,000 grants 10,000, neither more nor less.
+//! Sixty-four connections: a limit of 10,000 over three levels grants 10,000, neither more nor less, by one server and by
+//! three replicas.
 
-use crate::support::{Options, Server, TempDir};
-use quotad::proto::v1::{Charge, GetUsageRequest, ReserveRequest, reserve_response};
-use std::fs;
+use super::place::Place;
+use quotad::proto::v1::{
+    Charge, CommitRequest, ReserveRequest, quota_service_client::QuotaServiceClient, reserve_response,
+};
 use std::time::Instant;
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 const CONNECTIONS: usize = 64;
+/// What a connection takes at once.
+const MOST: i64 = 4;
+const TENANT: &str = "tenants/race";
 const LIMIT: i64 = 10_000;
 /// A limit below the tenant's share of that user, which binds first.
 const LESSER: i64 = 100;
@@ -24,58 +30,86 @@ tenants:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_of_ten_thousand_grants_exactly_ten_thousand() {
-    let folder = TempDir::new("catalog");
-    let file = folder.path().join("race.yaml");
-    fs::write(&file, CATALOG).unwrap();
-    let server = Server::start(Options::new().catalog(file));
+    race(Place::embedded(CATALOG)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_replicas_grant_exactly_ten_thousand() {
+    race(Place::replicas(CATALOG)).await;
+}
+
+/// Every connection takes what it gets until not even 1 is left; then all of it is committed elsewhere.
+async fn race(mut place: Place) {
     let begin = Instant::now();
     let mut clients = JoinSet::new();
     for connection in 0..CONNECTIONS {
-        let mut quota = server.quota();
         // Eight users, so that eight connections meet on each user's counter too.
-        let account = user(connection % 8);
-        clients.spawn(async move {
-            let mut granted = 0_i64;
-            loop {
-                let charge =
-                    Charge { account: account.clone(), meter: "runs".into(), amount: Some(1), ..Charge::default() };
-                let ttl = Some(pbjson_types::Duration { seconds: 600, nanos: 0 });
-                let request = ReserveRequest {
-                    tenant: "tenants/race".into(),
-                    charges: vec![charge],
-                    ttl,
-                    ..ReserveRequest::default()
-                };
-                match quota.reserve(request).await.unwrap().into_inner().outcome.unwrap() {
-                    reserve_response::Outcome::Granted(_) => granted += 1,
-                    reserve_response::Outcome::Denied(denied) => {
-                        let by = &denied.violations[0].account;
-                        assert!(by == "tenants/race" || by.ends_with("/u0"), "{denied:?}");
-                        return granted;
-                    }
-                }
-            }
-        });
+        clients.spawn(take(place.quota(connection), user(connection % 8)));
     }
-    let granted: i64 = clients.join_all().await.into_iter().sum();
-    println!("races: {granted} grants to {CONNECTIONS} connections in {:?}", begin.elapsed());
-    assert_eq!(granted, LIMIT);
-    assert_eq!(held(&server, "tenants/race").await, LIMIT);
-    assert_eq!(held(&server, "tenants/race/subtenants/s").await, LIMIT);
-    assert_eq!(held(&server, &user(0)).await, LESSER);
+    let granted = clients.join_all().await;
+    let sum = |granted: &[Vec<(String, i64)>]| granted.iter().flatten().map(|(_, amount)| amount).sum::<i64>();
+    println!("races: {} granted to {CONNECTIONS} connections in {:?}", sum(&granted), begin.elapsed());
+    assert_eq!(sum(&granted), LIMIT);
+    check(&place, |figures| (figures.held, figures.used)).await;
+
+    let mut commits = JoinSet::new();
+    for (connection, granted) in granted.into_iter().enumerate() {
+        commits.spawn(commit(place.quota(connection + 1), granted));
+    }
+    commits.join_all().await;
+    check(&place, |figures| (figures.used, figures.held)).await;
+    let history = place.end().await;
+    let sums = history.replay(|account, _| (account == TENANT).then_some(LIMIT));
+    assert_eq!(sums[TENANT], (LIMIT, 0), "by the entries");
+    for (account, (used, held)) in &sums {
+        assert_eq!((history.counters[account], 0), (*used, *held), "{account}: counter and entries");
+    }
+}
+
+/// One of an account's figures is what it should be, and the other nothing, on every level.
+async fn check(place: &Place, figures: fn(quotad::proto::v1::WindowUsage) -> (i64, i64)) {
+    let of = async |account: &str| figures(place.figures(TENANT, account).await);
+    assert_eq!(of(TENANT).await, (LIMIT, 0));
+    assert_eq!(of("tenants/race/subtenants/s").await, (LIMIT, 0));
+    assert_eq!(of(&user(0)).await, (LESSER, 0));
     let mut users = 0;
     for index in 0..8 {
-        users += held(&server, &user(index)).await;
+        users += of(&user(index)).await.0;
     }
     assert_eq!(users, LIMIT);
 }
 
-fn user(index: usize) -> String {
-    format!("tenants/race/subtenants/s/users/u{index}")
+/// Reserves until there is nothing left; answers the reservations.
+async fn take(mut quota: QuotaServiceClient<Channel>, account: String) -> Vec<(String, i64)> {
+    let (mut granted, mut amount) = (Vec::new(), MOST);
+    loop {
+        let charge =
+            Charge { account: account.clone(), meter: "runs".into(), amount: Some(amount), ..Charge::default() };
+        let ttl = Some(pbjson_types::Duration { seconds: 600, nanos: 0 });
+        let request = ReserveRequest { tenant: TENANT.into(), charges: vec![charge], ttl, ..ReserveRequest::default() };
+        match quota.reserve(request).await.unwrap().into_inner().outcome.unwrap() {
+            reserve_response::Outcome::Granted(reservation) => granted.push((reservation.reservation_id, amount)),
+            reserve_response::Outcome::Denied(denied) => {
+                let by = &denied.violations[0].account;
+                assert!(by == TENANT || by.ends_with("/u0"), "{denied:?}");
+                if amount == 1 {
+                    return granted;
+                }
+            }
+        }
+        amount = if amount == 1 { MOST } else { amount - 1 };
+    }
 }
 
-async fn held(server: &Server, account: &str) -> i64 {
-    let request = GetUsageRequest { tenant: "tenants/race".into(), account: account.into(), meter: "runs".into() };
-    let report = server.usage().get_usage(request).await.unwrap().into_inner();
-    report.meters[0].windows.iter().find(|window| window.window == "lifetime").unwrap().held
+/// Commits all of it.
+async fn commit(mut quota: QuotaServiceClient<Channel>, granted: Vec<(String, i64)>) {
+    for (reservation_id, amount) in granted {
+        let request = CommitRequest { tenant: TENANT.into(), reservation_id, ..CommitRequest::default() };
+        let reservation = quota.commit(request).await.unwrap().into_inner().reservation.unwrap();
+        assert_eq!(reservation.committed[0].committed, amount);
+    }
+}
+
+fn user(index: usize) -> String {
+    format!("tenants/race/subtenants/s/users/u{index}")
 }

@@ -2,10 +2,25 @@
 
 use quotad::domain::entry::Kind;
 use quotad::domain::name::{IdKey, IdSpace, Uid};
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteConnectOptions;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+
+type Line = (i64, i64, Option<Vec<u8>>, String, i64, i64);
+
+const LINES: &str = "SELECT e.kind, e.catalog_version, e.reservation, a.name, e.used, e.held
+                       FROM entry e JOIN account a ON a.uid = e.account
+                      ORDER BY e.\"partition\", e.incarnation, e.seq, e.idx";
+const COUNTERS: &str = "SELECT a.name, c.used FROM counter c JOIN account a ON a.uid = c.account";
+
+/// The lines and the counters, read the same way from either database.
+macro_rules! rows {
+    ($pool:ty, $url:expr) => {{
+        let pool = <$pool>::connect($url).await.unwrap();
+        let lines: Vec<Line> = sqlx::query_as(LINES).fetch_all(&pool).await.unwrap();
+        let counters: Vec<(String, i64)> = sqlx::query_as(COUNTERS).fetch_all(&pool).await.unwrap();
+        pool.close().await;
+        (lines, counters)
+    }};
+}
 
 /// One line of the ledger.
 #[derive(Clone, Debug)]
@@ -26,15 +41,10 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads it.
-    pub(super) async fn read(data: &Path) -> History {
-        let options = SqliteConnectOptions::new().filename(data.join("ledger.db"));
-        let pool = SqlitePool::connect_with(options).await.unwrap();
-        type Line = (i64, i64, Option<Vec<u8>>, String, i64, i64);
-        let query = "SELECT e.kind, e.catalog_version, e.reservation, a.name, e.used, e.held
-                       FROM entry e JOIN account a ON a.uid = e.account
-                      ORDER BY e.\"partition\", e.incarnation, e.seq, e.idx";
-        let lines: Vec<Line> = sqlx::query_as(query).fetch_all(&pool).await.unwrap();
+    /// Reads it, from SQLite or PostgreSQL.
+    pub(super) async fn read(url: &str) -> History {
+        let (lines, counters) =
+            if url.starts_with("sqlite:") { rows!(sqlx::SqlitePool, url) } else { rows!(sqlx::PgPool, url) };
         let rows = lines.into_iter().map(|(kind, version, reservation, account, used, held)| Row {
             kind,
             version: version.cast_unsigned(),
@@ -43,11 +53,7 @@ impl History {
             used,
             held,
         });
-        let rows: Vec<Row> = rows.collect();
-        let query = "SELECT a.name, c.used FROM counter c JOIN account a ON a.uid = c.account";
-        let counters = sqlx::query_as(query).fetch_all(&pool).await.unwrap().into_iter().collect();
-        pool.close().await;
-        History { rows, counters }
+        History { rows: rows.collect(), counters: counters.into_iter().collect() }
     }
 
     /// Goes through all decisions: no grant passes a limit of the version that it was decided under. `limit` says the

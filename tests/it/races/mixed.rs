@@ -1,19 +1,21 @@
 //! Everything at once: commits of less, as much and more, releases, deadlines, batches and the stream, while the limit is
 //! lowered and raised. Afterwards the ledger tells in which order it was decided, and every grant is judged.
 
-use super::history::{History, key, levels};
+use super::history::{key, levels};
+use super::place::Place;
 use super::ways::Way;
-use crate::support::{Options, Server, TempDir, for_each_seed};
+use crate::support::{Server, for_each_seed};
 use quotad::proto::v1::{
-    ApplyRequest, Charge, CommitRequest, GetUsageRequest, ReleaseRequest, ReserveRequest, reserve_response,
+    ApplyRequest, Charge, CommitRequest, GetUsageRequest, ReleaseRequest, ReserveRequest,
+    quota_service_client::QuotaServiceClient, reserve_response,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 const TENANT: &str = "tenants/race";
 const CLIENTS: usize = 24;
@@ -33,10 +35,17 @@ tenants:
 
 #[test]
 fn no_grant_passes_the_limit_then_in_force() {
-    for_each_seed("races-mixed", 2, |seed| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(play(seed));
-    });
+    for_each_seed("races-mixed", 2, |seed| run(seed, Place::embedded));
+}
+
+#[test]
+fn no_grant_of_three_replicas_passes_the_limit_then_in_force() {
+    for_each_seed("races-replicas", 1, |seed| run(seed, Place::replicas));
+}
+
+fn run(seed: u64, place: fn(&str) -> Place) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async { play(seed, place(CATALOG)).await });
 }
 
 /// What one client did: what it committed, and under which version at least each of its grants was decided.
@@ -47,19 +56,15 @@ struct Witness {
     denied: usize,
 }
 
-async fn play(seed: u64) {
+async fn play(seed: u64, mut place: Place) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let folder = TempDir::new("catalog");
-    let file = folder.path().join("race.yaml");
-    fs::write(&file, CATALOG).unwrap();
-    let mut server = Server::start(Options::new().catalog(file));
     let in_force = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
-        let (quota, in_force, stop) = (server.quota(), in_force.clone(), stop.clone());
+        let (quotas, in_force, stop) = (place.quotas(), in_force.clone(), stop.clone());
         let rng = StdRng::seed_from_u64(rng.random());
-        clients.spawn(work(client, quota, rng, in_force, stop));
+        clients.spawn(work(client, quotas, rng, in_force, stop));
     }
 
     // Version 0 stands for all before the first change here.
@@ -67,9 +72,9 @@ async fn play(seed: u64) {
     let begin = Instant::now();
     while begin.elapsed() < TIME {
         tokio::time::sleep(Duration::from_millis(rng.random_range(5..60))).await;
-        let (used, _) = figures(&server, TENANT).await;
+        let (used, _) = figures(&place).await;
         let limit = (used + rng.random_range(-30..400)).max(0);
-        let version = set_limit(&server, limit).await;
+        let version = set_limit(&place.servers[rng.random_range(0..place.servers.len())], limit).await;
         limits.insert(version, limit);
         in_force.store(version, Ordering::SeqCst);
     }
@@ -77,11 +82,11 @@ async fn play(seed: u64) {
     let witnesses = clients.join_all().await;
 
     let begin = Instant::now();
-    while figures(&server, TENANT).await.1 > 0 {
+    while figures(&place).await.1 > 0 {
         assert!(begin.elapsed() < Duration::from_secs(3), "holds outlive their deadlines");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    judge(&mut server, &witnesses, &limits).await;
+    judge(&mut place, &witnesses, &limits).await;
     let sum = |count: fn(&Witness) -> usize| witnesses.iter().map(count).sum::<usize>();
     let (granted, denied) = (sum(|witness| witness.granted.len()), sum(|witness| witness.denied));
     println!("races-mixed: {granted} grants, {denied} denials, {} limits", limits.len());
@@ -89,16 +94,16 @@ async fn play(seed: u64) {
 }
 
 /// Compares witnesses, counters and ledger.
-async fn judge(server: &mut Server, witnesses: &[Witness], limits: &BTreeMap<u64, i64>) {
+async fn judge(place: &mut Place, witnesses: &[Witness], limits: &BTreeMap<u64, i64>) {
     let mut used: BTreeMap<String, i64> = BTreeMap::new();
     for (account, amount) in witnesses.iter().flat_map(|witness| &witness.used) {
         levels(account).for_each(|level| *used.entry(level.to_owned()).or_default() += amount);
     }
     for (account, used) in &used {
-        assert_eq!(figures(server, account).await, (*used, 0), "{account}: counter and witnesses");
+        let figures = place.figures(TENANT, account).await;
+        assert_eq!((figures.used, figures.held), (*used, 0), "{account}: counter and witnesses");
     }
-    assert!(server.terminate().success());
-    let history = History::read(&server.data_dir()).await;
+    let history = place.end().await;
     let limit = |account: &str, version: u64| match levels(account).count() {
         1 => limits.range(..=version).next_back().map(|(_, limit)| *limit),
         2 => Some(TEAM),
@@ -119,7 +124,7 @@ async fn judge(server: &mut Server, witnesses: &[Witness], limits: &BTreeMap<u64
 /// One client's loop.
 async fn work(
     client: usize,
-    mut quota: quotad::proto::v1::quota_service_client::QuotaServiceClient<tonic::transport::Channel>,
+    mut quotas: Vec<QuotaServiceClient<Channel>>,
     mut rng: StdRng,
     in_force: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
@@ -136,7 +141,11 @@ async fn work(
         let since = in_force.load(Ordering::SeqCst);
         let mut commits = Vec::new();
         let way = Way::random(&mut rng);
-        for (answer, charge) in way.reserve(&mut quota, requests).await.into_iter().zip(asked) {
+        // Each call through any of the replicas.
+        let replicas = quotas.len();
+        let quota = &mut quotas[rng.random_range(0..replicas)];
+        let answers = way.reserve(quota, requests).await;
+        for (answer, charge) in answers.into_iter().zip(asked) {
             let Some(reserve_response::Outcome::Granted(granted)) = answer.outcome else {
                 witness.denied += 1;
                 continue;
@@ -150,7 +159,7 @@ async fn work(
                 3..6 => {
                     let (tenant, reservation_id) = (TENANT.into(), granted.reservation_id);
                     let request = ReleaseRequest { tenant, reservation_id, ..ReleaseRequest::default() };
-                    quota.release(request).await.unwrap();
+                    quotas[rng.random_range(0..replicas)].release(request).await.unwrap();
                 }
                 // Left to its deadline.
                 _ => {}
@@ -160,7 +169,7 @@ async fn work(
             let charge = &request.charges[0];
             *witness.used.entry(charge.account.clone()).or_default() += charge.amount.unwrap();
         }
-        Way::random(&mut rng).commit(&mut quota, commits).await;
+        Way::random(&mut rng).commit(&mut quotas[rng.random_range(0..replicas)], commits).await;
     }
     witness
 }
@@ -191,10 +200,10 @@ async fn set_limit(server: &Server, limit: i64) -> u64 {
     u64::from_str_radix(&etag, 16).unwrap()
 }
 
-/// Used and held.
-async fn figures(server: &Server, account: &str) -> (i64, i64) {
-    let request = GetUsageRequest { tenant: TENANT.into(), account: account.into(), meter: "runs".into() };
-    let report = server.usage().get_usage(request).await.unwrap().into_inner();
+/// What the tenant has used and holds by now, as one replica says.
+async fn figures(place: &Place) -> (i64, i64) {
+    let request = GetUsageRequest { tenant: TENANT.into(), account: TENANT.into(), meter: "runs".into() };
+    let report = place.servers[0].usage().get_usage(request).await.unwrap().into_inner();
     let window = &report.meters[0].windows[0];
     (window.used, window.held)
 }

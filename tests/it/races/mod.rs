@@ -1,7 +1,10 @@
-//! Races: many connections on the same limits, over gRPC on the real program. No limit is ever passed, and in the end
-//! the ledger's sums equal the counters.
+//! Races: many connections on the same limits, over gRPC on the real program, one server and three replicas. No limit is
+//! ever passed, nothing is charged twice, and in the end the ledger's sums equal the counters.
 
 mod exact;
 mod history;
+mod lost;
 mod mixed;
+mod place;
+mod proxy;
 mod ways;

@@ -5,8 +5,7 @@ use super::expect::{Answer, Facts, compare};
 use super::names::Names;
 use super::operation::Call;
 use super::parse::{Step, Story, read};
-use super::world::World;
-use crate::support::Options;
+use super::world::{Place, World};
 use quotad::proto::v1::{
     ApplyRequest, CheckRequest, CommitRequest, ConsumeRequest, ExtendRequest, FreeRequest, GetReservationRequest,
     GetUsageRequest, ListReservationsRequest, ReleaseRequest, Reservation, ReservationState, ReserveRequest,
@@ -18,11 +17,11 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 /// Plays every story of the file; fails with all that went otherwise than expected.
-pub(super) fn play(file: &str, options: &Options) {
+pub(super) fn play(file: &str, place: Place) {
     // The connections live on a thread of their own: they must hear a server say goodbye while the story waits for its end.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let failures = runtime.block_on(async {
-        let mut world = World::new(options).await;
+        let mut world = World::new(place).await;
         let mut failures = Vec::new();
         for (number, story) in read(file).iter().enumerate() {
             let mut teller = Teller { file, names: Names::new(file, number + 1), world: &mut world };

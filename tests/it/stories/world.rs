@@ -1,7 +1,7 @@
 //! The server that the stories of one file share, and its clock.
 
 use super::operation::millis;
-use crate::support::{Options, Server};
+use crate::support::{Options, Server, Shared};
 use quotad::domain::time::{Span, Timestamp};
 use quotad::proto::v1::{
     catalog_service_client::CatalogServiceClient, quota_service_client::QuotaServiceClient,
@@ -12,10 +12,40 @@ use tonic::transport::Channel;
 /// What the clock shows before a story sets it: behind that of any machine, because no server's clock goes back.
 const DAWN: &str = "2040-01-02T09:00:00Z";
 
+/// What the servers under the stories stand on. Another counter store is another value here; the stories stay as they are.
+pub(super) struct Place(Option<Shared>);
+
+impl Place {
+    /// Everything in the server's own folder.
+    pub(super) fn embedded() -> Place {
+        Place(None)
+    }
+
+    /// Counters in Redis, the ledger in a file.
+    pub(super) fn redis_and_file() -> Place {
+        Place(Some(Shared::with_file()))
+    }
+
+    /// Counters in Redis, the ledger in PostgreSQL.
+    pub(super) fn redis_and_postgres() -> Place {
+        Place(Some(Shared::with_postgres()))
+    }
+
+    /// How to start a server on nothing yet.
+    fn empty(&self) -> Options {
+        let options = Options::new().test_clock();
+        match &self.0 {
+            Some(shared) => shared.installation(options),
+            None => options,
+        }
+    }
+}
+
 /// A server with its connections and its time.
 pub(super) struct World {
-    options: Options,
+    // Before what it stands on: it ends first.
     server: Server,
+    place: Place,
     /// What the server's clock shows.
     pub(super) now: Timestamp,
     /// The hot path.
@@ -28,18 +58,20 @@ pub(super) struct World {
 
 impl World {
     /// Starts a server at dawn.
-    pub(super) async fn new(options: &Options) -> World {
-        let server = Server::start(options.clone());
+    pub(super) async fn new(place: Place) -> World {
+        let server = Server::start(place.empty());
         let now = read_time(DAWN).unwrap_or_else(|e| panic!("{e}"));
         let (quota, catalog, usage) = (server.quota(), server.catalog(), server.usage());
         server.set_clock(now).await;
-        World { options: options.clone(), server, now, quota, catalog, usage }
+        World { server, place, now, quota, catalog, usage }
     }
 
     /// Starts a new server if the clock is past that time: for a story that begins earlier than the one before it.
     pub(super) async fn fresh_if_after(&mut self, text: &str) -> Result<(), String> {
         if read_time(text)? < self.now {
-            *self = World::new(&self.options).await;
+            self.server = Server::start(self.place.empty());
+            self.now = read_time(DAWN)?;
+            self.connect().await;
         }
         Ok(())
     }
@@ -74,9 +106,14 @@ impl World {
             }
         }
         self.server.restart();
+        self.connect().await;
+        Ok(())
+    }
+
+    /// Connects to the server, which has just started, and sets its clock.
+    async fn connect(&mut self) {
         self.server.set_clock(self.now).await;
         (self.quota, self.catalog, self.usage) = (self.server.quota(), self.server.catalog(), self.server.usage());
-        Ok(())
     }
 }
 

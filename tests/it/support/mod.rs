@@ -8,6 +8,7 @@ mod postgres;
 pub(crate) mod redis;
 mod seed;
 mod server;
+mod shared;
 mod tempdir;
 
 #[allow(unused_imports, reason = "as above")]
@@ -17,5 +18,6 @@ pub(crate) use {
     postgres::Postgres,
     seed::{for_each_seed, seed},
     server::{Options, Server},
+    shared::Shared,
     tempdir::TempDir,
 };

@@ -19,13 +19,16 @@ pub(crate) struct Options {
     catalog: Option<PathBuf>,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    redis: Option<(String, String)>,
+    database: Option<String>,
     ready_within: Duration,
 }
 
 impl Options {
     /// An empty server: no catalog, the machine's clock.
     pub(crate) fn new() -> Options {
-        Options { catalog: None, args: Vec::new(), env: Vec::new(), ready_within: Duration::from_secs(30) }
+        let (args, env, ready_within) = (Vec::new(), Vec::new(), Duration::from_secs(30));
+        Options { catalog: None, args, env, redis: None, database: None, ready_within }
     }
 
     /// With an example of `deploy/catalogs`, by its name without `.yaml`.
@@ -43,6 +46,29 @@ impl Options {
     /// On a hand-wound clock ([`Server::set_clock`]).
     pub(crate) fn test_clock(self) -> Options {
         self.arg("--test-clock")
+    }
+
+    /// With counters in that Redis, all keys under `prefix`; the ledger is a file in the data folder unless
+    /// [`Options::database`] says otherwise. Without it everything is in the data folder.
+    pub(crate) fn redis(mut self, url: &str, prefix: &str) -> Options {
+        self.redis = Some((url.to_owned(), prefix.to_owned()));
+        self
+    }
+
+    /// With ledger and catalog in that database.
+    pub(crate) fn database(mut self, url: &str) -> Options {
+        self.database = Some(url.to_owned());
+        self
+    }
+
+    /// Redis' URL and the prefix, if that is where counters are.
+    pub(crate) fn redis_place(&self) -> Option<(&str, &str)> {
+        self.redis.as_ref().map(|(url, prefix)| (url.as_str(), prefix.as_str()))
+    }
+
+    /// The database's URL, if the ledger is not in the data folder.
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// With one more argument to `serve`.
@@ -240,6 +266,12 @@ fn spawn(options: &Options, dir: &Path, number: u32) -> Child {
     command.arg(dir.join("data"));
     if let Some(file) = &options.catalog {
         command.arg("--catalog").arg(file);
+    }
+    if let Some((url, prefix)) = &options.redis {
+        command.args(["--redis-url", url, "--redis-prefix", prefix]);
+    }
+    if let Some(url) = &options.database {
+        command.args(["--database-url", url]);
     }
     command.args(&options.args).envs(options.env.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null());
