@@ -90,7 +90,7 @@ pub struct AuditReport {
     pub findings: Vec<Finding>,
     /// Figures that were cut to 0 to 2^53-1 on their way (rule 16), so that no sum tells them; not compared.
     pub cut: u64,
-    /// Entries that are known to be lost: those between two incarnations (reported, no drift).
+    /// Entries that are known to have gone with a counter store between two incarnations (reported, no drift).
     pub lost: u64,
     /// Below this time history was pruned: what it made can't be summed anew.
     pub pruned_before: Option<Timestamp>,

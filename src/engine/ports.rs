@@ -37,6 +37,16 @@ pub struct Watermark {
     pub seq: u64,
 }
 
+/// Numbers that are left out between two incarnations beyond those that are known to have been used: more than anybody can
+/// have seen of an entry that went with a counter store.
+pub const INCARNATION_GAP: u64 = 1 << 20;
+
+/// How many entries went with a counter store, of the numbers that were skipped when the next incarnation began: those that
+/// the server which opened it knew of.
+pub fn known_lost(skipped: u64) -> u64 {
+    skipped.saturating_sub(INCARNATION_GAP)
+}
+
 /// A counter, as the ledger knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct CounterKey {

@@ -3,7 +3,7 @@
 use super::errors::{postgres_error, store_error};
 use super::migrate;
 use crate::domain::time::Timestamp;
-use crate::engine::ports::{StoreError, Watermark};
+use crate::engine::ports::{StoreError, Watermark, known_lost};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
@@ -138,5 +138,5 @@ fn watermarks(rows: Vec<(i64, i64, i64)>) -> BTreeMap<u32, Watermark> {
 }
 
 fn lost(rows: Vec<(i64, i64, i64, i64)>) -> u64 {
-    rows.into_iter().map(|(_, _, after, seq)| u64::try_from(seq - after).unwrap_or(0)).sum()
+    rows.into_iter().map(|(_, _, after, seq)| known_lost(u64::try_from(seq - after).unwrap_or(0))).sum()
 }

@@ -10,13 +10,11 @@ use super::meta::{Claim, Meta, Server};
 use super::recover::RecovererOptions;
 use crate::domain::entry::Entry;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::ports::{StoreError, Watermark};
+use crate::engine::ports::{INCARNATION_GAP, StoreError, Watermark};
 use crate::telemetry::metrics;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Numbers that are left out between two incarnations: more than anybody can have seen beyond what we know of.
-const GAP: u64 = 1 << 20;
 /// How often another's claim is looked at without a sign of life until it is taken over: for three seconds.
 const LOOKS: u32 = 60;
 /// How often a claim shows one, and how often it is looked for.
@@ -320,5 +318,5 @@ fn next_mark(mark: Watermark, found: Watermark, seen: u64) -> Watermark {
     if mark == Watermark::default() && found.seq == 0 && seen == 0 {
         return Watermark { incarnation, seq: 0 };
     }
-    Watermark { incarnation, seq: mark.seq.max(found.seq).max(seen) + GAP }
+    Watermark { incarnation, seq: mark.seq.max(found.seq).max(seen) + INCARNATION_GAP }
 }

@@ -2,7 +2,7 @@
 
 use super::context::Audit;
 use crate::engine::audit::{Drift, Finding};
-use crate::engine::ports::Watermark;
+use crate::engine::ports::{Watermark, known_lost};
 use std::collections::BTreeMap;
 
 /// The place of a row in the ledger's entries.
@@ -64,7 +64,7 @@ impl Numbers {
             self.end(audit, (*partition, incarnation), watermark.seq.cast_signed(), Drift::Watermark);
         }
         for ((partition, incarnation), begin) in &self.begins {
-            audit.report.lost += u64::try_from(begin.seq - begin.after).unwrap_or(0);
+            audit.report.lost += known_lost(u64::try_from(begin.seq - begin.after).unwrap_or(0));
             let before = |key: &&(i64, i64)| key.0 == *partition && key.1 < *incarnation;
             let ended = self.begins.keys().chain(self.highest.keys()).filter(before).max();
             // One that never wrote ended where it began.
