@@ -2,3 +2,4 @@
 
 mod claims;
 mod numbers;
+mod replicas;
