@@ -17,6 +17,7 @@ mod debug;
 mod deploy;
 mod doctor;
 mod errors;
+mod faults;
 mod features;
 mod model;
 mod races;

@@ -167,10 +167,13 @@ impl Handover {
         };
         let next = if keep && mark.incarnation > found.incarnation { mark } else { next_mark(mark, found, seen) };
         if next != mark {
-            self.report_loss(partition, mark, seen);
-            if !ledger.open_incarnation(partition, mark, next).await? {
+            let opened = ledger.open_incarnation(partition, mark, next).await;
+            if matches!(opened, Ok(false)) {
                 return Ok(Err(TakenOver));
             }
+            // Also where no answer came: by the next look it would be history.
+            report_loss(partition, mark.seq, seen);
+            opened?;
         }
         if keep {
             self.keep(partition, keys, claimed, next).await
@@ -213,20 +216,6 @@ impl Handover {
             mark = self.options.ledger.append(partition, found.incarnation, &entries).await?.watermark;
         }
         Ok(mark)
-    }
-
-    /// Says how much was lost: what this replica has answers of, and neither the ledger nor the journal has.
-    fn report_loss(&self, partition: u32, mark: Watermark, seen: u64) {
-        let lost = seen.saturating_sub(mark.seq);
-        metrics::engine().lost_entries.increment(lost);
-        if lost > 0 {
-            tracing::warn!(
-                partition,
-                lost,
-                after = mark.seq,
-                "journal entries were lost with the counter store's state"
-            );
-        }
     }
 
     /// Nothing is missing: the partition goes on with all that it has.
@@ -304,6 +293,16 @@ impl Handover {
     /// The store's time.
     fn now(&self, look: &Look) -> Timestamp {
         self.options.clock.as_ref().map_or(look.time, |clock| clock.now())
+    }
+}
+
+/// Says how much was lost: what this replica has answers of, up to `seen`, and neither the ledger nor the journal has, which
+/// end at `after`.
+pub(super) fn report_loss(partition: u32, after: u64, seen: u64) {
+    let lost = seen.saturating_sub(after);
+    metrics::engine().lost_entries.increment(lost);
+    if lost > 0 {
+        tracing::warn!(partition, lost, after, "journal entries were lost with the counter store's state");
     }
 }
 

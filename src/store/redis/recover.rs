@@ -3,12 +3,12 @@
 //! steps stand in `handover.rs`; here is who takes them, and that nobody takes them twice at once.
 
 use super::counters::Recovery;
-use super::handover::Handover;
+use super::handover::{Handover, report_loss};
 use super::keys::Keys;
 use super::link::Link;
 use super::options::OptionsError;
 use crate::domain::amount;
-use crate::engine::ports::{Boxed, CatalogStore, Clock, Ledger, StoreError, Watermark};
+use crate::engine::ports::{Boxed, CatalogStore, Clock, INCARNATION_GAP, Ledger, StoreError, Watermark};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -53,6 +53,8 @@ struct Slot {
     /// Recoveries that have ended.
     ended: AtomicU64,
     last: Mutex<Option<Result<Watermark, StoreError>>>,
+    /// The last entry of which it was told here that it was lost.
+    told: AtomicU64,
 }
 
 impl Recoverer {
@@ -63,7 +65,7 @@ impl Recoverer {
     pub fn new(options: RecovererOptions) -> Result<Recoverer, OptionsError> {
         let slot = |partition| {
             let keys = Keys::new(&options.prefix, partition)?;
-            Ok(Slot { keys, ended: AtomicU64::new(0), last: Mutex::default() })
+            Ok(Slot { keys, ended: AtomicU64::new(0), last: Mutex::default(), told: AtomicU64::default() })
         };
         let partitions = (0..options.partitions).map(slot).collect::<Result<_, OptionsError>>()?;
         let who = uuid::Uuid::now_v7().as_u128() as u64 & amount::MAX;
@@ -105,9 +107,22 @@ impl Shared {
         };
         if let Err(error) = &result {
             tracing::error!(partition, %error, "the partition can't be recovered; it is tried again");
+        } else {
+            self.tell_the_rest(partition, slot, seen).await;
         }
         *last = Some(result.clone());
         slot.ended.fetch_add(1, Ordering::SeqCst);
         result
+    }
+
+    /// Whoever recovered a partition told of the losses that it knew of. What this replica alone has answers of, it tells: an
+    /// incarnation begins so far beyond the last number that its maker had seen.
+    async fn tell_the_rest(&self, partition: u32, slot: &Slot, seen: u64) {
+        // Who can't read the ledger now is in greater trouble than that of a figure.
+        let Ok(lost) = self.handover.options.ledger.lost(partition).await else { return };
+        if let Some((first, last)) = lost.iter().find(|(first, last)| (*first..*last).contains(&seen)) {
+            let told = slot.told.fetch_max(seen, Ordering::SeqCst);
+            report_loss(partition, told.max(first.saturating_sub(1)).max(last.saturating_sub(INCARNATION_GAP)), seen);
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod cli;
 mod port;
 mod postgres;
+mod proxy;
 pub(crate) mod redis;
 mod seed;
 mod server;
@@ -16,6 +17,7 @@ pub(crate) use {
     cli::{Output, cli},
     port::unused_addr,
     postgres::Postgres,
+    proxy::Proxy,
     seed::{for_each_seed, seed},
     server::{Options, Server},
     shared::Shared,

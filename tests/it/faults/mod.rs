@@ -1,0 +1,9 @@
+//! Faults under load, on real processes: two replicas, one Redis, one PostgreSQL; in each round one of them is killed, emptied,
+//! frozen or cut off, and the clients' own log is the witness of what must be there.
+
+mod books;
+mod fault;
+mod jobs;
+mod load;
+mod rounds;
+mod world;
