@@ -49,12 +49,10 @@ do
         uids[#uids + 1] = operation[O_TENANT]
         if verb == VERB_RESERVE then
           local key = operation[8][R_KEY]
+          -- An id that the server made is looked up only where a request id leads to it: the same call sent again.
           if operation[11] == 0 then
             new[#new + 1] = key
             fields[#fields + 1] = 'r' .. key
-          else
-            -- The server made this id: nobody can have used it.
-            cache.reservations[key] = cache.reservations[key] or false
           end
         elseif verb > VERB_RESERVE and verb ~= VERB_FREE_AMOUNTS then
           settled[#settled + 1] = operation[8]

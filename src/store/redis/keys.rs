@@ -45,12 +45,12 @@ impl Keys {
         self.partition
     }
 
-    /// The partition's state: a string, KEYS[1].
+    /// The partition's state: a string, the first of KEYS.
     pub fn meta(&self) -> &str {
         &self.fixed[0]
     }
 
-    /// The journal of an incarnation: a stream, KEYS[11] of a call in it.
+    /// The journal of an incarnation: a stream, the last of KEYS in a call of that incarnation.
     pub fn journal(&self, incarnation: u64) -> String {
         format!("{}:journal:{incarnation}", self.stem)
     }

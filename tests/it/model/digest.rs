@@ -105,6 +105,11 @@ impl View {
 }
 
 impl Said {
+    /// The id of the reservation that stands.
+    pub(crate) fn reservation(&self) -> Option<String> {
+        if let Said::Stands { view, .. } = self { Some(view.id.clone()) } else { None }
+    }
+
     /// Of a check.
     pub(crate) fn check(answer: Result<Verdict<Vec<quotad::engine::call::AllowanceLine>>, CallError>) -> Said {
         match answer {

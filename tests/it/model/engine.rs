@@ -8,6 +8,7 @@ use crate::support::redis::RedisServer;
 use quotad::app::{Node, NodeOptions, RedisStorage, Storage};
 use quotad::domain::name::AccountName;
 use quotad::domain::time::{Span, Timestamp};
+use quotad::engine::authority::Authority;
 use quotad::engine::call::{ChargeRequest, CheckCall, FreeCall, FreeWhat, ReserveCall, SettleCall};
 use quotad::engine::manage::Apply;
 use quotad::engine::ports::Clock;
@@ -111,52 +112,54 @@ impl Engine {
 
     /// Makes a call.
     pub(crate) async fn call(&self, op: &Op) -> Said {
-        let authority = &self.node.authority;
-        let tenant = name(TENANT);
-        let take = |res: &Option<String>, req: &Option<String>, asks: &[Ask], ttl: Option<i64>| ReserveCall {
-            tenant: name(TENANT),
-            reservation_id: res.clone(),
-            request_id: req.clone(),
-            charges: charges(asks),
-            ttl: ttl.map(Span::from_millis),
-            labels: Vec::new(),
-            wait_for_durable: false,
-        };
-        let settle = |res: &String, req: &Option<String>, asks: &[Ask]| SettleCall {
-            tenant: name(TENANT),
-            reservation_id: res.clone(),
-            request_id: req.clone(),
-            charges: charges(asks),
-            wait_for_durable: false,
-        };
-        let free = |req: &Option<String>, what| FreeCall {
-            tenant: name(TENANT),
-            request_id: req.clone(),
-            what,
-            wait_for_durable: false,
-        };
-        match op {
-            Op::Check { asks } => Said::check(authority.check(CheckCall { tenant, charges: charges(asks) }).await),
-            Op::Reserve { res, req, asks, ttl } => Said::reserve(authority.reserve(take(res, req, asks, *ttl)).await),
-            Op::Consume { res, req, asks } => Said::reserve(authority.consume(take(res, req, asks, None)).await),
-            Op::Commit { res, req, asks, is_final } => {
-                Said::settle(authority.commit(settle(res, req, asks), *is_final).await)
-            }
-            Op::Release { res, req, asks } => Said::settle(authority.release(settle(res, req, asks)).await),
-            Op::Extend { res, req, asks, ttl } => {
-                Said::extend(authority.extend(settle(res, req, asks), ttl.map(Span::from_millis)).await)
-            }
-            Op::Free { res, req } => Said::free(authority.free(free(req, FreeWhat::Reservation(res.clone()))).await),
-            Op::FreeAmounts { req, asks } => {
-                Said::free(authority.free(free(req, FreeWhat::Charges(charges(asks)))).await)
-            }
-            Op::Get { res } => Said::get(authority.get_reservation(&tenant, res).await),
-            Op::Usage { account, meter } => {
-                let meter = meter.parse().unwrap();
-                match authority.usage(&tenant, &name(account), Some(&meter)).await {
-                    Ok((_, usages)) => Said::usage(account, &usages[0]),
-                    Err(error) => panic!("usage: {error}"),
-                }
+        call(&self.node.authority, op).await
+    }
+}
+
+/// Makes a call of any engine.
+pub(crate) async fn call(authority: &Authority, op: &Op) -> Said {
+    let tenant = name(TENANT);
+    let take = |res: &Option<String>, req: &Option<String>, asks: &[Ask], ttl: Option<i64>| ReserveCall {
+        tenant: name(TENANT),
+        reservation_id: res.clone(),
+        request_id: req.clone(),
+        charges: charges(asks),
+        ttl: ttl.map(Span::from_millis),
+        labels: Vec::new(),
+        wait_for_durable: false,
+    };
+    let settle = |res: &String, req: &Option<String>, asks: &[Ask]| SettleCall {
+        tenant: name(TENANT),
+        reservation_id: res.clone(),
+        request_id: req.clone(),
+        charges: charges(asks),
+        wait_for_durable: false,
+    };
+    let free = |req: &Option<String>, what| FreeCall {
+        tenant: name(TENANT),
+        request_id: req.clone(),
+        what,
+        wait_for_durable: false,
+    };
+    match op {
+        Op::Check { asks } => Said::check(authority.check(CheckCall { tenant, charges: charges(asks) }).await),
+        Op::Reserve { res, req, asks, ttl } => Said::reserve(authority.reserve(take(res, req, asks, *ttl)).await),
+        Op::Consume { res, req, asks } => Said::reserve(authority.consume(take(res, req, asks, None)).await),
+        Op::Commit { res, req, asks, is_final } => {
+            Said::settle(authority.commit(settle(res, req, asks), *is_final).await)
+        }
+        Op::Release { res, req, asks } => Said::settle(authority.release(settle(res, req, asks)).await),
+        Op::Extend { res, req, asks, ttl } => {
+            Said::extend(authority.extend(settle(res, req, asks), ttl.map(Span::from_millis)).await)
+        }
+        Op::Free { res, req } => Said::free(authority.free(free(req, FreeWhat::Reservation(res.clone()))).await),
+        Op::FreeAmounts { req, asks } => Said::free(authority.free(free(req, FreeWhat::Charges(charges(asks)))).await),
+        Op::Get { res } => Said::get(authority.get_reservation(&tenant, res).await),
+        Op::Usage { account, meter } => {
+            let meter = meter.parse().unwrap();
+            match authority.usage(&tenant, &name(account), Some(&meter)).await {
+                Ok((_, usages)) => Said::usage(account, &usages[0]),
+                Err(error) => panic!("usage: {error}"),
             }
         }
     }

@@ -1,17 +1,18 @@
-//! A naive specification of the rules and random histories that drive it beside both engines: same answers, same state. The model shares no code with the engine's rules; it keeps every fact and sums when it is asked.
+//! A naive specification of the rules and random histories that drive it beside both engines: same answers, same state.
+//! The model shares no code with the rules of the engine; it keeps every fact and sums when it is asked.
 
 mod admit;
-mod catalog;
-mod digest;
+pub(crate) mod catalog;
+pub(crate) mod digest;
 mod drive;
-mod engine;
+pub(crate) mod engine;
 mod facts;
-mod generate;
-mod history;
+pub(crate) mod generate;
+pub(crate) mod history;
 mod ledger;
-mod reservation;
+pub(crate) mod reservation;
 mod settle;
-mod spec;
+pub(crate) mod spec;
 mod table;
 mod windows;
 

@@ -1,5 +1,6 @@
 //! The shared counter store, with real servers, and what replicas do with it at once.
 
+mod batches;
 mod fake;
 mod flush;
 mod link;
@@ -9,6 +10,7 @@ mod link_probe;
 mod link_sentinel;
 mod link_tls;
 mod port;
+mod recorder;
 mod recovery;
 mod recovery_serving;
 mod world;

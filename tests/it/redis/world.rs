@@ -46,6 +46,17 @@ pub(crate) struct World {
 impl World {
     /// One on fresh partitions of the server, complete since `complete` ([`Timestamp::MIN`]: the beginning).
     pub(crate) async fn start(server: &RedisServer, now: i64, partitions: u32, complete: Timestamp) -> World {
+        World::start_with(server, now, partitions, complete, |counters| counters).await
+    }
+
+    /// The same with something between the verbs and the counters.
+    pub(crate) async fn start_with(
+        server: &RedisServer,
+        now: i64,
+        partitions: u32,
+        complete: Timestamp,
+        between: impl FnOnce(Arc<dyn Counters>) -> Arc<dyn Counters>,
+    ) -> World {
         let folder = TempDir::new("world");
         let prefix = format!("w{}:", NEXT.fetch_add(1, Ordering::Relaxed));
         let flags = RedisFlags { url: server.url(), prefix: Some(prefix.clone()), ..RedisFlags::default() };
@@ -61,7 +72,7 @@ impl World {
         let counters = RedisCounters::new(link, keys, &BATCH, Caps::default(), Some(&ours), Arc::new(first));
         counters.open().await.unwrap();
         let counters = Arc::new(counters);
-        let port: Arc<dyn Counters> = counters.clone();
+        let port: Arc<dyn Counters> = between(counters.clone());
         let marks = vec![Watermark { incarnation: 1, seq: 0 }; partitions as usize];
         let flushers = Flushers::new(port.clone(), ledger.clone(), Duration::from_millis(5), true, &marks);
         let flushers = Arc::new(flushers);
@@ -102,6 +113,17 @@ impl World {
         self.database.close().await;
         self.folder
     }
+}
+
+/// One fresh partition, complete since the beginning, that only scripts work on.
+pub(crate) async fn bare(server: &RedisServer, now: i64) -> (Link, Keys) {
+    let prefix = format!("w{}:", NEXT.fetch_add(1, Ordering::Relaxed));
+    let flags = RedisFlags { url: server.url(), prefix: Some(prefix.clone()), ..RedisFlags::default() };
+    let link = Link::open(RedisOptions::new(&flags).unwrap()).unwrap();
+    let keys = Keys::new(&prefix, 0).unwrap();
+    First::new(server, vec![keys.clone()], now, Timestamp::MIN).recover(0, 0).await.unwrap();
+    link.ready(Duration::from_secs(5)).await.unwrap();
+    (link, keys)
 }
 
 /// The first recovery of all, as short as can be: there is nothing to recover.
