@@ -77,6 +77,9 @@ async fn configure(world: &World, tenant: Option<&str>, yaml: &str) {
     world.catalogs.apply(apply).await.unwrap_or_else(|error| panic!("{error}\n{yaml}"));
 }
 
+/// The entries of a stream: id, fields.
+type Stream = Vec<(String, Vec<(String, Vec<u8>)>)>;
+
 /// A partition on which recorded operations are played.
 struct Stage {
     link: Link,
@@ -132,7 +135,7 @@ impl Stage {
             };
             lines.extend(hash(name).iter().map(counter));
         }
-        let journal: Vec<(String, Vec<(String, Vec<u8>)>)> =
+        let journal: Stream =
             redis::cmd("XRANGE").arg(self.keys.journal(1)).arg("-").arg("+").query(&mut connection).unwrap();
         let entries = journal.iter().flat_map(|(_, fields)| fields.iter().map(|(_, blob)| entry::read(blob).unwrap()));
         let effects: Vec<String> =
