@@ -1,7 +1,7 @@
 //! The stores of a server among others: counters in Redis, ledger and catalog in a database.
 
 use super::embedded::checkpoints;
-use super::folder;
+use super::folder::{self, Taken};
 use super::options::{NodeOptions, RedisStorage};
 use super::settings;
 use super::stores::{Holdings, Stores};
@@ -18,7 +18,6 @@ use crate::store::redis::options::{OptionsError, Topology};
 use crate::store::redis::probe;
 use crate::store::redis::recover::{ADOPT, Recoverer, RecovererOptions};
 use crate::store::redis::scripts::BATCH;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +83,7 @@ pub(super) async fn open(
 }
 
 /// Opens the database: a server is waited for; a file is there or is made, and is this process's alone.
-async fn open_database(options: &NodeOptions, storage: &RedisStorage) -> Result<(Database, Option<File>), StoreError> {
+async fn open_database(options: &NodeOptions, storage: &RedisStorage) -> Result<(Database, Option<Taken>), StoreError> {
     let Some(url) = &storage.database else {
         let lock = folder::lock(&options.data_dir)?;
         let database = Database::open(&options.data_dir.join("ledger.db"), Sync::Full).await?;

@@ -1,11 +1,11 @@
 //! The stores of a node, whichever they are: what the engine needs of them, and how they end.
 
+use super::folder::Taken;
 use crate::engine::call::Durability;
 use crate::engine::operation::Counters;
 use crate::engine::ports::{CatalogStore, Clock, Ledger};
 use crate::store::database::Database;
 use crate::store::embedded::Embedded;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -40,7 +40,7 @@ pub(super) struct Holdings {
     /// Tasks that the stores need; they end when told to stop.
     pub tasks: Vec<JoinHandle<()>>,
     /// Keeps other processes out of the folder.
-    pub lock: Option<File>,
+    pub lock: Option<Taken>,
 }
 
 impl Holdings {
