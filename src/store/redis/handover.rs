@@ -62,9 +62,13 @@ impl Handover {
         let mut watched = (Vec::new(), 0);
         loop {
             // The ledger first: what is healthy is then at or beyond it.
-            let mark = self.options.ledger.watermark(partition).await?;
+            let mut mark = self.options.ledger.watermark(partition).await?;
             let look = adopt::look(&self.options.link, keys).await?;
             self.is_ours(&look)?;
+            if look.meta.as_ref().is_some_and(|meta| meta.incarnation > mark.incarnation) {
+                // Opened by another between the two reads; the ledger moves first, so it says so now.
+                mark = self.options.ledger.watermark(partition).await?;
+            }
             if let Some(meta) = &look.meta
                 && is_healthy(meta, &look.server, mark)
             {

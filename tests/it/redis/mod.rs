@@ -3,6 +3,7 @@
 mod batches;
 mod fake;
 mod flush;
+mod ledger;
 mod link;
 mod link_batch;
 mod link_cluster;

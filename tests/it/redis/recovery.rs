@@ -1,9 +1,10 @@
 //! A partition changes hands: what was there is kept where nothing is missing, dropped where something is, and only one of
 //! many that try does it.
 
+use super::ledger::LateLedger;
 use crate::support::TempDir;
 use crate::support::redis::{Keep, RedisServer};
-use quotad::engine::ports::{CatalogStore, Ledger, StoreError, Watermark};
+use quotad::engine::ports::{Boxed, CatalogStore, Ledger, StoreError, Watermark};
 use quotad::store::database::{Database, DatabaseCatalog, DatabaseLedger, Sync};
 use quotad::store::redis::link::Link;
 use quotad::store::redis::options::{RedisFlags, RedisOptions};
@@ -165,6 +166,23 @@ async fn of_many_that_recover_at_once_one_does_it() {
         assert!(found.iter().all(|mark| *mark == last), "{found:?}, {last:?}");
         world.redis.ask::<()>(&["FLUSHALL"]);
     }
+}
+
+#[tokio::test]
+async fn what_another_opened_meanwhile_is_left_as_it_is() {
+    let world = World::new(Keep::Nothing).await;
+    let one = world.replica("one").await;
+    assert_eq!(one.recover(0, 0).await.unwrap(), at(1, 0));
+    world.redis.ask::<()>(&["FLUSHALL"]);
+    // The other reads that the ledger is at 1, then waits for its core, and looks at Redis when that is at 2.
+    let quick = one.clone();
+    let meanwhile = move || -> Boxed<'static, ()> {
+        Box::pin(async move { assert_eq!(quick.recover(0, 0).await.unwrap(), at(2, GAP)) })
+    };
+    let ledger = LateLedger::new(world.ledger.clone(), Box::new(meanwhile));
+    let other = world.replica_on("one", Arc::new(ledger)).await;
+    assert_eq!(other.recover(0, 0).await.unwrap(), at(2, GAP));
+    assert_eq!(world.ledger.watermark(0).await.unwrap(), at(2, GAP));
 }
 
 #[tokio::test]
