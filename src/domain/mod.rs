@@ -7,6 +7,7 @@ pub mod counter;
 pub mod decision;
 pub mod entry;
 pub mod error;
+mod holds;
 pub mod meter;
 pub mod name;
 pub mod quota;

@@ -5,33 +5,12 @@
 
 use super::amount::grow;
 use super::error::RuleError;
+use super::holds::{give_back, release_hold, return_use, take, take_by_rule, use_hold, use_more};
 use super::meter::{ChargeMoment, Expiry, Overage};
 use super::reservation::{Held, Reservation, State};
 use super::time::Timestamp;
 
-/// What one charge changes on every account of its path.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Change {
-    /// Index of the charge.
-    pub charge: usize,
-    /// Change of what is used.
-    pub used: i64,
-    /// Change of what is held.
-    pub held: i64,
-    /// By level of the path: the parts of these that stand in the top-up, (used, held).
-    pub top_up: Vec<(i64, i64)>,
-}
-
-impl Change {
-    fn none(charge: usize, held: &Held) -> Change {
-        Change { charge, used: 0, held: 0, top_up: vec![(0, 0); held.path.len()] }
-    }
-
-    /// Whether nothing moves.
-    pub fn is_empty(&self) -> bool {
-        self.used == 0 && self.held == 0 && self.top_up.iter().all(|parts| *parts == (0, 0))
-    }
-}
+pub use super::holds::{Change, InUse, Left, Room};
 
 /// What an operation makes of a reservation: how it stands afterwards, and what that changes on counters.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,16 +30,6 @@ pub struct Listed {
     pub amount: Option<u64>,
 }
 
-/// What the limits leave for a commit above its hold, on one level of one charge's path.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Room {
-    /// The least rest over the enforced windows of the reserve's periods; `None`: nothing limits, or the period is kept
-    /// no longer.
-    pub rest: Option<i64>,
-    /// The top-up's rest.
-    pub top_up: u64,
-}
-
 /// Whether a commit needs to know the limits: it goes above its hold where a rule or a top-up asks what fits.
 pub fn needs_room(reservation: &Reservation, listed: &[Listed]) -> bool {
     listed.iter().any(|item| {
@@ -71,11 +40,37 @@ pub fn needs_room(reservation: &Reservation, listed: &[Listed]) -> bool {
     })
 }
 
+/// Whether a final commit needs to know what is in use: it gives back what a deadline charged to an allocation, of which a
+/// Free by amount may have taken some.
+pub fn needs_left(reservation: &Reservation, listed: &[Listed], is_final: bool) -> bool {
+    is_final
+        && reservation.charges.iter().enumerate().any(|(index, charge)| {
+            let item = listed.iter().find(|item| item.charge == index);
+            let amount = item.map_or(0, |item| item.amount.unwrap_or(charge.as_held()));
+            gives_back(charge, charge.unconfirmed.saturating_sub(amount)) > 0 && charge.is_allocation()
+        })
+}
+
+/// What of the unconfirmed rest goes back: what was freed meanwhile has gone already.
+fn gives_back(charge: &Held, unconfirmed: u64) -> u64 {
+    match charge.rules.charge {
+        ChargeMoment::OnCommit => unconfirmed.min(charge.committed - charge.freed),
+        ChargeMoment::OnReserve => 0,
+    }
+}
+
+/// What a commit asks of the counters on the reservation's paths.
+pub trait Counted {
+    /// What fits beyond the hold on a level of a charge's path, after the changes that this very commit already makes.
+    fn room(&mut self, charge: usize, level: usize, changes: &[Change]) -> Room;
+    /// What a charge may give back after those changes.
+    fn left(&mut self, charge: usize, changes: &[Change]) -> Left;
+}
+
 /// Commit: turns what is held into what is used, with the amounts that were really used (rule 6), in whatever state the
 /// reservation is, unless it was committed or released already (rule 7).
 ///
-/// `listed` is what the caller lists (all charges, as held, if it lists none); `room` tells for (charge, level) what
-/// fits beyond the hold, after the changes that this very commit already makes.
+/// `listed` is what the caller lists (all charges, as held, if it lists none).
 ///
 /// # Errors
 /// [`RuleError`] for a state that allows no commit, or overage that is refused.
@@ -83,7 +78,7 @@ pub fn commit(
     before: &Reservation,
     listed: &[Listed],
     is_final: bool,
-    mut room: impl FnMut(usize, usize, &[Change]) -> Room,
+    counted: &mut impl Counted,
 ) -> Result<Settlement, RuleError> {
     match before.state {
         State::Committed => return Err(RuleError::Committed(Box::new(before.clone()))),
@@ -110,10 +105,10 @@ pub fn commit(
         if is_final {
             let rest = charge.held;
             release_hold(charge, rest, &mut change);
-            if charge.rules.charge == ChargeMoment::OnCommit {
-                // What was freed meanwhile has gone back already.
-                let rest = charge.unconfirmed.min(charge.committed - charge.freed);
-                give_back(charge, rest, &mut change);
+            let rest = gives_back(charge, charge.unconfirmed);
+            if rest > 0 {
+                let left = if charge.is_allocation() { counted.left(index, &changes) } else { Left::unknown() };
+                give_back(charge, rest, &left, &mut change);
             }
             charge.unconfirmed = 0;
             charge.final_amount = Some(amount);
@@ -124,7 +119,7 @@ pub fn commit(
     // Then what goes above, against what that leaves.
     for (index, extra) in extras.into_iter().filter(|(_, extra)| *extra > 0) {
         let charge = &mut after.charges[index];
-        let rooms: Vec<Room> = (0..charge.path.len()).map(|level| room(index, level, &changes)).collect();
+        let rooms: Vec<Room> = (0..charge.path.len()).map(|level| counted.room(index, level, &changes)).collect();
         let fits = rooms.iter().filter_map(Room::fits).min();
         after.flags.overrun |= extra > charge.lapsed;
         let extra = match (charge.rules.overage, fits) {
@@ -216,27 +211,6 @@ pub fn extend(
     Ok(Settlement { reservation: after, changes })
 }
 
-/// Takes an admitted amount: held, or used at once.
-fn take(charge: &mut Held, amount: u64, top_up: &[u64], at_once: bool, change: &mut Change) {
-    for (position, level) in charge.path.iter_mut().enumerate() {
-        let part = top_up.get(position).copied().unwrap_or(0);
-        if at_once {
-            level.used_top_up += part;
-            change.top_up[position].0 += signed(part);
-        } else {
-            level.held_top_up += part;
-            change.top_up[position].1 += signed(part);
-        }
-    }
-    if at_once {
-        grow(&mut charge.committed, amount);
-        change.used += signed(amount);
-    } else {
-        grow(&mut charge.held, amount);
-        change.held += signed(amount);
-    }
-}
-
 /// The change that takes a new reservation's charge: held, or used at once where the meter charges on reserve; what is
 /// used at once waits for a commit to confirm it.
 pub fn take_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) -> Change {
@@ -251,14 +225,6 @@ pub fn record_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) 
     take(charge, amount, top_up, true, &mut change);
     charge.final_amount = Some(amount);
     change
-}
-
-fn take_by_rule(charge: &mut Held, amount: u64, top_up: &[u64], change: &mut Change) {
-    let at_once = charge.rules.charge == ChargeMoment::OnReserve;
-    take(charge, amount, top_up, at_once, change);
-    if at_once {
-        grow(&mut charge.unconfirmed, amount);
-    }
 }
 
 /// The deadline passes: each charge's hold goes by its meter's expiry rule (rule 9).
@@ -293,7 +259,7 @@ pub fn expire(before: &Reservation) -> Settlement {
 /// [`RuleError::Open`] while it holds, [`RuleError::NotFreeable`] if it charges a consumption meter.
 pub fn free(
     before: &Reservation,
-    mut left: impl FnMut(usize, &[Change]) -> u64,
+    mut left: impl FnMut(usize, &[Change]) -> Left,
 ) -> Result<(Settlement, Vec<u64>), RuleError> {
     if before.state.is_open() {
         return Err(RuleError::Open);
@@ -306,13 +272,9 @@ pub fn free(
     let mut freed = Vec::new();
     for (index, charge) in after.charges.iter_mut().enumerate() {
         let mut change = Change::none(index, charge);
-        let amount = (charge.committed - charge.freed).min(left(index, &changes));
-        for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
-            let part = level.used_top_up.min(amount);
-            level.used_top_up -= part;
-            parts.0 -= signed(part);
-        }
-        change.used -= signed(amount);
+        let left = left(index, &changes);
+        let amount = (charge.committed - charge.freed).min(left.amount);
+        return_use(charge, amount, &left, &mut change);
         // What is not left was given back by amount.
         charge.freed = charge.committed;
         changes.push(change);
@@ -329,71 +291,10 @@ pub fn reverse(before: &Reservation) -> Settlement {
         let mut change = Change::none(index, charge);
         let (held, committed) = (charge.held, charge.committed - charge.freed);
         release_hold(charge, held, &mut change);
-        give_back(charge, committed, &mut change);
+        give_back(charge, committed, &Left::unknown(), &mut change);
         charge.unconfirmed = 0;
         changes.push(change);
     }
     after.state = State::Released;
     Settlement { reservation: after, changes }
-}
-
-impl Room {
-    /// What fits in all; `None` where nothing limits.
-    pub fn fits(&self) -> Option<u64> {
-        Some(u64::try_from(self.rest?).unwrap_or(0).saturating_add(self.top_up))
-    }
-}
-
-/// What was held becomes used: on each level the period's part first, then the top-up's (S3.25).
-fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
-    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
-        let in_period = charge.held - level.held_top_up;
-        let part = amount.saturating_sub(in_period);
-        level.held_top_up -= part;
-        level.used_top_up += part;
-        parts.0 += signed(part);
-        parts.1 -= signed(part);
-    }
-    charge.held -= amount;
-    grow(&mut charge.committed, amount);
-    change.held -= signed(amount);
-    change.used += signed(amount);
-}
-
-/// What was held is free again: the top-up's part goes first, so that what stays held stands in the period.
-fn release_hold(charge: &mut Held, amount: u64, change: &mut Change) {
-    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
-        let part = level.held_top_up.min(amount);
-        level.held_top_up -= part;
-        parts.1 -= signed(part);
-    }
-    charge.held -= amount;
-    change.held -= signed(amount);
-}
-
-/// What was charged goes back: the top-up's part first.
-fn give_back(charge: &mut Held, amount: u64, change: &mut Change) {
-    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
-        let part = level.used_top_up.min(amount);
-        level.used_top_up -= part;
-        parts.0 -= signed(part);
-    }
-    charge.committed -= amount;
-    change.used -= signed(amount);
-}
-
-/// Use beyond the hold: the period's rest first, then the top-up's, then the period goes below zero (rule 3).
-fn use_more(charge: &mut Held, amount: u64, rooms: &[Room], change: &mut Change) {
-    for ((level, parts), room) in charge.path.iter_mut().zip(&mut change.top_up).zip(rooms) {
-        let rest = room.rest.map_or(amount, |rest| u64::try_from(rest).unwrap_or(0));
-        let part = amount.saturating_sub(rest).min(room.top_up);
-        level.used_top_up += part;
-        parts.0 += signed(part);
-    }
-    grow(&mut charge.committed, amount);
-    change.used = change.used.saturating_add(signed(amount));
-}
-
-fn signed(amount: u64) -> i64 {
-    i64::try_from(amount).unwrap_or(i64::MAX)
 }

@@ -66,7 +66,7 @@ do
       return judged
     end
     local counters = {}
-    if settlement.needs_room(before, matched) then
+    if settlement.needs_room(before, matched) or (final and settlement.needs_left(before, matched)) then
       if not operation[O_PLAN] then
         return {IS_NEED_PLAN, packed}
       end
@@ -78,6 +78,8 @@ do
     end
     local after, changes, index = settlement.commit(before, matched, final, function(charge, level, made)
       return settle.room(before, counters, charge, level, made)
+    end, function(charge, made)
+      return settle.left(before, counters, charge, made)
     end)
     if not after then
       return settle.refused(changes, index)

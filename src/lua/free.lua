@@ -9,76 +9,6 @@
 local free = {}
 
 do
-  -- What an account has in use on a counter, and what of it its own charges took.
-  local function in_use(plan, entry)
-    local used = entry.value.used
-    for _, window in ipairs(plan[B_WINDOWS]) do
-      if window[W_KIND] == WINDOW_LIFETIME then
-        local gauge = counter.gauge(entry.value, window)
-        used = used + (gauge and counter.usage(gauge, store.now) or 0)
-        break
-      end
-    end
-    return used, entry.value.own
-  end
-
-  -- What a charge may give back: the least of what was charged to the account itself and what each account of the path has
-  -- in use, after what is `gone` already: from each level, and from the account's own charges.
-  local function freeable(charge, counters, gone, own_gone)
-    local least = MAX
-    for place, level in ipairs(charge[C_LEVELS]) do
-      local key = level[L_ACCOUNT] .. charge[C_METER]
-      local plan, entry = settle.plan_of(counters, key), store.counter(key)
-      if plan and entry then
-        local used, own = in_use(plan, entry)
-        least = math.min(least, math.max(used - (gone[place] or 0), 0))
-        if place == charge[C_CHAIN] then
-          least = math.min(least, math.max(own - own_gone, 0))
-        end
-      end
-    end
-    return least
-  end
-
-  -- Whether a figure of the charge's path was cut to its range: then it no longer says how much is left.
-  local function is_cut(charge)
-    for _, level in ipairs(charge[C_LEVELS]) do
-      local entry = store.counter(level[L_ACCOUNT] .. charge[C_METER])
-      if entry and entry.value.cut then
-        return true
-      end
-    end
-    return false
-  end
-
-  local function charged_account(charge)
-    local level = charge[C_LEVELS][charge[C_CHAIN]]
-    return level and level[L_ACCOUNT]
-  end
-
-  -- What a charge of a reservation may give back after the changes before it.
-  local function left(before, counters, index, changes)
-    local charge = before[R_CHARGES][index]
-    if is_cut(charge) then
-      return MAX
-    end
-    local gone, own_gone = {}, 0
-    for _, change in ipairs(changes) do
-      local other = before[R_CHARGES][change[D_CHARGE]]
-      if other[C_METER] == charge[C_METER] then
-        if charged_account(other) == charged_account(charge) then
-          own_gone = own_gone - change[D_USED]
-        end
-        for place, level in ipairs(charge[C_LEVELS]) do
-          if settle.on_path(other, level[L_ACCOUNT] .. charge[C_METER]) then
-            gone[place] = (gone[place] or 0) - change[D_USED]
-          end
-        end
-      end
-    end
-    return freeable(charge, counters, gone, own_gone)
-  end
-
   -- Nothing to give back: refused, or a repeat.
   local function without_effect(before, seq, packed)
     local after, rule, third = settlement.free(before, function()
@@ -107,7 +37,7 @@ do
       return miss
     end
     local after, changes, third = settlement.free(before, function(index, made)
-      return left(before, counters, index, made)
+      return settle.left(before, counters, index, made)
     end)
     if not after then
       return settle.refused(changes, third)
@@ -145,7 +75,7 @@ do
     end
     local counters, lines, amounts = settle.planned(plan), {}, {}
     for index, charge in ipairs(charges) do
-      local back = math.min(math.max(charge[C_ASKED], 0), freeable(charge, counters, {}, 0))
+      local back = math.min(math.max(charge[C_ASKED], 0), (settle.in_use(charges, counters, index, {})))
       amounts[index] = back
       if back > 0 then
         lines[#lines + 1] = give_back(operation, counters, index, charge, back)

@@ -75,20 +75,24 @@ do
     change[D_HELD] = change[D_HELD] - amount
   end
 
-  -- What was used from the top-up goes back there first.
-  function holds.return_top_up(charge, amount, change)
+  -- What was used goes back: the top-up's part first, as far as that has it and the period does not lack it. `there` is by
+  -- level what the period and the top-up have in use; nil: nothing says it.
+  function holds.return_use(charge, amount, there, change)
     for index, level in ipairs(charge[C_LEVELS]) do
       local part = min(level[L_USED], amount)
+      if there then
+        part = max(min(part, there[index][2]), amount - there[index][1])
+      end
       local parts = change[D_PARTS][index]
-      level[L_USED] = level[L_USED] - part
+      level[L_USED] = max(level[L_USED] - part, 0)
       parts[1] = parts[1] - part
     end
     change[D_USED] = change[D_USED] - amount
   end
 
-  -- What was charged goes back: the top-up's part first.
-  function holds.give_back(charge, amount, change)
-    holds.return_top_up(charge, amount, change)
+  -- What was charged was not used: it goes back, as far as `left` says that it is still there.
+  function holds.give_back(charge, amount, left, there, change)
+    holds.return_use(charge, min(amount, left), there, change)
     charge[C_COMMITTED] = charge[C_COMMITTED] - amount
   end
 

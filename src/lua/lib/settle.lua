@@ -118,6 +118,66 @@ do
     return counter.rest(copy, kept, store.now), top_up
   end
 
+  -- What there is in use on a planned counter: in the period, in the top-up, and what the account's own charges took; after
+  -- changes of `charges` that are not written yet.
+  local function used_on(plan, entry, charges, charge, level, changes)
+    local period, top_up, own = 0, entry.value.used, entry.value.own
+    for _, window in ipairs(plan[B_WINDOWS]) do
+      if window[W_KIND] == WINDOW_LIFETIME then
+        local gauge = counter.gauge(entry.value, window)
+        period = gauge and counter.usage(gauge, store.now) or 0
+        break
+      end
+    end
+    local account = charge[C_LEVELS][charge[C_CHAIN]][L_ACCOUNT]
+    for _, change in ipairs(changes) do
+      local other = charges[change[D_CHARGE]]
+      if other[C_METER] == charge[C_METER] then
+        for place, theirs in ipairs(other[C_LEVELS]) do
+          if theirs[L_ACCOUNT] == level[L_ACCOUNT] then
+            local part = change[D_PARTS][place][1]
+            top_up = top_up + part
+            period = period + change[D_USED] - part
+          end
+        end
+        if other[C_LEVELS][other[C_CHAIN]][L_ACCOUNT] == account then
+          own = own + change[D_USED]
+        end
+      end
+    end
+    return period, top_up, own
+  end
+
+  -- What a charge may give back: the least of what was charged to the account itself and what each account of its path has
+  -- in use; and by level what the period and the top-up have.
+  function settle.in_use(charges, counters, index, changes)
+    local charge, least, there = charges[index], MAX, {}
+    for place, level in ipairs(charge[C_LEVELS]) do
+      local key = level[L_ACCOUNT] .. charge[C_METER]
+      local plan, entry = settle.plan_of(counters, key), store.counter(key)
+      if plan and entry then
+        local period, top_up, own = used_on(plan, entry, charges, charge, level, changes)
+        least = math.min(least, period + top_up, place == charge[C_CHAIN] and own or MAX)
+        there[place] = {math.max(period, 0), math.max(top_up, 0)}
+      else
+        there[place] = {MAX, 0}
+      end
+    end
+    return math.max(least, 0), there
+  end
+
+  -- The same of a reservation's charge. A figure that was cut to its range no longer says how much is left.
+  function settle.left(record, counters, index, changes)
+    local charge = record[R_CHARGES][index]
+    for _, level in ipairs(charge[C_LEVELS]) do
+      local entry = store.counter(level[L_ACCOUNT] .. charge[C_METER])
+      if entry and entry.value.cut then
+        return MAX, nil
+      end
+    end
+    return settle.in_use(record[R_CHARGES], counters, index, changes)
+  end
+
   -- Stores the new state where it belongs: among the open ones, or only as an outcome.
   local function keep(before, after, packed, seq)
     local key = after[R_KEY]

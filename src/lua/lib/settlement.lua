@@ -104,6 +104,30 @@ do
     return false
   end
 
+  -- What goes back of what the deadline charged and nobody confirmed: what was freed meanwhile has gone already.
+  local function rest_of(charge, unconfirmed)
+    return charge[C_ON_RESERVE] == 0 and min(unconfirmed, charge[C_COMMITTED] - charge[C_FREED]) or 0
+  end
+
+  -- Whether a final commit needs to know what is in use: it gives back what a deadline charged to an allocation, of which a
+  -- Free by amount may have taken some.
+  function settlement.needs_left(record, matched)
+    local items
+    for index, charge in ipairs(record[R_CHARGES]) do
+      if charge[C_UNCONFIRMED] > 0 and charge[C_ALLOCATION] == 1 then
+        items = items or first_by_charge(matched)
+        local item, amount = items[index], 0
+        if item then
+          amount = item[2] >= 0 and item[2] or settlement.as_held(charge)
+        end
+        if rest_of(charge, max(charge[C_UNCONFIRMED] - amount, 0)) > 0 then
+          return true
+        end
+      end
+    end
+    return false
+  end
+
   -- The use that goes above what a charge stands for, by its overage rule; `room(charge, level, changes)` answers the
   -- rest of that level (nil: nothing limits) and its top-up's rest. Answers whether it was recorded.
   local function use_beyond(after, index, extra, late, room, changes)
@@ -139,8 +163,8 @@ do
   end
 
   -- Commit: turns what is held into what is used, with the amounts that were really used, in whatever state that allows it
-  -- the reservation is.
-  function settlement.commit(before, matched, final, room)
+  -- the reservation is. `left(charge, changes)` answers what an allocation may give back, and by level what is there.
+  function settlement.commit(before, matched, final, room, left)
     local state = before[R_STATE]
     local late = state == EXPIRED
     local after, changes, extras = holds.copy(before), {}, {}
@@ -159,9 +183,13 @@ do
       end
       if final then
         holds.release(charge, charge[C_HELD], change)
-        if charge[C_ON_RESERVE] == 0 then
-          -- What was freed meanwhile has gone back already.
-          holds.give_back(charge, min(charge[C_UNCONFIRMED], charge[C_COMMITTED] - charge[C_FREED]), change)
+        local rest = rest_of(charge, charge[C_UNCONFIRMED])
+        if rest > 0 then
+          local most, there = MAX, nil
+          if charge[C_ALLOCATION] == 1 then
+            most, there = left(index, changes)
+          end
+          holds.give_back(charge, rest, most, there, change)
         end
         charge[C_UNCONFIRMED] = 0
         charge[C_FINAL] = amount
@@ -311,7 +339,7 @@ do
   end
 
   -- Free by reservation: gives back what its allocation charges committed, as far as `left(charge, changes)` says that it
-  -- is still there. A second one finds nothing. A third answer has the amounts, by charge.
+  -- is still there, and by level where. A second one finds nothing. A third answer has the amounts, by charge.
   function settlement.free(before, left)
     if settlement.is_open(before) then
       return nil, RULE_OPEN, -1
@@ -324,8 +352,9 @@ do
     local after, changes, freed = holds.copy(before), {}, {}
     for index, charge in ipairs(after[R_CHARGES]) do
       local change = holds.unchanged(index, charge)
-      local amount = min(charge[C_COMMITTED] - charge[C_FREED], left(index, changes))
-      holds.return_top_up(charge, amount, change)
+      local most, there = left(index, changes)
+      local amount = min(charge[C_COMMITTED] - charge[C_FREED], most)
+      holds.return_use(charge, amount, there, change)
       -- What is not left was given back by amount.
       charge[C_FREED] = charge[C_COMMITTED]
       changes[index] = change
@@ -341,7 +370,7 @@ do
       local change = holds.unchanged(index, charge)
       local held, committed = charge[C_HELD], charge[C_COMMITTED] - charge[C_FREED]
       holds.release(charge, held, change)
-      holds.give_back(charge, committed, change)
+      holds.give_back(charge, committed, MAX, nil, change)
       charge[C_UNCONFIRMED] = 0
       changes[index] = change
     end

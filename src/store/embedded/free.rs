@@ -6,8 +6,8 @@ use crate::domain::counter::Parts;
 use crate::domain::entry::{Kind, RequestStamp};
 use crate::domain::error::RuleError;
 use crate::domain::meter::Family;
-use crate::domain::reservation::{Held, Reservation};
-use crate::domain::settlement::{self, Change};
+use crate::domain::reservation::Held;
+use crate::domain::settlement::{self, Change, InUse, Left};
 use crate::domain::window::WindowKind;
 use crate::engine::call::Freed;
 use crate::engine::operation::{Operation, Outcome, Plan, Reply, Verb};
@@ -24,7 +24,7 @@ impl Partition {
         };
         let before = found.reservation;
         if !before.occupies() {
-            return match settlement::free(&before, |_, _| 0) {
+            return match settlement::free(&before, |_, _| Left::nothing()) {
                 Err(error) => self.refused(error),
                 Ok((_, amounts)) => {
                     let freed = Freed { reservation: Some(Arc::unwrap_or_clone(before)), amounts };
@@ -36,7 +36,7 @@ impl Partition {
         if let Some(miss) = self.missing(&before, plan) {
             return miss;
         }
-        match settlement::free(&before, |index, changes| self.left(&before, plan, index, changes)) {
+        match settlement::free(&before, |index, changes| self.left(&before.charges, plan, index, changes)) {
             Err(error) => self.refused(error),
             Ok((settlement, amounts)) => {
                 let stamp = stamp(operation, Some(*key));
@@ -62,7 +62,7 @@ impl Partition {
         let mut lines = Vec::new();
         let mut amounts = Vec::with_capacity(charges.len());
         for (index, charge) in charges.iter().enumerate() {
-            let amount = charge.asked.unwrap_or(0).min(self.freeable(charge, plan, &[], 0));
+            let amount = charge.asked.unwrap_or(0).min(self.in_use(charges, plan, index, &[]).amount);
             amounts.push(amount);
             if amount == 0 {
                 continue;
@@ -93,50 +93,53 @@ impl Partition {
         self.done(Outcome::Freed(Freed { reservation: None, amounts }), false, seq)
     }
 
-    /// What a charge of a reservation may give back after the changes before it.
-    fn left(&mut self, before: &Reservation, plan: &Plan, index: usize, changes: &[Change]) -> u64 {
-        let charge = &before.charges[index];
-        // A figure that was cut to its range no longer says how much is left.
+    /// What a charge of a reservation may give back after the changes that come before. A figure that was cut to its range no
+    /// longer says how much is left.
+    pub(super) fn left(&mut self, charges: &[Held], plan: &Plan, index: usize, changes: &[Change]) -> Left {
+        let charge = &charges[index];
         let cut = charge.path.iter().any(|level| {
             let key = CounterKey { account: level.account, meter: charge.meter_id };
             self.table.get(&key).is_some_and(|slot| slot.counter.cut)
         });
-        if cut {
-            return u64::MAX;
-        }
-        let gone = |on: &dyn Fn(&Held) -> bool| {
-            let counted = changes.iter().filter(|change| {
-                let other = &before.charges[change.charge];
-                other.meter_id == charge.meter_id && on(other)
-            });
-            counted.fold(0_u64, |sum, change| sum.saturating_add(change.used.unsigned_abs()))
-        };
-        let own = gone(&|other| other.account == charge.account);
-        let by_level: Vec<u64> = charge
-            .path
-            .iter()
-            .map(|level| gone(&|other| other.path.iter().any(|theirs| theirs.account == level.account)))
-            .collect();
-        self.freeable(charge, plan, &by_level, own)
+        if cut { Left::unknown() } else { self.in_use(charges, plan, index, changes) }
     }
 
-    /// What a charge may give back: the least of what was charged to the account itself and what each account of the
-    /// path has in use, after what is `gone` already: from each level, and from the account's own charges.
-    fn freeable(&mut self, charge: &Held, plan: &Plan, gone: &[u64], own_gone: u64) -> u64 {
-        let own = charge.chain_len();
-        let now = self.now;
-        let mut least = u64::MAX;
-        for (index, level) in charge.path.iter().enumerate() {
+    /// The least of what was charged to the account itself and what each account of a charge's path has in use.
+    fn in_use(&mut self, charges: &[Held], plan: &Plan, index: usize, changes: &[Change]) -> Left {
+        let (charge, now) = (&charges[index], self.now);
+        let mut least = i64::MAX;
+        let mut levels = Vec::with_capacity(charge.path.len());
+        for (place, level) in charge.path.iter().enumerate() {
             let key = CounterKey { account: level.account, meter: charge.meter_id };
-            let (Some(counter), Some(slot)) = (plan.counter(key), self.table.get(&key)) else { continue };
+            let (Some(counter), Some(slot)) = (plan.counter(key), self.table.get(&key)) else {
+                levels.push(InUse { period: u64::MAX, top_up: 0 });
+                continue;
+            };
             let lifetime = counter.windows.iter().find(|window| window.kind == WindowKind::Lifetime);
             let gauge = lifetime.and_then(|window| slot.counter.gauge(window));
-            let used = gauge.map_or(0, |gauge| gauge.usage(now).used) + slot.counter.top_up.used;
-            least = least.min(used.saturating_sub(gone.get(index).copied().unwrap_or(0)));
-            if index + 1 == own {
-                least = least.min(slot.counter.own.saturating_sub(own_gone));
+            let mut period = signed(gauge.map_or(0, |gauge| gauge.usage(now).used));
+            let (mut top_up, mut own) = (signed(slot.counter.top_up.used), signed(slot.counter.own));
+            for change in changes {
+                let other = &charges[change.charge];
+                let moved = other.path.iter().zip(&change.top_up).filter(|(theirs, _)| theirs.account == level.account);
+                for (_, (part, _)) in moved.filter(|_| other.meter_id == charge.meter_id) {
+                    top_up = top_up.saturating_add(*part);
+                    period = period.saturating_add(change.used.saturating_sub(*part));
+                }
+                if other.meter_id == charge.meter_id && other.account == charge.account {
+                    own = own.saturating_add(change.used);
+                }
             }
+            least = least.min(period.saturating_add(top_up));
+            if place + 1 == charge.chain_len() {
+                least = least.min(own);
+            }
+            levels.push(InUse { period: unsigned(period), top_up: unsigned(top_up) });
         }
-        least
+        Left { amount: unsigned(least), levels }
     }
+}
+
+fn unsigned(amount: i64) -> u64 {
+    u64::try_from(amount).unwrap_or(0)
 }

@@ -7,7 +7,7 @@ use crate::domain::counter::{Parts, WindowPlan};
 use crate::domain::entry::Kind;
 use crate::domain::error::RuleError;
 use crate::domain::reservation::{Reservation, State};
-use crate::domain::settlement::{self, Change, Room};
+use crate::domain::settlement::{self, Change, Counted, Left, Room};
 use crate::engine::call::Extended;
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
 use crate::engine::ports::CounterKey;
@@ -46,7 +46,8 @@ impl Partition {
             (_, Ok(matched)) => matched,
             (_, Err(error)) => return self.refused(error),
         };
-        let plan = match (&operation.plan, settlement::needs_room(&before, &matched)) {
+        let needed = settlement::needs_room(&before, &matched) || settlement::needs_left(&before, &matched, is_final);
+        let plan = match (&operation.plan, needed) {
             (_, false) => Plan::default(),
             (Some(plan), true) => plan.clone(),
             (None, true) => return Reply::NeedPlan(before),
@@ -54,9 +55,8 @@ impl Partition {
         if let Some(miss) = self.missing(&before, &plan) {
             return miss;
         }
-        let settled = settlement::commit(&before, &matched, is_final, |charge, level, changes| {
-            self.room(&before, &plan, charge, level, changes)
-        });
+        let mut counted = OnCounters { partition: self, before: &before, plan: &plan };
+        let settled = settlement::commit(&before, &matched, is_final, &mut counted);
         match settled {
             Err(error) => self.refused(error),
             Ok(settlement) => {
@@ -230,6 +230,23 @@ impl Partition {
         let has_top_up = before.charges[charge].path[level].has_top_up;
         let top_up = if has_top_up { tried.top_up_rest(counter.bound.quota.top_up) } else { 0 };
         Room { rest: tried.rest(&kept, now), top_up }
+    }
+}
+
+/// The counters on a reservation's paths.
+struct OnCounters<'a> {
+    partition: &'a mut Partition,
+    before: &'a Reservation,
+    plan: &'a Plan,
+}
+
+impl Counted for OnCounters<'_> {
+    fn room(&mut self, charge: usize, level: usize, changes: &[Change]) -> Room {
+        self.partition.room(self.before, self.plan, charge, level, changes)
+    }
+
+    fn left(&mut self, charge: usize, changes: &[Change]) -> Left {
+        self.partition.left(&self.before.charges, self.plan, charge, changes)
     }
 }
 

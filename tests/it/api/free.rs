@@ -1,6 +1,7 @@
 //! `Free`: committed allocation goes back, by reservation or by amount.
 
 use super::helpers::*;
+use crate::support::cli;
 use quotad::proto::v1::*;
 use tonic::Code::{FailedPrecondition, NotFound};
 
@@ -78,4 +79,60 @@ async fn what_cannot_be_freed() {
         assert_eq!(refused(api.free(request).await).kind(), kind);
     }
     assert_eq!(api.digest().await, before);
+}
+
+/// A meter that charges at the deadline, and one with a top-up: limit 10 each.
+const MIXED: &str = "meters:
+  - {name: disk.charged, unit: byte, family: allocation, expiry: charge}
+  - {name: disk.topped, unit: byte, family: allocation}
+quotas:
+  - {subject: tenants/acme/users/-, meter: disk.charged, limits: {lifetime: 10}}
+  - {subject: tenants/acme/users/-, meter: disk.topped, limits: {lifetime: 10}, top_up: 3}
+";
+
+async fn mixed() -> Api {
+    let api = Api::start().await;
+    let request = ApplyRequest { tenant: TENANT.into(), yaml: MIXED.into(), ..Default::default() };
+    api.apply(request).await.unwrap();
+    api
+}
+
+/// Stops the server, starts it again, and looks at the ledger: what it counts from there is what was counted before.
+async fn after_a_restart(api: &mut Api, meter: &str, expected: (i64, i64)) {
+    assert_eq!(api.figures(&user("a"), meter).await, expected);
+    assert!(api.server.terminate().success());
+    let folder = api.server.data_dir().to_str().unwrap().to_owned();
+    let verdict = cli(["verify", "--data-dir", &folder]);
+    assert_eq!(verdict.status, Some(0), "{verdict:?}");
+    api.server.restart();
+    api.reconnect();
+    assert_eq!(api.figures(&user("a"), meter).await, expected, "after a restart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_commit_does_not_take_back_what_was_freed_by_amount() {
+    let mut api = mixed().await;
+    let of = |amount| vec![charge(&user("a"), "disk.charged", amount)];
+    api.hold("x1", of(5)).await;
+    api.clock(61).await;
+    assert_eq!(amounts(&api.free(by_amount("q1", of(5))).await.unwrap()), [5], "the deadline charged it");
+    api.commit(commit("x1", of(0))).await.unwrap();
+    api.used("x2", of(5)).await;
+    denied(api.reserve(reserve("", of(6))).await.unwrap());
+    after_a_restart(&mut api, "disk.charged", (5, 0)).await;
+    denied(api.reserve(reserve("", of(6))).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_amount_and_by_reservation_leave_nothing_behind() {
+    let mut api = mixed().await;
+    let of = |amount| vec![charge(&user("a"), "disk.topped", amount)];
+    api.used("b1", of(10)).await;
+    api.used("b2", of(3)).await;
+    assert_eq!(amounts(&api.free(by_amount("q1", of(3))).await.unwrap()), [3]);
+    let both = [api.free(by_reservation("b2")).await.unwrap(), api.free(by_reservation("b1")).await.unwrap()];
+    assert_eq!(both.iter().flat_map(amounts).sum::<i64>(), 10);
+    api.hold("again", of(13)).await;
+    api.release(release("again")).await.unwrap();
+    after_a_restart(&mut api, "disk.topped", (0, 0)).await;
 }

@@ -51,19 +51,33 @@ pub(crate) struct Taste {
     pub(crate) top_ups: bool,
     /// With further accounts on the path.
     pub(crate) also: bool,
-    /// With use given back by amount; then none is given back by reservation, which would be the same use twice.
-    pub(crate) by_amount: bool,
+    /// How use is given back.
+    pub(crate) frees: Frees,
+}
+
+/// How use is given back in a history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Frees {
+    /// By reservation.
+    ByReservation,
+    /// By amount.
+    ByAmount,
+    /// By both: what goes back by reservation may have gone back by amount. Not with amounts around 2^53: a counter that was
+    /// cut no longer says what is left.
+    Both,
 }
 
 impl Taste {
     pub(crate) fn new(rng: &mut impl Rng) -> Taste {
-        Taste {
-            rates: rng.random_bool(0.2),
-            huge: rng.random_bool(0.15),
-            top_ups: rng.random_bool(0.4),
-            also: rng.random_bool(0.6),
-            by_amount: rng.random_bool(0.5),
-        }
+        let (rates, huge) = (rng.random_bool(0.2), rng.random_bool(0.15));
+        let (top_ups, also) = (rng.random_bool(0.4), rng.random_bool(0.6));
+        let frees = match rng.random_range(0..3) {
+            0 => Frees::ByReservation,
+            1 => Frees::ByAmount,
+            _ if huge => Frees::ByAmount,
+            _ => Frees::Both,
+        };
+        Taste { rates, huge, top_ups, also, frees }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random histories: which call, clock move or change of the catalog comes next. It looks at the model to aim at edges.
 
 use super::MAX;
-use super::generate::{ADDED, CHARGED, Taste, change};
+use super::generate::{ADDED, CHARGED, Frees, Taste, change};
 use super::reservation::{Ask, Op, Reservation};
 use super::spec::Model;
 use super::windows::Shape;
@@ -132,7 +132,12 @@ impl History {
     }
 
     fn free(&mut self, rng: &mut impl Rng, model: &Model) -> Op {
-        if self.taste.by_amount {
+        let by_amount = match self.taste.frees {
+            Frees::ByReservation => false,
+            Frees::ByAmount => true,
+            Frees::Both => rng.random_bool(0.5),
+        };
+        if by_amount {
             let mut asks = self.asks(rng, model);
             asks.iter_mut().for_each(|ask| ask.amount = ask.amount.max(Some(1)));
             Op::FreeAmounts { req: self.request(rng), asks }

@@ -248,18 +248,16 @@ impl Model {
         if let Some(index) = self.reservations[place].charges.iter().position(|charge| !charge.rules.allocation) {
             return (Said::Refused(format!("NotFreeable({index})")), None);
         }
-        let mut amounts = Vec::new();
+        let (mut amounts, mut replayed) = (Vec::new(), true);
         for index in 0..self.reservations[place].charges.len() {
             let charge = &mut self.reservations[place].charges[index];
-            let amount = charge.committed - charge.freed;
-            charge.freed += amount;
-            let parts = take_from(charge.path.iter_mut().map(|level| &mut level.used_top), amount);
-            let tops: Vec<_> = parts.into_iter().map(|part| (-part, 0)).collect();
-            self.record(place, index, -amount, 0, &tops);
-            amounts.push(amount);
+            let wanted = charge.committed - charge.freed;
+            replayed &= wanted == 0;
+            // What is not there any more was freed by amount.
+            charge.freed = charge.committed;
+            amounts.push(self.put_back(place, index, wanted));
         }
         let view = Some(self.reservations[place].view());
-        let replayed = amounts.iter().all(|amount| *amount == 0);
         (Said::Freed { view, amounts, replayed }, Some(place))
     }
 
@@ -342,9 +340,39 @@ impl Model {
         let charge = &mut self.reservations[place].charges[index];
         let amount = amount.min(charge.committed - charge.freed);
         charge.committed -= amount;
-        let parts = take_from(charge.path.iter_mut().map(|level| &mut level.used_top), amount);
-        let tops: Vec<_> = parts.into_iter().map(|part| (-part, 0)).collect();
+        self.put_back(place, index, amount);
+    }
+
+    /// Use goes back, as far as it is there: allocation by what is in use on every level and by the account's own charges.
+    /// Where it stood in the top-up is known for each charge, but what others took out of it since moves the rest.
+    fn put_back(&mut self, place: usize, index: usize, wanted: i128) -> i128 {
+        let charge = &self.reservations[place].charges[index];
+        let meter = charge.ask.meter;
+        let there: Vec<(i128, i128)> = charge
+            .path
+            .iter()
+            .map(|level| {
+                let period = self.facts.within(level.account, meter, super::windows::ALWAYS).0;
+                (period, self.facts.top_up(level.account, meter).0)
+            })
+            .collect();
+        let counts = charge.rules.allocation && self.exact;
+        let amount = match there.iter().map(|(period, top_up)| period + top_up).min() {
+            Some(least) if counts => wanted.min(least).min(self.facts.own(charge.ask.account, meter)),
+            _ => wanted,
+        };
+        let charge = &mut self.reservations[place].charges[index];
+        let mut tops = Vec::new();
+        for (level, (period, top_up)) in charge.path.iter_mut().zip(there) {
+            let mut part = level.used_top.min(amount);
+            if counts {
+                part = part.min(top_up).max(amount - period);
+            }
+            level.used_top = (level.used_top - part).max(0);
+            tops.push((-part, 0));
+        }
         self.record(place, index, -amount, 0, &tops);
+        amount
     }
 }
 

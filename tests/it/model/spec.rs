@@ -29,6 +29,8 @@ pub(crate) struct Model {
     pub(crate) reservations: Vec<Reservation>,
     pub(crate) requests: Vec<Request>,
     pub(crate) operation: usize,
+    /// No figure comes near 2^53, so that each says what is left.
+    pub(crate) exact: bool,
 }
 
 impl Model {

@@ -29,13 +29,20 @@ pub(super) type Records = HashMap<(Uid, IdKey), Kept>;
 pub(super) struct Reservations {
     open: HashMap<(Uid, IdKey), Changed>,
     /// Those whose last entry is the one that is being read.
-    due: Vec<((Uid, IdKey), String, Vec<Figures>)>,
+    due: Vec<((Uid, IdKey), String, Vec<Due>)>,
     now: Option<At>,
     compared: u64,
 }
 
 #[derive(Default)]
 struct Changed(Vec<Figures>);
+
+/// Of one charge: what the record says.
+struct Due {
+    figures: Figures,
+    /// A Free by amount takes from an account and names no reservation, so that the record may say less than its entries.
+    allocation: bool,
+}
 
 /// Of one charge: used and held.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -116,10 +123,13 @@ impl Reservations {
             figures.add(i128::from(line.used), i128::from(line.held));
         }
         if row.at.seq == kept.seq && !self.due.iter().any(|(due, ..)| *due == id) {
-            let kept = record.charges.iter().map(|charge| Figures {
-                used: i128::from(charge.committed) - i128::from(charge.freed),
-                held: i128::from(charge.held),
-                ..Figures::default()
+            let kept = record.charges.iter().map(|charge| Due {
+                figures: Figures {
+                    used: i128::from(charge.committed) - i128::from(charge.freed),
+                    held: i128::from(charge.held),
+                    ..Figures::default()
+                },
+                allocation: charge.is_allocation(),
             });
             self.due.push((id, record_place(record), kept.collect()));
         }
@@ -131,10 +141,11 @@ impl Reservations {
             let Some(Changed(sums)) = self.open.remove(&id) else { continue };
             self.compared += 1;
             audit.looked("reservations", 1);
-            for (index, (kept, sum)) in kept.iter().zip(&sums).enumerate() {
+            for (index, (Due { figures: kept, allocation }, sum)) in kept.iter().zip(&sums).enumerate() {
                 let place = || format!("{place}, charge {index}");
                 let held = (kept.held, sum.held, sum.added.1, "held");
-                let committed = (kept.used, sum.used, sum.added.0, "committed");
+                let least = if *allocation { kept.used.max(sum.used.min(sum.added.0)) } else { kept.used };
+                let committed = (least, sum.used, sum.added.0, "committed");
                 for (kept, sum, added, figure) in [held, committed].into_iter().filter(|(kept, sum, ..)| kept != sum) {
                     if added > i128::from(amount::MAX) {
                         audit.report.cut += 1;
