@@ -3,7 +3,8 @@
 use super::output::{self, Answer, Fault};
 use super::render::View;
 use super::{
-    args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, reservations, serve, usage, verify,
+    args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, quota, reservations, serve, usage,
+    verify,
 };
 use crate::client::Client;
 use clap::{Parser, Subcommand};
@@ -51,6 +52,8 @@ pub enum Command {
     Reservations(reservations::ReservationsArgs),
     /// Show limits and use of one account
     Usage(usage::UsageArgs),
+    /// Set, edit, delete and list quotas, and show the versions that they had
+    Quota(quota::QuotaArgs),
     /// Make the catalog (meters, plans, quotas) be what a YAML file says
     Apply(catalog::ApplyArgs),
     /// Write the catalog as YAML
@@ -107,6 +110,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reservation(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Reservations(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Usage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Quota(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
         Command::Apply(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
         Command::ImportUsage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Export(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),

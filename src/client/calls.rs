@@ -91,10 +91,42 @@ reads! {
     get_quota, catalog.get_quota, GetQuotaRequest => GetQuotaResponse;
     /// One page of the tenant's quotas, by subject and meter.
     list_quotas, catalog.list_quotas, ListQuotasRequest => ListQuotasResponse;
+    /// One page of the versions that a quota had, newest first.
+    list_quota_versions, catalog.list_quota_versions, ListQuotaVersionsRequest => ListQuotaVersionsResponse;
     /// One account's record.
     get_account, catalog.get_account, GetAccountRequest => GetAccountResponse;
     /// One page of the tenant's account records, by name.
     list_accounts, catalog.list_accounts, ListAccountsRequest => ListAccountsResponse;
+}
+
+/// Methods that change the catalog and go out once: a repeat could do more, so an answer that is lost is looked up.
+macro_rules! changes {
+    ($($(#[$doc:meta])+ $name:ident, $request:ty => $answer:ty;)+) => {
+        impl Client {
+            $($(#[$doc])+
+            ///
+            /// It is sent once; where no answer comes, `list_quota_versions` tells whether it had its effect.
+            ///
+            /// # Errors
+            /// [`Error`] as the server says, or if it cannot be reached.
+            pub async fn $name(&self, request: $request) -> Result<$answer, Error> {
+                self.call_once(request, |request| {
+                    let mut service = self.catalog();
+                    async move { service.$name(request).await }
+                })
+                .await
+            })+
+        }
+    };
+}
+
+changes! {
+    /// Gives subjects quotas, all or none.
+    create_quotas, CreateQuotasRequest => CreateQuotasResponse;
+    /// Changes the current version of a quota in place.
+    update_quota, UpdateQuotaRequest => UpdateQuotaResponse;
+    /// Deletes the current version of a quota.
+    delete_quota, DeleteQuotaRequest => DeleteQuotaResponse;
 }
 
 impl Client {

@@ -102,6 +102,17 @@ impl Client {
         retry::run(self.policy, self.timeout, request, send).await.map_err(|status| self.error(status))
     }
 
+    /// Sends `request` by `send`, and never again.
+    pub(super) async fn call_once<Q, A, S, F>(&self, request: Q, send: S) -> Result<A, Error>
+    where
+        Q: Clone,
+        S: Fn(Request<Q>) -> F,
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let once = RetryPolicy { attempts: 1, ..self.policy };
+        retry::run(once, self.timeout, request, send).await.map_err(|status| self.error(status))
+    }
+
     /// A failed call as this client's error.
     pub(super) fn error(&self, status: Status) -> Error {
         Error::from_status(&self.address, status)

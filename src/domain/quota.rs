@@ -61,6 +61,17 @@ pub enum Enforcement {
     Shadow,
 }
 
+/// What became of a version of a quota.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QuotaState {
+    /// In force.
+    Current,
+    /// A newer version took over.
+    Closed,
+    /// It was removed.
+    Deleted,
+}
+
 /// Whose limits a quota sets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Subject {

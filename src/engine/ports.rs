@@ -3,8 +3,8 @@
 use crate::domain::account::{Account, Plan};
 use crate::domain::entry::Entry;
 use crate::domain::meter::Meter;
-use crate::domain::name::{IdKey, MeterId, Uid};
-use crate::domain::quota::Quota;
+use crate::domain::name::{IdKey, MeterId, MeterName, Uid};
+use crate::domain::quota::{Quota, QuotaState, Subject};
 use crate::domain::reservation::{Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use std::future::Future;
@@ -253,8 +253,25 @@ pub enum CatalogWrite {
     DeletePlan(Plan),
     /// Make the quota be so: a new version, the current one closed.
     PutQuota(Quota),
+    /// A new version of the quota, the current one closed, even if it says the same.
+    SupersedeQuota(Quota),
+    /// Make the current version of the quota say this, in place.
+    EditQuota(Quota),
     /// Delete the quota: the current version becomes deleted.
     DeleteQuota(Quota),
+    /// Delete the current version of the quota and put the one that it closed in force again, if there is one.
+    ReopenQuota(Quota),
+}
+
+/// A version of a quota, in force or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuotaVersion {
+    /// What it says.
+    pub quota: Quota,
+    /// What became of it.
+    pub state: QuotaState,
+    /// When it was closed or deleted.
+    pub close_time: Option<Timestamp>,
 }
 
 /// The changes of one scope: of one tenant's catalog, or of the installation's.
@@ -298,6 +315,14 @@ pub trait CatalogStore: Send + Sync {
     /// The version of what the tenant sees, as [`CatalogStore::load`] gives it; `None`: of the whole installation with
     /// all its tenants, which every write raises.
     fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>>;
+
+    /// Every version that a scope's quota of a subject on a meter had, newest first.
+    fn quota_versions<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        subject: &'a Subject,
+        meter: &'a MeterName,
+    ) -> Boxed<'a, Result<Vec<QuotaVersion>, StoreError>>;
 
     /// Names of all tenants that have anything configured, in order.
     fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>>;

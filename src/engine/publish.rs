@@ -1,11 +1,15 @@
 //! Changing the catalog so that it binds: written in the database, raised in the counter store, then answered (DESIGN: a
 //! lowered limit binds everywhere from the moment its call returned).
 
-use super::manage::{Applied, Apply, ApplyError, Catalogs, Exported};
+use super::manage::document::quota::DraftQuota;
+use super::manage::{
+    Applied, Apply, ApplyError, Catalogs, Changed, Exported, IfCurrent, QuotaContext, QuotaError, Which,
+};
 use super::operation::Counters;
-use super::ports::{CatalogData, CatalogStore, StoreError};
+use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
 use super::snapshots::Snapshots;
-use crate::domain::name::Uid;
+use crate::domain::name::{MeterName, Uid};
+use crate::domain::quota::Subject;
 use std::sync::Arc;
 
 /// The catalog as administrators change and read it.
@@ -30,10 +34,73 @@ impl Publisher {
     pub async fn apply(&self, request: Apply<'_>) -> Result<Applied, ApplyError> {
         let applied = self.catalogs.apply(request).await?;
         for (scope, version) in &applied.versions {
-            self.counters.raise(scope.as_deref().map(Uid::of), *version).await?;
-            self.snapshots.refresh(scope.as_deref()).await?;
+            self.bind(scope.as_deref(), *version).await?;
         }
         Ok(applied)
+    }
+
+    /// Gives subjects quotas, all or none; binds as [`Publisher::apply`] does.
+    ///
+    /// # Errors
+    /// [`QuotaError`]; see [`Catalogs::create_quotas`].
+    pub async fn create_quotas(
+        &self,
+        context: QuotaContext<'_>,
+        drafts: &[DraftQuota],
+        if_current: IfCurrent,
+    ) -> Result<Changed, QuotaError> {
+        let changed = self.catalogs.create_quotas(context, drafts, if_current).await?;
+        self.bind(context.tenant, changed.version).await?;
+        Ok(changed)
+    }
+
+    /// Changes the current version of a quota in place; binds likewise.
+    ///
+    /// # Errors
+    /// [`QuotaError`]; see [`Catalogs::edit_quota`].
+    pub async fn edit_quota(
+        &self,
+        context: QuotaContext<'_>,
+        draft: &DraftQuota,
+        version: Option<i64>,
+    ) -> Result<Changed, QuotaError> {
+        let changed = self.catalogs.edit_quota(context, draft, version).await?;
+        self.bind(context.tenant, changed.version).await?;
+        Ok(changed)
+    }
+
+    /// Deletes the current version of a quota; binds likewise.
+    ///
+    /// # Errors
+    /// [`QuotaError`]; see [`Catalogs::delete_quota`].
+    pub async fn delete_quota(
+        &self,
+        context: QuotaContext<'_>,
+        which: Which<'_>,
+        reopen: bool,
+    ) -> Result<Changed, QuotaError> {
+        let changed = self.catalogs.delete_quota(context, which, reopen).await?;
+        self.bind(context.tenant, changed.version).await?;
+        Ok(changed)
+    }
+
+    /// Every version that a quota had, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the catalog can't be read.
+    pub async fn quota_versions(
+        &self,
+        tenant: Option<&str>,
+        subject: &Subject,
+        meter: &MeterName,
+    ) -> Result<Vec<QuotaVersion>, StoreError> {
+        self.catalogs.quota_versions(tenant, subject, meter).await
+    }
+
+    /// From here on no decision is made under an older version of that scope.
+    async fn bind(&self, scope: Option<&str>, version: u64) -> Result<(), StoreError> {
+        self.counters.raise(scope.map(Uid::of), version).await?;
+        self.snapshots.refresh(scope).await
     }
 
     /// The catalog as a document.

@@ -66,6 +66,8 @@ reasons! {
     Deadline "DEADLINE" DeadlineExceeded,
     Internal "INTERNAL" Internal,
     ShuttingDown "SHUTTING_DOWN" Unavailable,
+    QuotaExists "QUOTA_EXISTS" AlreadyExists,
+    QuotaNotCurrent "QUOTA_NOT_CURRENT" FailedPrecondition,
 }
 
 /// A status with its reason.

@@ -1,6 +1,7 @@
 //! Collects every bad field of a request, so that one answer names them all.
 
 use super::status::{self, Reason};
+use crate::engine::manage::document::Problems;
 use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -20,6 +21,13 @@ impl Violations {
     pub fn add(&mut self, field: impl Into<String>, why: impl Into<String>) {
         self.malformed = true;
         self.fields.push(FieldViolation::new(field, why));
+    }
+
+    /// What a judgement found, each by its path.
+    pub fn add_all(&mut self, problems: &Problems) {
+        for problem in problems.list() {
+            self.add(&problem.at.path, &problem.message);
+        }
     }
 
     /// Quantities that no rate card prices.

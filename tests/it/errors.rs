@@ -61,6 +61,11 @@ async fn bad_requests() {
     golden("TOO_MANY_LIMITS", &refused(api.reserve(reserve("r", vec![charge(&deep, "job.runs", 1)])).await));
     let quota = GetQuotaRequest { tenant: TENANT.into(), subject: user("zoe"), meter: "job.runs".into() };
     golden("QUOTA_NOT_FOUND", &refused(api.get_quota(quota).await));
+    let again = |version| Quota { version, subject: user("u1"), meter: "job.runs".into(), ..Default::default() };
+    let create = CreateQuotasRequest { tenant: TENANT.into(), quotas: vec![again(0)], ..Default::default() };
+    golden("QUOTA_EXISTS", &refused(api.create_quotas(create).await));
+    let edit = UpdateQuotaRequest { tenant: TENANT.into(), quota: Some(again(7)), ..Default::default() };
+    golden("QUOTA_NOT_CURRENT", &refused(api.update_quota(edit).await));
     let document = |yaml: &str, etag: &str| ApplyRequest {
         tenant: TENANT.into(),
         yaml: yaml.as_bytes().to_vec(),

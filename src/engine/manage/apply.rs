@@ -10,6 +10,7 @@ use crate::engine::ports::{CatalogStore, CatalogWrite, ScopeWrite, StoreError, W
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 /// How often a race with another writer is run again.
 const ATTEMPTS: usize = 5;
@@ -80,13 +81,15 @@ pub enum ApplyError {
 /// The catalogs of all tenants and of the installation.
 #[derive(Clone)]
 pub struct Catalogs {
-    store: Arc<dyn CatalogStore>,
+    pub(super) store: Arc<dyn CatalogStore>,
+    /// Writers of one quota after the other: a race within the process would only be run again.
+    pub(super) writing: Arc<Mutex<()>>,
 }
 
 impl Catalogs {
     /// Over a store.
     pub fn new(store: Arc<dyn CatalogStore>) -> Catalogs {
-        Catalogs { store }
+        Catalogs { store, writing: Arc::default() }
     }
 
     /// Applies a document: all of it in one transaction, or nothing. A document applied twice changes nothing the
@@ -101,7 +104,7 @@ impl Catalogs {
         for _ in 0..ATTEMPTS {
             let current = self.current(&draft).await?;
             // After the load: an etag that still holds now held for everything that was read.
-            self.check_etag(&request).await?;
+            self.check_etag(request.tenant, request.etag).await?;
             let mut problems = problems.clone();
             let wanted = validate(&draft, &current, request.prune, &mut problems);
             problems.into_result().map_err(ApplyError::Document)?;
@@ -154,9 +157,9 @@ impl Catalogs {
         Ok(etag_of(self.store.version(tenant).await?))
     }
 
-    async fn check_etag(&self, request: &Apply<'_>) -> Result<(), ApplyError> {
-        let Some(expected) = request.etag else { return Ok(()) };
-        let etag = self.etag(request.tenant).await?;
+    pub(super) async fn check_etag(&self, tenant: Option<&str>, expected: Option<&str>) -> Result<(), ApplyError> {
+        let Some(expected) = expected else { return Ok(()) };
+        let etag = self.etag(tenant).await?;
         if etag == expected { Ok(()) } else { Err(ApplyError::EtagMismatch(etag)) }
     }
 
@@ -218,6 +221,7 @@ fn differences(wanted: &[ScopeContent], current: &Current, request: &Apply<'_>) 
     (changes, writes)
 }
 
-fn etag_of(version: u64) -> String {
+/// The etag of a version.
+pub(super) fn etag_of(version: u64) -> String {
     format!("{version:x}")
 }

@@ -1,13 +1,15 @@
 //! Managing the catalog: a document in, changes out, and back.
 //!
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
-//! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML.
+//! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
+//! one by one, by the same judgement.
 
 mod apply;
 mod diff;
 pub mod document;
 mod emit;
 mod export;
+mod quotas;
 mod validate;
 
 #[cfg(test)]
@@ -17,4 +19,5 @@ pub use apply::{Applied, Apply, ApplyError, Catalogs, Exported};
 pub use diff::{Change, ChangeKind, Diff, diff};
 pub use emit::Yaml;
 pub use export::{content_of, export_installation, export_tenant};
+pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaError, Which};
 pub use validate::{Current, ScopeContent, validate};

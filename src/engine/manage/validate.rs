@@ -2,7 +2,7 @@
 //! monthly and yearly limits. Pure; gives what every scope is to contain.
 
 use super::document::amount::read_amount;
-use super::document::quota::{DraftAmount, DraftQuota};
+use super::document::quota::{DraftAmount, DraftQuota, DraftValue};
 use super::document::{DraftScope, Found, Place, Problems, quoted};
 use crate::domain::account::{Account, Plan};
 use crate::domain::amount::MAX;
@@ -158,11 +158,11 @@ fn check_plans_of_accounts(scope: &DraftScope, seen: &Seen, problems: &mut Probl
 
 fn check_quotas(scope: &DraftScope, seen: &Seen, problems: &mut Problems) -> Vec<Quota> {
     let mut quotas = Vec::with_capacity(scope.quotas.len());
-    let mut lines: HashMap<(&Subject, &MeterName), usize> = HashMap::new();
+    let mut places: HashMap<(&Subject, &MeterName), &Place> = HashMap::new();
     for draft in &scope.quotas {
         check_subject(draft, scope.tenant.as_deref(), seen, problems);
-        if let Some(line) = lines.insert((&draft.subject, &draft.meter), draft.at.line) {
-            let message = format!("{} has a quota on {} on line {line} already", draft.subject, draft.meter);
+        if let Some(first) = places.insert((&draft.subject, &draft.meter), &draft.at) {
+            let message = format!("{} has a quota on {} {} already", draft.subject, draft.meter, first.words());
             problems.add(&draft.at, message);
         }
         let Some(meter) = seen.meters.get(&draft.meter) else {
@@ -240,9 +240,13 @@ fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, proble
 }
 
 fn amount_of(amount: &DraftAmount, meter: &Meter, problems: &mut Problems) -> Option<u64> {
-    read_amount(&amount.text, meter.decimals)
-        .map_err(|message| problems.add(&amount.at, format!("{message}; it is {}", quoted(&amount.text))))
-        .ok()
+    let read = match &amount.value {
+        DraftValue::Text(text) => {
+            read_amount(text, meter.decimals).map_err(|message| format!("{message}; it is {}", quoted(text)))
+        }
+        DraftValue::Units(units) => u64::try_from(*units).map_err(|_| format!("must not be negative; it is {units}")),
+    };
+    read.map_err(|message| problems.add(&amount.at, message)).ok()
 }
 
 /// Both ends included (S2.05).

@@ -1,6 +1,7 @@
 //! The service itself: every method runs on the pool, so that no catalog holds up a decision.
 
-use super::{apply, read};
+use super::quotas::Desk;
+use super::{apply, quotas, read};
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
 use crate::proto::v1::{self, catalog_service_server};
@@ -36,6 +37,19 @@ impl CatalogApi {
     }
 }
 
+impl CatalogApi {
+    /// A change runs to its end even if the caller hangs up.
+    async fn change<Q, A, F>(&self, request: Request<Q>, work: impl FnOnce(Desk, Q) -> F) -> Result<Response<A>, Status>
+    where
+        A: Send + 'static,
+        F: Future<Output = Result<A, Status>> + Send + 'static,
+    {
+        let actor = apply::actor(request.metadata());
+        let desk = Desk { catalogs: self.catalogs.clone(), clock: self.clock.clone(), actor };
+        pool::change(&self.pool, work(desk, request.into_inner())).await.map(Response::new)
+    }
+}
+
 #[tonic::async_trait]
 impl catalog_service_server::CatalogService for CatalogApi {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
@@ -68,6 +82,34 @@ impl catalog_service_server::CatalogService for CatalogApi {
         request: Request<v1::ListQuotasRequest>,
     ) -> Result<Response<v1::ListQuotasResponse>, Status> {
         self.read(request, read::list_quotas).await
+    }
+
+    async fn create_quotas(
+        &self,
+        request: Request<v1::CreateQuotasRequest>,
+    ) -> Result<Response<v1::CreateQuotasResponse>, Status> {
+        self.change(request, quotas::create).await
+    }
+
+    async fn update_quota(
+        &self,
+        request: Request<v1::UpdateQuotaRequest>,
+    ) -> Result<Response<v1::UpdateQuotaResponse>, Status> {
+        self.change(request, quotas::update).await
+    }
+
+    async fn delete_quota(
+        &self,
+        request: Request<v1::DeleteQuotaRequest>,
+    ) -> Result<Response<v1::DeleteQuotaResponse>, Status> {
+        self.change(request, quotas::delete).await
+    }
+
+    async fn list_quota_versions(
+        &self,
+        request: Request<v1::ListQuotaVersionsRequest>,
+    ) -> Result<Response<v1::ListQuotaVersionsResponse>, Status> {
+        self.read(request, quotas::versions).await
     }
 
     async fn get_account(

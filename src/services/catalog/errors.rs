@@ -1,9 +1,10 @@
 //! What a document that was not applied, or a catalog that can't be read, is answered with.
 
-use crate::engine::manage::ApplyError;
 use crate::engine::manage::document::{Problem, Problems};
+use crate::engine::manage::{ApplyError, QuotaError};
 use crate::engine::ports::StoreError;
 use crate::services::status::{self, Reason, bad_fields, internal, status};
+use crate::services::violations::Violations;
 use std::collections::HashMap;
 use tonic::Status;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -31,6 +32,27 @@ pub fn from_apply(error: ApplyError) -> Status {
         ApplyError::InUse(why) => bad_fields(Reason::CatalogInvalid, vec![("prune".to_owned(), why)]),
         ApplyError::Contention => status(Reason::EtagMismatch, message, HashMap::new()),
         ApplyError::Store(error) => from_store(error),
+    }
+}
+
+/// The status of a quota that was not changed.
+pub fn from_quota(error: QuotaError) -> Status {
+    let message = error.to_string();
+    match error {
+        QuotaError::Invalid(problems) => {
+            let mut bad = Violations::default();
+            bad.add_all(&problems);
+            bad.finish().err().unwrap_or_else(|| internal("a judgement without a problem"))
+        }
+        QuotaError::Exists(quotas) => {
+            let field = |(at, subject, meter)| (format!("quotas[{at}]"), format!("{subject} has a quota on {meter}"));
+            bad_fields(Reason::QuotaExists, quotas.into_iter().map(field).collect())
+        }
+        QuotaError::NotFound(..) => bad_fields(Reason::QuotaNotFound, vec![("subject".to_owned(), message)]),
+        QuotaError::NotCurrent(current) => {
+            status(Reason::QuotaNotCurrent, message, [("current".to_owned(), current.to_string())].into())
+        }
+        QuotaError::Apply(error) => from_apply(error),
     }
 }
 

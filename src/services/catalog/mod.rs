@@ -1,12 +1,14 @@
 //! `quotad.v1.CatalogService`: what is configured, changed by documents and read one by one.
 //!
-//! `api` is the service; `apply` takes and gives documents; `read` gets and lists; `listing` cuts lists into pages;
+//! `api` is the service; `apply` takes and gives documents; `quotas` sets them one by
+//! one; `read` gets and lists; `listing` cuts lists into pages;
 //! `errors` says what a refused document is answered with.
 
 mod api;
 mod apply;
 mod errors;
 mod listing;
+mod quotas;
 mod read;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod account;
 pub mod change;
 pub mod charge;
 pub mod denial;
+pub mod draft;
 pub mod meter;
 pub mod quota;
 pub mod request;

@@ -3,7 +3,8 @@
 use super::reservation::signed;
 use super::time::timestamp;
 use super::window::window;
-use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota};
+use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, QuotaState};
+use crate::engine::ports::QuotaVersion;
 use crate::proto::v1;
 
 /// A quota in force, as the protocol shows it.
@@ -21,7 +22,18 @@ pub fn quota(quota: &Quota) -> v1::Quota {
         state: v1::QuotaState::Current.into(),
         create_time: timestamp(quota.create_time),
         update_time: timestamp(quota.update_time),
+        close_time: None,
     }
+}
+
+/// Any version of a quota.
+pub fn version(version: &QuotaVersion) -> v1::Quota {
+    let state = match version.state {
+        QuotaState::Current => v1::QuotaState::Current,
+        QuotaState::Closed => v1::QuotaState::Closed,
+        QuotaState::Deleted => v1::QuotaState::Deleted,
+    };
+    v1::Quota { state: state.into(), close_time: version.close_time.and_then(timestamp), ..quota(&version.quota) }
 }
 
 fn limit(limit: &Limit) -> v1::Limit {

@@ -182,6 +182,10 @@ impl Api {
         list_meters catalog ListMetersRequest => ListMetersResponse;
         get_quota catalog GetQuotaRequest => GetQuotaResponse;
         list_quotas catalog ListQuotasRequest => ListQuotasResponse;
+        create_quotas catalog CreateQuotasRequest => CreateQuotasResponse;
+        update_quota catalog UpdateQuotaRequest => UpdateQuotaResponse;
+        delete_quota catalog DeleteQuotaRequest => DeleteQuotaResponse;
+        list_quota_versions catalog ListQuotaVersionsRequest => ListQuotaVersionsResponse;
         get_account catalog GetAccountRequest => GetAccountResponse;
         list_accounts catalog ListAccountsRequest => ListAccountsResponse;
         get_usage usage GetUsageRequest => GetUsageResponse;

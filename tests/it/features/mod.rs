@@ -2,4 +2,5 @@
 
 mod claims;
 mod numbers;
+mod quotas;
 mod replicas;

@@ -6,10 +6,10 @@ use std::fmt;
 const MAX_PROBLEMS: usize = 500;
 const MAX_QUOTED: usize = 80;
 
-/// Where in a document something stands.
+/// Where in a document, or in a request, something stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
-    /// The line, from 1.
+    /// The line, from 1; 0 in a request, which has none.
     pub line: usize,
     /// The way there, `quotas[3].limits.day`; empty for the whole document.
     pub path: String,
@@ -25,6 +25,16 @@ impl Place {
     pub fn key(&self, key: &str, line: usize) -> Place {
         let dot = if self.path.is_empty() { "" } else { "." };
         Place { line, path: format!("{}{dot}{key}", self.path) }
+    }
+
+    /// A field of a request.
+    pub fn field(path: impl Into<String>) -> Place {
+        Place { line: 0, path: path.into() }
+    }
+
+    /// The place in words: `on line 3`, or `at quotas[3]` in a request.
+    pub fn words(&self) -> String {
+        if self.line == 0 { format!("at {}", self.path) } else { format!("on line {}", self.line) }
     }
 
     /// An item of a list.

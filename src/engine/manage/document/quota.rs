@@ -13,7 +13,8 @@ use crate::domain::window::{WindowKind, WindowSpec};
 const KEYS: [&str; 7] = ["subject", "meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
 const PLAN_QUOTA_KEYS: [&str; 6] = ["meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
 const LIMIT_KEYS: [&str; 5] = ["amount", "zone", "anchor", "length", "cron"];
-const MAX_NOTE: usize = 65_536;
+/// The longest note, in bytes.
+pub const MAX_NOTE: usize = 65_536;
 
 /// The kinds of window by their keys.
 pub const KINDS: [(&str, WindowKind); 10] = [
@@ -67,13 +68,22 @@ pub struct DraftLimit {
     pub amount: Option<DraftAmount>,
 }
 
-/// An amount as it stands in the document.
+/// An amount as it was given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DraftAmount {
     /// Where.
     pub at: Place,
-    /// Its text.
-    pub text: String,
+    /// How much.
+    pub value: DraftValue,
+}
+
+/// The two ways of giving an amount.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DraftValue {
+    /// A decimal, in the meter's unit.
+    Text(String),
+    /// A whole number, in the meter's smallest unit.
+    Units(i64),
 }
 
 /// Reads one quota; that of a plan has no subject of its own.
@@ -102,7 +112,7 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
         meter: meter?,
         meter_at: fields.place("meter"),
         limits,
-        top_up: top_up.map(|text| DraftAmount { at: fields.place("top_up"), text }),
+        top_up: top_up.map(|text| DraftAmount { at: fields.place("top_up"), value: DraftValue::Text(text) }),
         hold_share_percent,
         enforcement,
         note,
@@ -138,7 +148,7 @@ fn read_limit(node: &Node<'_>, at: &Place, kind: WindowKind, problems: &mut Prob
         window.anchor = fields.text("anchor", usize::MAX, problems);
         window.cron = fields.text("cron", usize::MAX, problems);
         window.length = fields.get("length").and_then(|_| fields.needed("length", read_length, problems));
-        check_window(&window, &fields, problems);
+        check_window(&window, fields.get("length").is_some(), |field| fields.place(field), problems);
         fields
             .needed("amount", |text| Ok::<_, String>(text.to_owned()), problems)
             .map(|text| (fields.place("amount"), text))
@@ -149,19 +159,21 @@ fn read_limit(node: &Node<'_>, at: &Place, kind: WindowKind, problems: &mut Prob
         scalar(node, at, usize::MAX, problems).map(|text| (at.clone(), text))
     };
     let (amount_at, text) = amount?;
-    let amount = (!text.eq_ignore_ascii_case("unlimited")).then_some(DraftAmount { at: amount_at, text });
+    let limited = !text.eq_ignore_ascii_case("unlimited");
+    let amount = limited.then_some(DraftAmount { at: amount_at, value: DraftValue::Text(text) });
     Some(DraftLimit { at: at.clone(), window, amount })
 }
 
-/// Reports every faulty field of a window: a fault found is mended in a copy, until the copy compiles.
-fn check_window(window: &WindowSpec, fields: &Fields<'_, '_>, problems: &mut Problems) {
+/// Reports every faulty field of a window: a fault found is mended in a copy, until the copy compiles. `has_length` says
+/// that a length was given, even if it could not be read; `place` finds a field's place by its key.
+pub fn check_window(window: &WindowSpec, has_length: bool, place: impl Fn(&str) -> Place, problems: &mut Problems) {
     let mut copy = window.clone();
-    if fields.get("length").is_some() && copy.length.is_none() {
+    if has_length && copy.length.is_none() {
         copy.length = Some(Span::from_secs(60)); // its fault is known already
     }
     for _ in 0..LIMIT_KEYS.len() {
         let Err(error) = copy.compile("UTC") else { return };
-        problems.add(&fields.place(error.field()), error.to_string());
+        problems.add(&place(error.field()), error.to_string());
         match error.field() {
             "zone" => copy.zone = None,
             "anchor" => copy.anchor = None,

@@ -6,9 +6,11 @@ use super::super::row::Row;
 use super::super::values::Values;
 use super::rows;
 use super::statements::{
-    ACCOUNT, METER, PLAN, QUOTA_LIST, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
+    ACCOUNT, METER, PLAN, QUOTA_LIST, QUOTA_VERSIONS, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
-use crate::engine::ports::{CatalogData, StoreError};
+use crate::domain::name::MeterName;
+use crate::domain::quota::Subject;
+use crate::engine::ports::{CatalogData, QuotaVersion, StoreError};
 
 /// The scope of the installation.
 pub(super) const INSTALLATION: &str = "";
@@ -60,6 +62,21 @@ fn of(scope: &str) -> impl FnOnce(&mut Values) {
     move |values| {
         values.text(scope);
     }
+}
+
+/// Every version of a scope's quota, newest first.
+pub(super) async fn quota_versions(
+    database: &Database,
+    tenant: Option<&str>,
+    subject: &Subject,
+    meter: &MeterName,
+) -> Result<Vec<QuotaVersion>, StoreError> {
+    let scope = tenant.unwrap_or(INSTALLATION);
+    let mut connection = database.read().await?;
+    let rows = connection.fetch(QUOTA_VERSIONS, |values| {
+        values.text(scope).text(&subject.to_string()).text(meter.as_str());
+    });
+    rows.await?.iter().map(|row| rows::version_from_row(scope, row)).collect()
 }
 
 /// The version of each scope that was ever written; the installation's has no tenant.

@@ -6,10 +6,10 @@ use crate::domain::account::{Account, Plan};
 use crate::domain::meter::{
     Admission, ChargeMoment, DefaultPolicy, Expiry, FailurePolicy, Family, Meter, Overage, Rules,
 };
-use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Subject};
+use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, QuotaState, Subject};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::window::{WindowKind, WindowSpec};
-use crate::engine::ports::StoreError;
+use crate::engine::ports::{QuotaVersion, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -222,6 +222,21 @@ pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError
         create_time: Timestamp::from_millis(row.int(3)?),
         update_time: Timestamp::from_millis(row.int(4)?),
         subject: Subject::parse(&subject).map_err(|error| damaged("subject", &subject, &error))?,
+    })
+}
+
+/// A version from its row, whose columns are in the order of `catalog_quota_versions.sql`.
+pub(super) fn version_from_row(scope: &str, row: &Row) -> Result<QuotaVersion, StoreError> {
+    let state = row.text(10)?;
+    Ok(QuotaVersion {
+        quota: quota_from_row(scope, row)?,
+        state: match state.as_str() {
+            "current" => QuotaState::Current,
+            "closed" => QuotaState::Closed,
+            "deleted" => QuotaState::Deleted,
+            _ => return Err(damaged("state", &state, &"no such state")),
+        },
+        close_time: row.maybe_int(11)?.map(Timestamp::from_millis),
     })
 }
 

@@ -46,6 +46,12 @@ pub(super) const QUOTA_GET: Sql = sql!("catalog_quota_get");
 pub(super) const QUOTA_CLOSE: Sql = sql!("catalog_quota_close");
 /// A new version.
 pub(super) const QUOTA_INSERT: Sql = sql!("catalog_quota_insert");
+/// Changes a current quota in place.
+pub(super) const QUOTA_EDIT: Sql = sql!("catalog_quota_edit");
+/// The newest closed quota is in force again.
+pub(super) const QUOTA_REOPEN: Sql = sql!("catalog_quota_reopen");
+/// Every version of a quota.
+pub(super) const QUOTA_VERSIONS: Sql = sql!("catalog_quota_versions");
 /// The version of what a scope sees.
 pub(super) const VERSION_GET: Sql = sql!("catalog_version_get");
 /// Sets a scope's version.

@@ -2,7 +2,11 @@
 
 use super::super::Database;
 use super::{read, write};
-use crate::engine::ports::{Boxed, CatalogData, CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
+use crate::domain::name::MeterName;
+use crate::domain::quota::Subject;
+use crate::engine::ports::{
+    Boxed, CatalogData, CatalogStore, QuotaVersion, ScopeWrite, StoreError, WriteContext, Written,
+};
 
 /// The catalog in a database.
 #[derive(Clone, Debug)]
@@ -32,6 +36,15 @@ impl CatalogStore for DatabaseCatalog {
 
     fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>> {
         Box::pin(self.version_of(tenant))
+    }
+
+    fn quota_versions<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        subject: &'a Subject,
+        meter: &'a MeterName,
+    ) -> Boxed<'a, Result<Vec<QuotaVersion>, StoreError>> {
+        Box::pin(read::quota_versions(&self.database, tenant, subject, meter))
     }
 
     fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>> {

@@ -7,7 +7,8 @@ use super::super::values::Values;
 use super::read::{self, INSTALLATION};
 use super::rows;
 use super::statements::{
-    ACCOUNT, AUDIT_INSERT, METER, Noun, PLAN, QUOTA_CLOSE, QUOTA_GET, QUOTA_INSERT, SEQUENCE_NEXT, VERSION_PUT,
+    ACCOUNT, AUDIT_INSERT, METER, Noun, PLAN, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT, QUOTA_REOPEN,
+    SEQUENCE_NEXT, VERSION_PUT,
 };
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
@@ -99,7 +100,10 @@ impl Writer<'_> {
             CatalogWrite::DeleteMeter(meter) => self.delete(&METER, "meter", meter.name.as_str()).await,
             CatalogWrite::DeletePlan(plan) => self.delete(&PLAN, "plan", &plan.name).await,
             CatalogWrite::DeleteAccount(account) => self.delete(&ACCOUNT, "account", account.name.as_str()).await,
+            CatalogWrite::SupersedeQuota(quota) => self.supersede_quota(quota).await,
+            CatalogWrite::EditQuota(quota) => self.edit_quota(quota).await,
             CatalogWrite::DeleteQuota(quota) => self.delete_quota(quota).await,
+            CatalogWrite::ReopenQuota(quota) => self.reopen_quota(quota).await,
         }
     }
 
@@ -140,27 +144,64 @@ impl Writer<'_> {
         if before.as_ref().is_some_and(|before| rows::same_quota(before, quota)) {
             return Ok(false);
         }
-        let top_up = quota.top_up.map(i64::try_from).transpose();
-        let top_up = top_up.map_err(|_| StoreError::Corrupt(String::from("catalog: a top-up is beyond 2^63-1")))?;
+        self.new_version(quota, before).await
+    }
+
+    /// The same, whatever it says.
+    async fn supersede_quota(&mut self, quota: &Quota) -> Result<bool, StoreError> {
+        let before = self.current_quota(quota).await?;
+        self.new_version(quota, before).await
+    }
+
+    async fn new_version(&mut self, quota: &Quota, before: Option<Quota>) -> Result<bool, StoreError> {
         if before.is_some() {
             self.close_quota(quota, "closed").await?;
         }
+        self.say(QUOTA_INSERT, quota).await?;
+        let before = before.as_ref().map(rows::quota_to_json).transpose()?;
+        self.audit(&quota_subject(quota), before, Some(rows::quota_to_json(quota)?)).await
+    }
+
+    /// The current version says something else from now on; saying the same is a change too (S2.10).
+    async fn edit_quota(&mut self, quota: &Quota) -> Result<bool, StoreError> {
+        let Some(before) = self.current_quota(quota).await? else { return Ok(false) };
+        self.say(QUOTA_EDIT, quota).await?;
+        let (before, after) = (rows::quota_to_json(&before)?, rows::quota_to_json(quota)?);
+        self.audit(&quota_subject(quota), Some(before), Some(after)).await
+    }
+
+    /// Writes what a quota says, by a statement that makes or changes a version.
+    async fn say(&mut self, statement: Sql, quota: &Quota) -> Result<(), StoreError> {
+        let top_up = quota.top_up.map(i64::try_from).transpose();
+        let top_up = top_up.map_err(|_| StoreError::Corrupt(String::from("catalog: a top-up is beyond 2^63-1")))?;
         let limits = rows::limits_to_json(&quota.limits)?;
         let (version, now) = (self.version, self.context.now.millis());
-        self.execute(QUOTA_INSERT, |values| {
+        self.execute(statement, |values| {
             values.text(&quota.subject.to_string()).text(quota.meter.as_str()).int(now).int(version).text(&limits);
             values.maybe_int(top_up).maybe_int(quota.hold_share_percent.map(i64::from));
             values.text(rows::enforcement_text(quota.enforcement)).text(&quota.note);
         })
-        .await?;
-        let before = before.as_ref().map(rows::quota_to_json).transpose()?;
-        self.audit(&quota_subject(quota), before, Some(rows::quota_to_json(quota)?)).await
+        .await
     }
 
     async fn delete_quota(&mut self, quota: &Quota) -> Result<bool, StoreError> {
         let Some(before) = self.current_quota(quota).await? else { return Ok(false) };
         self.close_quota(quota, "deleted").await?;
         self.audit(&quota_subject(quota), Some(rows::quota_to_json(&before)?), None).await
+    }
+
+    /// The current version goes, and the one that it closed is in force again, where there is one (S4.13).
+    async fn reopen_quota(&mut self, quota: &Quota) -> Result<bool, StoreError> {
+        let Some(before) = self.current_quota(quota).await? else { return Ok(false) };
+        self.close_quota(quota, "deleted").await?;
+        let (version, now) = (self.version, self.context.now.millis());
+        self.execute(QUOTA_REOPEN, |values| {
+            values.text(&quota.subject.to_string()).text(quota.meter.as_str()).int(now).int(version);
+        })
+        .await?;
+        let reopened = self.current_quota(quota).await?;
+        let after = reopened.as_ref().map(rows::quota_to_json).transpose()?;
+        self.audit(&quota_subject(quota), Some(rows::quota_to_json(&before)?), after).await
     }
 
     async fn current_quota(&mut self, quota: &Quota) -> Result<Option<Quota>, StoreError> {

@@ -1,0 +1,80 @@
+//! Limits in one word: `day=5`, `month=unlimited`, `week=100,zone=Asia/Shanghai,anchor=FRI 01:00`, `rate=10,length=1s`.
+
+use crate::cli::args::value;
+use crate::proto::v1::limit::Value;
+use crate::proto::v1::{Limit, Window, WindowKind};
+
+/// The kinds of window by their names on the command line.
+pub(super) const KINDS: [(&str, WindowKind); 10] = [
+    ("lifetime", WindowKind::Lifetime),
+    ("minute", WindowKind::Minute),
+    ("hour", WindowKind::Hour),
+    ("day", WindowKind::Day),
+    ("week", WindowKind::Week),
+    ("month", WindowKind::Month),
+    ("year", WindowKind::Year),
+    ("cron", WindowKind::Cron),
+    ("sliding", WindowKind::Sliding),
+    ("rate", WindowKind::Rate),
+];
+const KEYS: &str = "zone=, anchor=, length= and cron=";
+
+/// Reads `KIND=AMOUNT[,zone=ZONE][,anchor=ANCHOR][,length=TIME][,cron=EXPRESSION]`. A cron expression may have commas, so
+/// it comes last.
+pub(super) fn parse(text: &str) -> Result<Limit, String> {
+    let (shape, cron) = match text.split_once(",cron=") {
+        Some((shape, cron)) => (shape, cron.to_owned()),
+        None => (text, String::new()),
+    };
+    let mut parts = shape.split(',');
+    let (name, amount) =
+        parts.next().and_then(|first| first.split_once('=')).ok_or("a limit is KIND=AMOUNT, like day=5")?;
+    let kind = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
+    let kind = kind.ok_or_else(|| format!("{name:?} is no window: {}", KINDS.map(|(known, _)| known).join(", ")))?;
+    let amount = match amount {
+        "unlimited" => Value::Unlimited(true),
+        amount => Value::Amount(value::amount(amount)?),
+    };
+    let mut window = Window { kind: kind.into(), cron, ..Default::default() };
+    for part in parts {
+        match part.split_once('=') {
+            Some(("zone", zone)) => window.time_zone = zone.to_owned(),
+            Some(("anchor", anchor)) => window.anchor = anchor.to_owned(),
+            Some(("length", length)) => window.length = Some(value::duration(length)?.into()),
+            _ => return Err(format!("{part:?} is out of place: after the amount come {KEYS}")),
+        }
+    }
+    Ok(Limit { window: Some(window), value: Some(amount) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_read() {
+        let limit = parse("week=100,zone=Asia/Shanghai,anchor=FRI 01:00").unwrap();
+        let window = limit.window.unwrap();
+        assert_eq!((window.kind(), window.time_zone.as_str()), (WindowKind::Week, "Asia/Shanghai"));
+        assert_eq!((window.anchor.as_str(), limit.value), ("FRI 01:00", Some(Value::Amount(100))));
+        assert_eq!(parse("month=unlimited").unwrap().value, Some(Value::Unlimited(true)));
+        assert_eq!(parse("cron=7,zone=UTC,cron=0 1,13 * * *").unwrap().window.unwrap().cron, "0 1,13 * * *");
+        assert_eq!(parse("rate=10,length=1500ms").unwrap().window.unwrap().length.unwrap().nanos, 500_000_000);
+    }
+
+    #[test]
+    fn a_bad_one_says_what_to_write() {
+        for (text, part) in [
+            ("day", "KIND=AMOUNT"),
+            ("decade=5", "lifetime, minute"),
+            ("day=-5", "negative"),
+            ("day=1.5", "whole number"),
+            ("day=", "digits only"),
+            ("day=5,tz=UTC", "out of place"),
+            ("rate=5,length=1", "needs a unit"),
+        ] {
+            let why = parse(text).unwrap_err();
+            assert!(why.contains(part), "{text}: {why}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! `quotad quota`: what an administrator sets one by one.
+//!
+//! `command` has the commands; `limit` reads limits from words.
+
+mod command;
+mod limit;
+
+pub use command::{QuotaArgs, QuotaCommand};

@@ -1,0 +1,85 @@
+//! Quotas in force, and the versions that one had.
+
+use super::table::{Column, View, instant_or_dash, words};
+use crate::proto::v1::limit::Value;
+use crate::proto::v1::{Enforcement, Limit, Quota, Window};
+use Column::{Number, Text};
+
+/// A line for each quota.
+pub fn quotas(view: &View, quotas: &[Quota]) -> String {
+    if quotas.is_empty() {
+        return "no quotas".to_owned();
+    }
+    let columns = [Text("subject"), Text("meter"), Text("limits"), Number("version"), Text("changed"), Text("note")];
+    let row = |quota: &Quota| {
+        vec![
+            quota.subject.clone(),
+            quota.meter.clone(),
+            content(quota),
+            quota.version.to_string(),
+            instant_or_dash(quota.update_time.as_ref()),
+            first_line(&quota.note),
+        ]
+    };
+    view.table(&columns, quotas.iter().map(row).collect())
+}
+
+/// A line for each version, with the time in which it was in force.
+pub fn quota_versions(view: &View, versions: &[Quota]) -> String {
+    if versions.is_empty() {
+        return "there never was such a quota".to_owned();
+    }
+    let columns = [Number("version"), Text("state"), Text("limits"), Text("from"), Text("to"), Text("note")];
+    let row = |quota: &Quota| {
+        vec![
+            quota.version.to_string(),
+            words(quota.state().as_str_name(), "QUOTA_STATE_"),
+            content(quota),
+            instant_or_dash(quota.create_time.as_ref()),
+            instant_or_dash(quota.close_time.as_ref()),
+            first_line(&quota.note),
+        ]
+    };
+    view.table(&columns, versions.iter().map(row).collect())
+}
+
+/// `day 5, month 100 (zone Europe/Berlin), top-up 5, shadow`.
+fn content(quota: &Quota) -> String {
+    let mut parts: Vec<String> = quota.limits.iter().map(limit).collect();
+    parts.extend(quota.top_up.map(|amount| format!("top-up {amount}")));
+    parts.extend(quota.hold_share_percent.map(|percent| format!("at most {percent} % a hold")));
+    if quota.enforcement() == Enforcement::Shadow {
+        parts.push("shadow".to_owned());
+    }
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+fn limit(limit: &Limit) -> String {
+    let amount = match limit.value {
+        Some(Value::Amount(amount)) => amount.to_string(),
+        Some(Value::Unlimited(_)) | None => "unlimited".to_owned(),
+    };
+    let Some(window) = &limit.window else { return amount };
+    let kind = words(window.kind().as_str_name(), "WINDOW_KIND_");
+    format!("{kind} {amount}{}", shape(window))
+}
+
+fn shape(window: &Window) -> String {
+    let length = window.length.as_ref().map(|length| format!("{}", seconds(length))).unwrap_or_default();
+    let parts = [("zone", &window.time_zone), ("anchor", &window.anchor), ("length", &length), ("cron", &window.cron)];
+    let said: Vec<String> =
+        parts.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name} {text}")).collect();
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
+/// `90s`, `1.5s`.
+fn seconds(length: &pbjson_types::Duration) -> String {
+    let millis = length.nanos / 1_000_000;
+    if millis == 0 { format!("{}s", length.seconds) } else { format!("{}.{millis:03}s", length.seconds) }
+}
+
+fn first_line(note: &str) -> String {
+    let mut lines = note.lines();
+    let first = lines.next().unwrap_or_default();
+    if lines.next().is_some() { format!("{first} ...") } else { first.to_owned() }
+}
