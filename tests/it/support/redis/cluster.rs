@@ -17,7 +17,12 @@ const SLOTS: u16 = 16384;
 impl Cluster {
     /// Starts it and waits until every node says that all is well.
     pub(crate) fn start() -> Cluster {
-        Cluster::start_with(Keep::Nothing, SLOTS)
+        Cluster::start_whole(Keep::Nothing)
+    }
+
+    /// The same, with nodes that keep their data as they are told.
+    pub(crate) fn start_whole(keep: Keep) -> Cluster {
+        Cluster::start_with(keep, SLOTS)
     }
 
     /// The same, with only the first `slots` slots dealt out: with fewer than 16384 the cluster is not complete.
