@@ -164,21 +164,20 @@ impl Handover {
             mark = flushed;
             (claimed, true)
         } else {
-            // Another replica may have come this far before it died.
+            // Another replica may have come this far before it died: then the ledger has nothing that is not here.
             let lost = ledger.lost(partition).await?;
             let moved_on = found.incarnation > 0 && found.incarnation + 1 == mark.incarnation;
             (claimed, moved_on && lost.contains(&(found.seq + 1, mark.seq)))
         };
-        let next = if keep && mark.incarnation > found.incarnation { mark } else { next_mark(mark, found, seen) };
-        if next != mark {
-            let opened = ledger.open_incarnation(partition, mark, next).await;
-            if matches!(opened, Ok(false)) {
-                return Ok(Err(TakenOver));
-            }
-            // Also where no answer came: by the next look it would be history.
-            report_loss(partition, mark.seq, seen);
-            opened?;
+        // One more in any case: whoever opened the ledger's may live, and decide on another server.
+        let next = next_mark(mark, found, seen);
+        let opened = ledger.open_incarnation(partition, mark, next).await;
+        if matches!(opened, Ok(false)) {
+            return Ok(Err(TakenOver));
         }
+        // Also where no answer came: by the next look it would be history.
+        report_loss(partition, mark.seq, seen);
+        opened?;
         if keep {
             self.keep(partition, keys, claimed, next).await
         } else {

@@ -13,5 +13,6 @@ mod link_tls;
 mod port;
 mod recorder;
 mod recovery;
+mod recovery_apart;
 mod recovery_serving;
 mod world;
