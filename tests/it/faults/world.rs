@@ -4,8 +4,6 @@ use super::jobs::{CATALOG, Quota};
 use crate::support::redis::{Keep, RedisServer};
 use crate::support::{Options, Postgres, Proxy, Server, TempDir};
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything that runs.
@@ -76,20 +74,8 @@ impl World {
 
     /// How many lost entries the replicas have told of since they started.
     pub(super) fn lost_entries(&self) -> u64 {
-        self.servers.iter().map(|server| metric(server.http_addr(), "quotad_lost_entries_total")).sum()
+        self.servers.iter().map(|server| server.metric("quotad_lost_entries_total")).sum()
     }
-}
-
-/// A counter's value, by its name; 0 if it is not told of.
-fn metric(addr: &str, name: &str) -> u64 {
-    let mut stream = TcpStream::connect(addr).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse::<f64>().ok())
-        .map_or(0, |value| value as u64)
 }
 
 /// A stub for each replica.
