@@ -63,13 +63,13 @@ impl Fault {
     pub(super) fn strike(self, world: &mut World) -> u32 {
         match self {
             Fault::KillReplica(replica, away) => {
-                world.kill(replica);
+                world.replicas.kill(replica);
                 sleep(Duration::from_millis(away));
-                world.revive(replica);
+                world.replicas.revive(replica);
             }
             Fault::KillBoth => {
-                (0..2).for_each(|replica| world.kill(replica));
-                (0..2).for_each(|replica| world.revive(replica));
+                (0..2).for_each(|replica| world.replicas.kill(replica));
+                (0..2).for_each(|replica| world.replicas.revive(replica));
             }
             Fault::RestartRedis => world.redis.restart(),
             Fault::EmptyRedis => world.redis.restart_empty(),
@@ -80,20 +80,21 @@ impl Fault {
                 world.redis.thaw();
             }
             Fault::StopPostgres(time) => {
-                world.postgres.stop();
+                world.replicas.postgres.stop();
                 sleep(Duration::from_millis(time));
-                world.postgres.start_again();
+                world.replicas.postgres.start_again();
             }
             Fault::EndPostgres => {
-                world.postgres.stop_immediately();
-                world.postgres.start_again();
+                world.replicas.postgres.stop_immediately();
+                world.replicas.postgres.start_again();
             }
             Fault::KillPostgres => {
-                world.postgres.kill_hard();
-                world.postgres.start_again();
+                world.replicas.postgres.kill_hard();
+                world.replicas.postgres.start_again();
             }
             Fault::CutRedis(bytes) | Fault::CutPostgres(bytes) => {
-                let way = if matches!(self, Fault::CutRedis(_)) { &world.redis_way } else { &world.postgres_way };
+                let way =
+                    if matches!(self, Fault::CutRedis(_)) { &world.redis_way } else { &world.replicas.postgres_way };
                 let before = way.cuts();
                 for cut in 0..CUTS {
                     way.cut_after(bytes + cut * 7);
