@@ -221,11 +221,14 @@ impl Handover {
         Ok(mark)
     }
 
-    /// Nothing is missing: the partition goes on with all that it has.
+    /// Nothing is missing: the partition goes on with all that it has. Only a catalog that changed just before is in no entry, and
+    /// comes from the database.
     async fn keep(&self, partition: u32, keys: &Keys, claimed: Claimed, next: Watermark) -> Step<Watermark> {
+        let reading = load::versions(&*self.options.catalog, (partition, self.options.partitions));
+        let (claimed, (floor, versions)) = held!(self.beating(keys, claimed, reading).await?);
         let now = claimed.meta.now.max(self.now(&claimed.look));
         let Claimed { look, meta } = claimed;
-        let cargo = Cargo { left: Some(meta.incarnation), journal: next.incarnation, ..Cargo::default() };
+        let cargo = Cargo { left: Some(meta.incarnation), journal: next.incarnation, versions, ..Cargo::default() };
         let meta = Meta {
             incarnation: next.incarnation,
             server: look.server.clone(),
@@ -233,6 +236,7 @@ impl Handover {
             now,
             seq: next.seq,
             flushed: next.seq,
+            floor: meta.floor.max(floor),
             claim: None,
             ..meta
         };

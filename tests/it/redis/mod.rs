@@ -14,5 +14,6 @@ mod port;
 mod recorder;
 mod recovery;
 mod recovery_apart;
+mod recovery_catalog;
 mod recovery_serving;
 mod world;
