@@ -15,5 +15,6 @@ mod recorder;
 mod recovery;
 mod recovery_apart;
 mod recovery_catalog;
+mod recovery_halfway;
 mod recovery_serving;
 mod world;
