@@ -32,12 +32,14 @@ pub(super) enum Fault {
     CutPostgres(usize),
 }
 
+/// So many rounds are a long run.
+const LONG_RUN: usize = 200;
 /// How often a connection is cut in one round.
 const CUTS: usize = 3;
 
 impl Fault {
-    /// Number `round` of a sequence in which every kind comes as often.
-    pub(super) fn choose(round: usize, rng: &mut StdRng) -> Fault {
+    /// Number `round` of a sequence of `rounds` in which every kind comes as often.
+    pub(super) fn choose(round: usize, rounds: usize, rng: &mut StdRng) -> Fault {
         match round % 11 {
             0 => Fault::KillReplica(rng.random_range(0..2), rng.random_range(0..300)),
             1 => Fault::CutRedis(rng.random_range(0..600)),
@@ -49,7 +51,8 @@ impl Fault {
             7 => Fault::FreezeRedis(1000),
             8 => Fault::EndPostgres,
             9 => Fault::KillBoth,
-            // Three seconds every other time, so that many rounds fit into a run.
+            // In a long run a minute now and then; else three seconds every other time, so that many rounds fit into a run.
+            _ if rounds >= LONG_RUN && round % 88 == 10 => Fault::StopPostgres(60_000),
             _ => Fault::StopPostgres(if round.is_multiple_of(2) { 3000 } else { 500 }),
         }
     }

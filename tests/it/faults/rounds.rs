@@ -8,7 +8,7 @@ use super::world::World;
 use crate::support::for_each_seed;
 use std::time::Instant;
 
-/// How many rounds, unless `QUOTAD_FAULT_ROUNDS` says otherwise.
+/// How many rounds, unless `QUOTAD_FAULT_ROUNDS` says otherwise; with 200 or more PostgreSQL is away for a minute now and then.
 const ROUNDS: usize = 55;
 /// So often the whole ledger is audited.
 const AUDIT_EVERY: usize = 25;
@@ -26,7 +26,7 @@ async fn play(seed: u64, rounds: usize) {
     let (mut world, mut course, mut cuts) = (World::start(), Course::new(seed), 0);
     let begin = Instant::now();
     for round in 0..rounds {
-        let fault = Fault::choose(round, &mut course.rng);
+        let fault = Fault::choose(round, rounds, &mut course.rng);
         eprintln!("round {round} at {:?}: {fault:?}", begin.elapsed());
         let load = course.begin(&world.replicas, fault.is_lossy()).await;
         cuts += tokio::task::block_in_place(|| fault.strike(&mut world));
