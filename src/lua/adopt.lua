@@ -5,10 +5,11 @@
 -- 13: the journal that is left.
 -- ARGV[1], packed: {1 format = 1, 2 the meta that was looked at or "", 3 the next meta or "" to look only, 4 run_id and
 -- 5 master_replid that were looked at, 6 installation, 7 drop all that there was (0, 1), 8 tenants {uid, value, ...},
--- 9 reservations {key, record, ...}, 10 requests {key, value, ...}, 11 deadlines {field, keys, ...}}. Values are put as they come.
+-- 9 reservations {key, record, ...}, 10 requests {key, value, ...}, 11 deadlines {field, keys, ...}, 12 versions {uid, version,
+-- ...}}. Values are put as they come; versions are raised to, in what is there.
 -- Reply, packed: {1 format = 1, 2 done (0, 1), 3 meta or "", 4 run_id, 5 master_replid, 6 TIME in milliseconds,
 -- 7 installation or ""}, as it is afterwards.
--- Example: {1, "", "", "", "", "", 0, {}, {}, {}, {}} -> {1, 0, "", "3f..", "8a..", 1700000000000, ""}
+-- Example: {1, "", "", "", "", "", 0, {}, {}, {}, {}, {}} -> {1, 0, "", "3f..", "8a..", 1700000000000, ""}
 
 -- Fields in one command: `unpack` has bounds.
 local CHUNK = 1000
@@ -54,6 +55,15 @@ put(KEYS[2], wanted[8])
 put(KEYS[3], wanted[9])
 put(KEYS[4], wanted[10])
 put(KEYS[5], wanted[11])
+for place = 1, #wanted[12], 2 do
+  local uid, version = wanted[12][place], wanted[12][place + 1]
+  local known = redis.call('HGET', KEYS[2], uid)
+  local tenant = known and cmsgpack.unpack(known) or {0, 0, 0}
+  if tenant[1] < version then
+    tenant[1] = version
+    redis.call('HSET', KEYS[2], uid, cmsgpack.pack(tenant))
+  end
+end
 redis.call('SET', KEYS[12], ours)
 redis.call('SET', KEYS[1], following)
 return cmsgpack.pack({1, 1, following, run_id, replid, now, ours})

@@ -2,6 +2,7 @@
 //! `stories/README.md`; a failure names file and line, what was expected and what was answered.
 
 mod answer;
+mod cluster;
 mod expect;
 mod names;
 mod operation;
@@ -14,8 +15,8 @@ use world::Place;
 
 pub(crate) use parse::{Story, claims, read};
 
-/// Two tests for each file, embedded and on Redis: the files run side by side, the stories of a file one after the other. The
-/// word behind a file is where its ledger is when its counters are in Redis.
+/// Two tests for each file, embedded and on Redis, and one for all of them on a cluster: the files run side by side, the
+/// stories of a file one after the other. The word behind a file is where its ledger is when its counters are in Redis.
 macro_rules! stories {
     ($($name:ident: $ledger:ident,)*) => {
         $(#[test]
@@ -30,6 +31,11 @@ macro_rules! stories {
             fn $name() {
                 run::play(stringify!($name), Place::$ledger());
             })*
+        }
+
+        #[test]
+        fn all_on_a_cluster() {
+            cluster::play(&[$(stringify!($name)),*]);
         }
 
         #[test]

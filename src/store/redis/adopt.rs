@@ -5,6 +5,7 @@ use super::link::{Link, LinkError};
 use super::meta::{Meta, Server};
 use super::pack::{Read, Reader, Writer, damaged};
 use super::scripts::Script;
+use crate::domain::name::Uid;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::StoreError;
 use std::sync::LazyLock;
@@ -51,6 +52,8 @@ pub(super) struct Cargo {
     pub requests: Vec<Field>,
     /// Their deadlines.
     pub deadlines: Vec<Field>,
+    /// Catalog versions that bind from now on, by tenant, in a partition that keeps what it has.
+    pub versions: Vec<(Uid, u64)>,
 }
 
 /// A field and its value.
@@ -103,13 +106,17 @@ async fn call(
     cargo: &Cargo,
 ) -> Result<Result<(bool, Look), LinkError>, StoreError> {
     let mut out = Writer::with_capacity(512);
-    out.array(11).int(1).bytes(&before.raw).bytes(next).bytes(&before.server.run_id).bytes(&before.server.replid);
+    out.array(12).int(1).bytes(&before.raw).bytes(next).bytes(&before.server.run_id).bytes(&before.server.replid);
     out.bytes(installation).flag(cargo.drop);
     for fields in [&cargo.tenants, &cargo.reservations, &cargo.requests, &cargo.deadlines] {
         out.array(fields.len() * 2);
         for (field, value) in fields {
             out.bytes(field).bytes(value);
         }
+    }
+    out.array(cargo.versions.len() * 2);
+    for (tenant, version) in &cargo.versions {
+        out.bytes(&tenant.to_bytes()).uint(*version);
     }
     let mut names = keys.all(cargo.journal);
     names.extend([keys.installation(), keys.journal(cargo.left.unwrap_or(cargo.journal))]);

@@ -164,21 +164,20 @@ impl Handover {
             mark = flushed;
             (claimed, true)
         } else {
-            // Another replica may have come this far before it died.
+            // Another replica may have come this far before it died: then the ledger has nothing that is not here.
             let lost = ledger.lost(partition).await?;
             let moved_on = found.incarnation > 0 && found.incarnation + 1 == mark.incarnation;
             (claimed, moved_on && lost.contains(&(found.seq + 1, mark.seq)))
         };
-        let next = if keep && mark.incarnation > found.incarnation { mark } else { next_mark(mark, found, seen) };
-        if next != mark {
-            let opened = ledger.open_incarnation(partition, mark, next).await;
-            if matches!(opened, Ok(false)) {
-                return Ok(Err(TakenOver));
-            }
-            // Also where no answer came: by the next look it would be history.
-            report_loss(partition, mark.seq, seen);
-            opened?;
+        // One more in any case: whoever opened the ledger's may live, and decide on another server.
+        let next = next_mark(mark, found, seen);
+        let opened = ledger.open_incarnation(partition, mark, next).await;
+        if matches!(opened, Ok(false)) {
+            return Ok(Err(TakenOver));
         }
+        // Also where no answer came: by the next look it would be history.
+        report_loss(partition, mark.seq, seen);
+        opened?;
         if keep {
             self.keep(partition, keys, claimed, next).await
         } else {
@@ -222,11 +221,14 @@ impl Handover {
         Ok(mark)
     }
 
-    /// Nothing is missing: the partition goes on with all that it has.
+    /// Nothing is missing: the partition goes on with all that it has. Only a catalog that changed just before is in no entry, and
+    /// comes from the database.
     async fn keep(&self, partition: u32, keys: &Keys, claimed: Claimed, next: Watermark) -> Step<Watermark> {
+        let reading = load::versions(&*self.options.catalog, (partition, self.options.partitions));
+        let (claimed, (floor, versions)) = held!(self.beating(keys, claimed, reading).await?);
         let now = claimed.meta.now.max(self.now(&claimed.look));
         let Claimed { look, meta } = claimed;
-        let cargo = Cargo { left: Some(meta.incarnation), journal: next.incarnation, ..Cargo::default() };
+        let cargo = Cargo { left: Some(meta.incarnation), journal: next.incarnation, versions, ..Cargo::default() };
         let meta = Meta {
             incarnation: next.incarnation,
             server: look.server.clone(),
@@ -234,6 +236,7 @@ impl Handover {
             now,
             seq: next.seq,
             flushed: next.seq,
+            floor: meta.floor.max(floor),
             claim: None,
             ..meta
         };

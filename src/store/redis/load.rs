@@ -43,14 +43,10 @@ pub(super) async fn contents(
     seq: u64,
 ) -> Result<Contents, StoreError> {
     let mut contents = Contents { last_time: ledger.last_time(partition).await?, ..Contents::default() };
-    let mut tenants: BTreeMap<Uid, (u64, u64)> = BTreeMap::new();
-    for (tenant, version) in catalog.versions().await? {
-        match tenant.as_deref().map(Uid::of) {
-            None => contents.floor = version,
-            Some(tenant) if tenant.partition(partitions) == partition => tenants.entry(tenant).or_default().0 = version,
-            Some(_) => {}
-        }
-    }
+    let (floor, versions) = versions(catalog, (partition, partitions)).await?;
+    contents.floor = floor;
+    let mut tenants: BTreeMap<Uid, (u64, u64)> =
+        versions.into_iter().map(|(tenant, version)| (tenant, (version, 0))).collect();
     let open = ledger.open_reservations(partition).await?;
     contents.reservations = open.len() as u64;
     for reservation in &open {
@@ -80,6 +76,25 @@ pub(super) async fn contents(
     }
     contents.portions = portions.finish();
     Ok(contents)
+}
+
+/// The least catalog versions that a partition may decide under: for anybody, and for each of its tenants.
+///
+/// # Errors
+/// [`StoreError`] if the database can't be read.
+pub(super) async fn versions(
+    catalog: &dyn CatalogStore,
+    (partition, partitions): (u32, u32),
+) -> Result<(u64, Vec<(Uid, u64)>), StoreError> {
+    let (mut floor, mut tenants) = (0, Vec::new());
+    for (tenant, version) in catalog.versions().await? {
+        match tenant.as_deref().map(Uid::of) {
+            None => floor = version,
+            Some(tenant) if tenant.partition(partitions) == partition => tenants.push((tenant, version)),
+            Some(_) => {}
+        }
+    }
+    Ok((floor, tenants))
 }
 
 /// Fields on their way into portions.

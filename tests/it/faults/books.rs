@@ -1,7 +1,7 @@
 //! What must be true in sum: the witness's own books, compared with both replicas and with the ledger.
 
 use super::jobs::{Job, LIMIT, TENANT, TIGHT, WIDE};
-use super::world::World;
+use super::replicas::Replicas;
 use crate::support::{Server, cli};
 use quotad::domain::name::Uid;
 use quotad::proto::v1::GetUsageRequest;
@@ -41,9 +41,9 @@ impl Books {
     }
 
     /// Compares every account's use with what both replicas say, and the tenant's holds.
-    pub(super) async fn check_usage(&mut self, world: &World, round: usize) {
+    pub(super) async fn check_usage(&mut self, replicas: &Replicas, round: usize) {
         let ours = format!("{TENANT}/rounds/r{round}");
-        for server in &world.servers {
+        for server in &replicas.servers {
             for ((account, meter), used) in &self.used {
                 // What earlier rounds consumed changes no more.
                 if account.contains("/rounds/") && *account != ours {
@@ -79,12 +79,12 @@ impl Books {
     }
 
     /// Compares the ledger, in which everything is by now, with the books: its postings, its counters, its limits.
-    pub(super) fn check_ledger(&mut self, world: &World) {
+    pub(super) fn check_ledger(&mut self, replicas: &Replicas) {
         let sums = "SELECT encode(p.account, 'hex'), m.name, sum(p.used), max(c.used) FROM posting p
                     JOIN meter m ON m.id = p.meter JOIN counter c ON c.account = p.account AND c.meter = p.meter
                     GROUP BY 1, 2";
         let mut found = BTreeMap::new();
-        for row in world.sql(sums) {
+        for row in replicas.sql(sums) {
             assert_eq!(row[2], row[3], "the ledger's postings and its counter of {row:?}");
             found.insert((row[0].clone(), row[1].clone()), row[2].parse::<i64>().unwrap());
         }
@@ -98,7 +98,7 @@ impl Books {
         found.retain(|_, used| *used != 0);
         assert!(found.is_empty(), "the ledger has what nobody was granted: {found:?}");
 
-        let marks = world.sql("SELECT incarnation, seq FROM watermark ORDER BY \"partition\"");
+        let marks = replicas.sql("SELECT incarnation, seq FROM watermark ORDER BY \"partition\"");
         let mark = (marks[0][0].parse().unwrap(), marks[0][1].parse().unwrap());
         assert!(mark >= self.watermark, "the watermark falls: {mark:?} after {:?}", self.watermark);
         self.watermark = mark;
@@ -106,8 +106,8 @@ impl Books {
 }
 
 /// Runs `quotad verify`: no number of the journal is missing, all sums are those of the entries.
-pub(super) fn verify(world: &World) {
-    let output = cli(["verify", "--json", "--database-url", &world.database_url()]);
+pub(super) fn verify(replicas: &Replicas) {
+    let output = cli(["verify", "--json", "--database-url", &replicas.database_url()]);
     assert_eq!(output.status, Some(0), "{output:?}");
 }
 

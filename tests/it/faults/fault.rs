@@ -32,12 +32,14 @@ pub(super) enum Fault {
     CutPostgres(usize),
 }
 
+/// So many rounds are a long run.
+const LONG_RUN: usize = 200;
 /// How often a connection is cut in one round.
 const CUTS: usize = 3;
 
 impl Fault {
-    /// Number `round` of a sequence in which every kind comes as often.
-    pub(super) fn choose(round: usize, rng: &mut StdRng) -> Fault {
+    /// Number `round` of a sequence of `rounds` in which every kind comes as often.
+    pub(super) fn choose(round: usize, rounds: usize, rng: &mut StdRng) -> Fault {
         match round % 11 {
             0 => Fault::KillReplica(rng.random_range(0..2), rng.random_range(0..300)),
             1 => Fault::CutRedis(rng.random_range(0..600)),
@@ -49,7 +51,8 @@ impl Fault {
             7 => Fault::FreezeRedis(1000),
             8 => Fault::EndPostgres,
             9 => Fault::KillBoth,
-            // Three seconds every other time, so that many rounds fit into a run.
+            // In a long run a minute now and then; else three seconds every other time, so that many rounds fit into a run.
+            _ if rounds >= LONG_RUN && round % 88 == 10 => Fault::StopPostgres(60_000),
             _ => Fault::StopPostgres(if round.is_multiple_of(2) { 3000 } else { 500 }),
         }
     }
@@ -63,13 +66,13 @@ impl Fault {
     pub(super) fn strike(self, world: &mut World) -> u32 {
         match self {
             Fault::KillReplica(replica, away) => {
-                world.kill(replica);
+                world.replicas.kill(replica);
                 sleep(Duration::from_millis(away));
-                world.revive(replica);
+                world.replicas.revive(replica);
             }
             Fault::KillBoth => {
-                (0..2).for_each(|replica| world.kill(replica));
-                (0..2).for_each(|replica| world.revive(replica));
+                (0..2).for_each(|replica| world.replicas.kill(replica));
+                (0..2).for_each(|replica| world.replicas.revive(replica));
             }
             Fault::RestartRedis => world.redis.restart(),
             Fault::EmptyRedis => world.redis.restart_empty(),
@@ -80,20 +83,21 @@ impl Fault {
                 world.redis.thaw();
             }
             Fault::StopPostgres(time) => {
-                world.postgres.stop();
+                world.replicas.postgres.stop();
                 sleep(Duration::from_millis(time));
-                world.postgres.start_again();
+                world.replicas.postgres.start_again();
             }
             Fault::EndPostgres => {
-                world.postgres.stop_immediately();
-                world.postgres.start_again();
+                world.replicas.postgres.stop_immediately();
+                world.replicas.postgres.start_again();
             }
             Fault::KillPostgres => {
-                world.postgres.kill_hard();
-                world.postgres.start_again();
+                world.replicas.postgres.kill_hard();
+                world.replicas.postgres.start_again();
             }
             Fault::CutRedis(bytes) | Fault::CutPostgres(bytes) => {
-                let way = if matches!(self, Fault::CutRedis(_)) { &world.redis_way } else { &world.postgres_way };
+                let way =
+                    if matches!(self, Fault::CutRedis(_)) { &world.redis_way } else { &world.replicas.postgres_way };
                 let before = way.cuts();
                 for cut in 0..CUTS {
                     way.cut_after(bytes + cut * 7);

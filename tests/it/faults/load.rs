@@ -2,7 +2,7 @@
 
 use super::books::Books;
 use super::jobs::Job;
-use super::world::Stubs;
+use super::replicas::Stubs;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -2,8 +2,11 @@
 //! frozen or cut off, and the clients' own log is the witness of what must be there.
 
 mod books;
+mod course;
+mod failover;
 mod fault;
 mod jobs;
 mod load;
+mod replicas;
 mod rounds;
 mod world;

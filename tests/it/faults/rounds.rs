@@ -1,16 +1,14 @@
 //! Many rounds, each with load, one fault, and then peace: nothing answered is lost but what an emptied Redis takes, nothing
 //! has its effect twice, and the ledger, both replicas and the witness agree.
 
-use super::books::{Books, verify};
+use super::books::verify;
+use super::course::Course;
 use super::fault::Fault;
-use super::jobs::Job;
-use super::load::{Load, complete, resume};
 use super::world::World;
 use crate::support::for_each_seed;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How many rounds, unless `QUOTAD_FAULT_ROUNDS` says otherwise.
+/// How many rounds, unless `QUOTAD_FAULT_ROUNDS` says otherwise; with 200 or more PostgreSQL is away for a minute now and then.
 const ROUNDS: usize = 55;
 /// So often the whole ledger is audited.
 const AUDIT_EVERY: usize = 25;
@@ -25,46 +23,27 @@ async fn whatever_fails_no_answer_is_lost_and_none_counts_twice() {
 }
 
 async fn play(seed: u64, rounds: usize) {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let (mut world, mut books) = (World::start(), Books::new());
-    let (mut calls, mut unknown, mut cuts, mut lost) = (0, 0, 0, 0);
+    let (mut world, mut course, mut cuts) = (World::start(), Course::new(seed), 0);
     let begin = Instant::now();
     for round in 0..rounds {
-        let fault = Fault::choose(round, &mut rng);
-        let lossy = fault.is_lossy();
+        let fault = Fault::choose(round, rounds, &mut course.rng);
         eprintln!("round {round} at {:?}: {fault:?}", begin.elapsed());
-        let told = if lossy { world.lost_entries() } else { 0 };
-        let clients = rng.random_range(6..=12);
-        let load = Load::start(&world.stubs, clients, round, lossy, &mut rng);
-        tokio::time::sleep(Duration::from_millis(rng.random_range(50..250))).await;
+        let load = course.begin(&world.replicas, fault.is_lossy()).await;
         cuts += tokio::task::block_in_place(|| fault.strike(&mut world));
-        // Some go on when all is well again.
-        tokio::time::sleep(Duration::from_millis(rng.random_range(50..200))).await;
-        let (jobs, outages) = load.finish().await;
-        calls += jobs.iter().map(|job| job.answers.len()).sum::<usize>();
-        unknown += outages;
-
-        let gone = resume(&world.stubs, jobs, lossy, &mut rng, &mut books).await;
-        lost += gone;
-        assert!(gone == 0 || world.lost_entries() > told, "{gone} reservations lost answers and nobody tells");
-        let mut fence = Job::fence(format!("fence{round}"));
-        complete(&mut fence, false, &world.stubs, &mut rng).await;
-        books.enter(&fence);
-        books.check_usage(&world, round).await;
-        tokio::task::block_in_place(|| books.check_ledger(&world));
+        course.end(&world.replicas, load).await;
         if (round + 1) % AUDIT_EVERY == 0 {
-            tokio::task::block_in_place(|| verify(&world));
+            tokio::task::block_in_place(|| verify(&world.replicas));
         }
     }
-    for server in &mut world.servers {
-        let status = tokio::task::block_in_place(|| server.terminate());
-        assert!(status.success(), "{status}\n{}", server.stderr());
-    }
-    books.check_ledger(&world);
-    verify(&world);
+    tokio::task::block_in_place(|| world.replicas.end());
+    course.books.check_ledger(&world.replicas);
+    verify(&world.replicas);
     println!(
-        "faults: {rounds} rounds in {:?}, {calls} answered calls, {unknown} without an answer, {cuts} connections cut, \
-         {lost} reservations lost answers to an emptied Redis",
-        begin.elapsed()
+        "faults: {rounds} rounds in {:?}, {} answered calls, {} without an answer, {cuts} connections cut, {} reservations lost \
+         answers to an emptied Redis",
+        begin.elapsed(),
+        course.calls,
+        course.unknown,
+        course.lost
     );
 }

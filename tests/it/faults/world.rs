@@ -1,109 +1,26 @@
 //! The processes: two replicas that reach one Redis and one PostgreSQL through a proxy each.
 
-use super::jobs::{CATALOG, Quota};
+use super::replicas::Replicas;
+use crate::support::Proxy;
 use crate::support::redis::{Keep, RedisServer};
-use crate::support::{Options, Postgres, Proxy, Server, TempDir};
-use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything that runs.
 pub(super) struct World {
-    /// The replicas.
-    pub(super) servers: Vec<Server>,
-    /// Their stubs, which clients look up at each call: a replica that starts again has another address.
-    pub(super) stubs: Stubs,
+    // Before what they stand on: they end first.
+    /// The replicas and their ledger.
+    pub(super) replicas: Replicas,
     /// Counters and journal, in an append-only file that is synced at every write.
     pub(super) redis: RedisServer,
-    /// Ledger and catalog.
-    pub(super) postgres: Postgres,
     /// In front of Redis.
     pub(super) redis_way: Proxy,
-    /// In front of PostgreSQL.
-    pub(super) postgres_way: Proxy,
-    /// The database, as PostgreSQL knows it.
-    database: String,
-    _folder: TempDir,
 }
 
 impl World {
     /// Starts it all.
     pub(super) fn start() -> World {
-        let folder = TempDir::new("faults");
-        let catalog = folder.path().join("faults.yaml");
-        fs::write(&catalog, CATALOG).unwrap();
         let redis = RedisServer::start_with(Keep::Everything, &[]);
-        // A process that dies loses nothing that the system was given.
-        let postgres = Postgres::start_with(&["fsync=off"]);
-        let direct = postgres.fresh_database();
-        let (place, database) = direct.rsplit_once('/').unwrap();
-        let (login, port) = place.rsplit_once(':').unwrap();
-        let (redis_way, postgres_way) = (Proxy::start(redis.port()), Proxy::start(port.parse().unwrap()));
-        let options = Options::new()
-            .catalog(catalog)
-            .arg("--redis-url")
-            .arg(format!("redis://127.0.0.1:{}", redis_way.port()))
-            .arg("--database-url")
-            .arg(format!("{login}:{}/{database}", postgres_way.port()));
-        let servers = vec![Server::start(options.clone()), Server::start(options)];
-        let stubs = Stubs(Arc::new(Mutex::new(servers.iter().map(Server::quota).collect())));
-        let database = database.to_owned();
-        World { servers, stubs, redis, postgres, redis_way, postgres_way, database, _folder: folder }
-    }
-
-    /// Kills a replica; nothing is said before.
-    pub(super) fn kill(&mut self, replica: usize) {
-        self.servers[replica].kill_hard();
-    }
-
-    /// Starts a killed replica again.
-    pub(super) fn revive(&mut self, replica: usize) {
-        self.servers[replica].restart();
-        self.stubs.set(replica, self.servers[replica].quota());
-    }
-
-    /// Rows of the ledger, values parted by `|`.
-    pub(super) fn sql(&self, query: &str) -> Vec<Vec<String>> {
-        let rows = self.postgres.sql(&self.database, query);
-        rows.lines().map(|row| row.split('|').map(str::to_owned).collect()).collect()
-    }
-
-    /// The ledger's URL, without the proxy.
-    pub(super) fn database_url(&self) -> String {
-        self.postgres.url(&self.database)
-    }
-
-    /// How many lost entries the replicas have told of since they started.
-    pub(super) fn lost_entries(&self) -> u64 {
-        self.servers.iter().map(|server| metric(server.http_addr(), "quotad_lost_entries_total")).sum()
-    }
-}
-
-/// A counter's value, by its name; 0 if it is not told of.
-fn metric(addr: &str, name: &str) -> u64 {
-    let mut stream = TcpStream::connect(addr).unwrap();
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse::<f64>().ok())
-        .map_or(0, |value| value as u64)
-}
-
-/// A stub for each replica.
-#[derive(Clone)]
-pub(super) struct Stubs(Arc<Mutex<Vec<Quota>>>);
-
-impl Stubs {
-    /// The stub of the replica with that number, whatever the number is.
-    pub(super) fn get(&self, number: usize) -> Quota {
-        let stubs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        stubs[number % stubs.len()].clone()
-    }
-
-    fn set(&self, replica: usize, stub: Quota) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)[replica] = stub;
+        let redis_way = Proxy::start(redis.port());
+        let replicas = Replicas::start(&format!("redis://127.0.0.1:{}", redis_way.port()));
+        World { replicas, redis, redis_way }
     }
 }

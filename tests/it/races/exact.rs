@@ -1,6 +1,7 @@
 //! Sixty-four connections: a limit of 10,000 over three levels grants 10,000, neither more nor less, by one server and by
 //! three replicas.
 
+use super::history::History;
 use super::place::Place;
 use quotad::proto::v1::{
     Charge, CommitRequest, ReserveRequest, quota_service_client::QuotaServiceClient, reserve_response,
@@ -9,14 +10,17 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
-const CONNECTIONS: usize = 64;
+/// How many at once.
+pub(super) const CONNECTIONS: usize = 64;
 /// What a connection takes at once.
-const MOST: i64 = 4;
-const TENANT: &str = "tenants/race";
-const LIMIT: i64 = 10_000;
+pub(super) const MOST: i64 = 4;
+/// Whose limit it is.
+pub(super) const TENANT: &str = "tenants/race";
+pub(super) const LIMIT: i64 = 10_000;
 /// A limit below the tenant's share of that user, which binds first.
 const LESSER: i64 = 100;
-const CATALOG: &str = "
+/// The limits.
+pub(super) const CATALOG: &str = "
 meters:
   - {name: runs, unit: run}
 tenants:
@@ -58,7 +62,11 @@ async fn race(mut place: Place) {
     }
     commits.join_all().await;
     check(&place, |figures| (figures.used, figures.held)).await;
-    let history = place.end().await;
+    check_history(&place.end().await);
+}
+
+/// The ledger says so too, entry by entry.
+pub(super) fn check_history(history: &History) {
     let sums = history.replay(|account, _| (account == TENANT).then_some(LIMIT));
     assert_eq!(sums[TENANT], (LIMIT, 0), "by the entries");
     for (account, (used, held)) in &sums {
@@ -67,7 +75,7 @@ async fn race(mut place: Place) {
 }
 
 /// One of an account's figures is what it should be, and the other nothing, on every level.
-async fn check(place: &Place, figures: fn(quotad::proto::v1::WindowUsage) -> (i64, i64)) {
+pub(super) async fn check(place: &Place, figures: fn(quotad::proto::v1::WindowUsage) -> (i64, i64)) {
     let of = async |account: &str| figures(place.figures(TENANT, account).await);
     assert_eq!(of(TENANT).await, (LIMIT, 0));
     assert_eq!(of("tenants/race/subtenants/s").await, (LIMIT, 0));
@@ -110,6 +118,7 @@ async fn commit(mut quota: QuotaServiceClient<Channel>, granted: Vec<(String, i6
     }
 }
 
-fn user(index: usize) -> String {
+/// One of the users.
+pub(super) fn user(index: usize) -> String {
     format!("tenants/race/subtenants/s/users/u{index}")
 }

@@ -1,6 +1,8 @@
-//! What a race runs on: one server with everything in its folder, or three replicas on one Redis and one PostgreSQL.
+//! What a race runs on: one server with everything in its folder, or three replicas on one Redis, or a cluster, and one
+//! PostgreSQL.
 
 use super::history::History;
+use crate::support::redis::Cluster;
 use crate::support::{Options, Server, Shared, TempDir, cli};
 use quotad::proto::v1::{GetUsageRequest, WindowUsage, quota_service_client::QuotaServiceClient};
 use std::fs;
@@ -10,7 +12,7 @@ use tonic::transport::Channel;
 pub(super) struct Place {
     // Before what they stand on: they end first.
     pub(super) servers: Vec<Server>,
-    options: Options,
+    pub(super) options: Options,
     _shared: Option<Shared>,
     _folder: TempDir,
 }
@@ -18,24 +20,28 @@ pub(super) struct Place {
 impl Place {
     /// One server, everything in its folder.
     pub(super) fn embedded(catalog: &str) -> Place {
-        Place::start(catalog, 1, None)
+        Place::start(catalog, 1, |options| options)
     }
 
     /// Three replicas.
     pub(super) fn replicas(catalog: &str) -> Place {
-        Place::start(catalog, 3, Some(Shared::with_postgres()))
+        let shared = Shared::with_postgres();
+        let place = Place::start(catalog, 3, |options| shared.installation(options));
+        Place { _shared: Some(shared), ..place }
     }
 
-    fn start(catalog: &str, count: usize, shared: Option<Shared>) -> Place {
+    /// Three replicas on a cluster, which must outlive them.
+    pub(super) fn on_cluster(shared: &Shared<Cluster>, catalog: &str) -> Place {
+        Place::start(catalog, 3, |options| shared.installation(options))
+    }
+
+    fn start(catalog: &str, count: usize, installation: impl FnOnce(Options) -> Options) -> Place {
         let folder = TempDir::new("catalog");
         let file = folder.path().join("race.yaml");
         fs::write(&file, catalog).unwrap();
-        let mut options = Options::new().catalog(file);
-        if let Some(shared) = &shared {
-            options = shared.installation(options);
-        }
+        let options = installation(Options::new().catalog(file));
         let servers = (0..count).map(|_| Server::start(options.clone())).collect();
-        Place { servers, options, _shared: shared, _folder: folder }
+        Place { servers, options, _shared: None, _folder: folder }
     }
 
     /// A new connection to one of the replicas, each in turn.

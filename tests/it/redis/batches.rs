@@ -39,7 +39,7 @@ async fn record(server: &RedisServer, seed: u64) -> Vec<(Timestamp, Operation)> 
     let recording = Recording::default();
     let clock = Arc::new(Mutex::new(None));
     let between = |inner: Arc<dyn Counters>| -> Arc<dyn Counters> {
-        Arc::new(Recorder { inner, clock: clock.clone(), recording: recording.clone() })
+        Arc::new(Recorder { clock: clock.clone(), recording: recording.clone(), ..Recorder::new(inner) })
     };
     let world = World::start_with(server, now, 1, Timestamp::MIN, between).await;
     let ours: Arc<dyn Clock> = world.clock.clone();

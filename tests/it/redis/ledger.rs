@@ -9,7 +9,8 @@ use quotad::engine::ports::{
 };
 use std::sync::{Arc, Mutex};
 
-type Happening = Box<dyn FnOnce() -> Boxed<'static, ()> + Send>;
+/// What happens meanwhile.
+pub(super) type Happening = Box<dyn FnOnce() -> Boxed<'static, ()> + Send>;
 
 /// The ledger beneath, but that the next watermark is answered late.
 pub(super) struct LateLedger {

@@ -13,5 +13,8 @@ mod link_tls;
 mod port;
 mod recorder;
 mod recovery;
+mod recovery_apart;
+mod recovery_catalog;
+mod recovery_halfway;
 mod recovery_serving;
 mod world;

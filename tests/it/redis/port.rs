@@ -1,5 +1,7 @@
 //! The counters port on a real redis-server: what the journal says, misses and their refill, late repeats, trimming, deadlines.
 
+use super::ledger::Happening;
+use super::recorder::Recorder;
 use super::world::World;
 use crate::support::redis::RedisServer;
 use quotad::domain::entry::Kind;
@@ -9,7 +11,7 @@ use quotad::domain::time::{Span, Timestamp};
 use quotad::engine::call::{ChargeRequest, FreeCall, FreeWhat, ReserveCall, SettleCall, Verdict};
 use quotad::engine::manage::Apply;
 use quotad::engine::operation::{Counters, Numbered};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A day in 2026.
 const NOW: i64 = 1_790_000_000_000;
@@ -24,7 +26,10 @@ quotas:
 ";
 
 async fn world(server: &RedisServer, complete: Timestamp) -> World {
-    let world = World::start(server, NOW, 2, complete).await;
+    configured(World::start(server, NOW, 2, complete).await).await
+}
+
+async fn configured(world: World) -> World {
     let apply = Apply {
         tenant: None,
         yaml: CATALOG.as_bytes(),
@@ -148,8 +153,46 @@ async fn what_redis_forgot_comes_from_the_ledger_whole() {
     world.authority.commit(settle("r1"), true).await.unwrap();
     assert_eq!(held(&world, reserve("r2", 3)).await, Some(State::Held));
     assert_eq!(today(&world).await, (4, 3));
-    flushed(&world).await;
-    let (partition, prefix) = (partition(&world), &world.prefix);
+    forget_counters(&server, &world).await;
+    assert_eq!(held(&world, reserve("r3", 4)).await, None, "7 of 10 are gone");
+    assert_eq!(held(&world, reserve("r4", 3)).await, Some(State::Held));
+    assert_eq!(today(&world).await, (4, 6));
+    world.authority.release(settle("r2")).await.unwrap();
+    assert_eq!(today(&world).await, (4, 3), "what was held before is released after");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_settled_while_its_counter_is_loaded_counts_once() {
+    let server = RedisServer::start();
+    let meanwhile: Arc<Mutex<Option<Happening>>> = Arc::default();
+    let between = |inner: Arc<dyn Counters>| -> Arc<dyn Counters> {
+        Arc::new(Recorder { meanwhile: meanwhile.clone(), ..Recorder::new(inner) })
+    };
+    let world = configured(World::start_with(&server, NOW, 2, Timestamp::MIN, between).await).await;
+    for (id, amount) in [("r1", 4), ("r2", 2), ("r3", 1)] {
+        assert_eq!(held(&world, reserve(id, amount)).await, Some(State::Held));
+    }
+    forget_counters(&server, &world).await;
+    let authority = world.authority.clone();
+    // The ledger has been asked, and has answered that seven are held.
+    *meanwhile.lock().unwrap() = Some(Box::new(move || {
+        Box::pin(async move {
+            authority.commit(settle("r1"), true).await.unwrap();
+            authority.release(settle("r2")).await.unwrap();
+        })
+    }));
+    assert_eq!(held(&world, reserve("r4", 5)).await, Some(State::Held), "five of ten are free by now");
+    assert!(meanwhile.lock().unwrap().is_none(), "the counter was there");
+    assert_eq!(today(&world).await, (4, 6));
+    assert_eq!(held(&world, reserve("r5", 1)).await, None);
+    world.close().await;
+}
+
+/// Drops all counters once the ledger has everything, so that they are missed.
+async fn forget_counters(server: &RedisServer, world: &World) {
+    flushed(world).await;
+    let (partition, prefix) = (partition(world), &world.prefix);
     for generation in [0, 1] {
         server.ask::<u32>(&["DEL", &format!("{prefix}{{p{partition}}}:counters:{generation}")]);
     }
@@ -157,14 +200,7 @@ async fn what_redis_forgot_comes_from_the_ledger_whole() {
     let meta = format!("{prefix}{{p{partition}}}:meta");
     let mut bytes: Vec<u8> = server.ask(&["GET", &meta]);
     set_complete(&mut bytes, NOW + 1);
-    let mut connection = server.connection();
-    redis::cmd("SET").arg(&meta).arg(bytes).exec(&mut connection).unwrap();
-    assert_eq!(held(&world, reserve("r3", 4)).await, None, "7 of 10 are gone");
-    assert_eq!(held(&world, reserve("r4", 3)).await, Some(State::Held));
-    assert_eq!(today(&world).await, (4, 6));
-    world.authority.release(settle("r2")).await.unwrap();
-    assert_eq!(today(&world).await, (4, 3), "what was held before is released after");
-    world.close().await;
+    redis::cmd("SET").arg(&meta).arg(bytes).exec(&mut server.connection()).unwrap();
 }
 
 /// Puts another time into `complete_since` of a partition's state: the ninth item, which is the beginning of time.

@@ -1,5 +1,7 @@
-//! A counter store that passes everything on to another and remembers which operations it was asked to do, and when.
+//! A counter store that passes everything on to another and remembers which operations it was asked to do, and when; where
+//! it is told to, something happens before an answer of the ledger is installed.
 
+use super::ledger::Happening;
 use quotad::domain::name::Uid;
 use quotad::domain::reservation::Reservation;
 use quotad::domain::time::{Span, Timestamp};
@@ -15,6 +17,15 @@ pub(super) struct Recorder {
     pub(super) inner: Arc<dyn Counters>,
     pub(super) clock: Arc<Mutex<Option<Arc<dyn Clock>>>>,
     pub(super) recording: Recording,
+    /// What happens before the next install.
+    pub(super) meanwhile: Arc<Mutex<Option<Happening>>>,
+}
+
+impl Recorder {
+    /// In front of that store.
+    pub(super) fn new(inner: Arc<dyn Counters>) -> Recorder {
+        Recorder { inner, clock: Arc::default(), recording: Arc::default(), meanwhile: Arc::default() }
+    }
 }
 
 impl Counters for Recorder {
@@ -39,7 +50,13 @@ impl Counters for Recorder {
         as_of: Watermark,
         refills: &'a [Refill],
     ) -> Boxed<'a, Result<(), StoreError>> {
-        self.inner.install(partition, as_of, refills)
+        Box::pin(async move {
+            let meanwhile = self.meanwhile.lock().unwrap().take();
+            if let Some(happen) = meanwhile {
+                happen().await;
+            }
+            self.inner.install(partition, as_of, refills).await
+        })
     }
 
     fn raise(&self, tenant: Option<Uid>, version: u64) -> Boxed<'_, Result<(), StoreError>> {

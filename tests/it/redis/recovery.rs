@@ -13,23 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The numbers that are left out between two incarnations.
-const GAP: u64 = 1 << 20;
+pub(super) const GAP: u64 = 1 << 20;
 /// A field that only a partition which was kept still has.
 const MARKER: [&str; 3] = ["quotad:{p0}:outcomes:1", "marker", "x"];
 
-struct World {
-    redis: RedisServer,
-    ledger: Arc<dyn Ledger>,
+pub(super) struct World {
+    pub(super) redis: RedisServer,
+    pub(super) ledger: Arc<dyn Ledger>,
     catalog: Arc<dyn CatalogStore>,
     _folder: TempDir,
 }
 
 impl World {
-    async fn new(keep: Keep) -> World {
+    pub(super) async fn new(keep: Keep) -> World {
         World::with(RedisServer::start_with(keep, &["--enable-debug-command", "yes"])).await
     }
 
-    async fn with(redis: RedisServer) -> World {
+    pub(super) async fn with(redis: RedisServer) -> World {
         let folder = TempDir::new("recovery");
         let database = Database::open(&folder.path().join("ledger.db"), Sync::Normal).await.unwrap();
         let ledger = Arc::new(DatabaseLedger::new(database.clone()));
@@ -38,12 +38,17 @@ impl World {
     }
 
     /// A replica's recoverer.
-    async fn replica(&self, installation: &str) -> Replica {
+    pub(super) async fn replica(&self, installation: &str) -> Replica {
         self.replica_on(installation, self.ledger.clone()).await
     }
 
     async fn replica_on(&self, installation: &str, ledger: Arc<dyn Ledger>) -> Replica {
-        let flags = RedisFlags { url: self.redis.url(), ..RedisFlags::default() };
+        self.replica_at(&self.redis.url(), installation, ledger).await
+    }
+
+    /// The same, on the way to a Redis that it takes for the right one.
+    pub(super) async fn replica_at(&self, url: &str, installation: &str, ledger: Arc<dyn Ledger>) -> Replica {
+        let flags = RedisFlags { url: url.to_owned(), ..RedisFlags::default() };
         let link = Link::open(RedisOptions::new(&flags).unwrap()).unwrap();
         link.ready(Duration::from_secs(10)).await.unwrap();
         let options = RecovererOptions {
@@ -69,15 +74,15 @@ impl World {
 
 /// One replica's hands.
 #[derive(Clone)]
-struct Replica(Recoverer);
+pub(super) struct Replica(Recoverer);
 
 impl Replica {
-    async fn recover(&self, partition: u32, seen: u64) -> Result<Watermark, StoreError> {
+    pub(super) async fn recover(&self, partition: u32, seen: u64) -> Result<Watermark, StoreError> {
         self.0.recover(partition, seen).await
     }
 }
 
-fn at(incarnation: u64, seq: u64) -> Watermark {
+pub(super) fn at(incarnation: u64, seq: u64) -> Watermark {
     Watermark { incarnation, seq }
 }
 
@@ -134,12 +139,12 @@ async fn a_store_that_lost_nothing_is_kept() {
     // A copy of an older state, although the process is the same: the ledger has moved on.
     let older = world.redis.ask::<Vec<u8>>(&["GET", "quotad:{p0}:meta"]);
     assert!(world.ledger.open_incarnation(0, at(3, 2 * GAP), at(4, 9 * GAP)).await.unwrap());
-    assert_eq!(one.recover(0, 0).await.unwrap(), at(4, 9 * GAP), "who opened it died before it was adopted");
+    assert_eq!(one.recover(0, 0).await.unwrap(), at(5, 10 * GAP), "who opened it died before it was adopted");
     assert!(world.is_marked());
     let mut connection = world.redis.connection();
     redis::cmd("SET").arg("quotad:{p0}:meta").arg(older).exec(&mut connection).unwrap();
-    assert!(world.ledger.open_incarnation(0, at(4, 9 * GAP), at(5, 20 * GAP)).await.unwrap());
-    assert_eq!(one.recover(0, 0).await.unwrap(), at(6, 21 * GAP));
+    assert!(world.ledger.open_incarnation(0, at(5, 10 * GAP), at(6, 20 * GAP)).await.unwrap());
+    assert_eq!(one.recover(0, 0).await.unwrap(), at(7, 21 * GAP));
     assert!(!world.is_marked());
 }
 

@@ -1,43 +1,49 @@
 //! The server that the stories of one file share, and its clock.
 
 use super::operation::millis;
+use crate::support::redis::Cluster;
 use crate::support::{Options, Server, Shared};
 use quotad::domain::time::{Span, Timestamp};
 use quotad::proto::v1::{
     catalog_service_client::CatalogServiceClient, quota_service_client::QuotaServiceClient,
     usage_service_client::UsageServiceClient,
 };
+use std::sync::Arc;
 use tonic::transport::Channel;
 
 /// What the clock shows before a story sets it: behind that of any machine, because no server's clock goes back.
 const DAWN: &str = "2040-01-02T09:00:00Z";
 
-/// What the servers under the stories stand on. Another counter store is another value here; the stories stay as they are.
-pub(super) struct Place(Option<Shared>);
+/// What the servers under the stories stand on: gives options with a new, empty installation. Another counter store is another
+/// value here; the stories stay as they are.
+pub(super) struct Place(Box<dyn Fn(Options) -> Options + Send>);
 
 impl Place {
     /// Everything in the server's own folder.
     pub(super) fn embedded() -> Place {
-        Place(None)
+        Place(Box::new(|options| options))
     }
 
     /// Counters in Redis, the ledger in a file.
     pub(super) fn redis_and_file() -> Place {
-        Place(Some(Shared::with_file()))
+        let shared = Shared::with_file();
+        Place(Box::new(move |options| shared.installation(options)))
     }
 
     /// Counters in Redis, the ledger in PostgreSQL.
     pub(super) fn redis_and_postgres() -> Place {
-        Place(Some(Shared::with_postgres()))
+        let shared = Shared::with_postgres();
+        Place(Box::new(move |options| shared.installation(options)))
+    }
+
+    /// Counters in a cluster, the ledger in PostgreSQL, both shared with others.
+    pub(super) fn cluster(shared: Arc<Shared<Cluster>>) -> Place {
+        Place(Box::new(move |options| shared.installation(options)))
     }
 
     /// How to start a server on nothing yet.
     fn empty(&self) -> Options {
-        let options = Options::new().test_clock();
-        match &self.0 {
-            Some(shared) => shared.installation(options),
-            None => options,
-        }
+        self.0(Options::new().test_clock())
     }
 }
 

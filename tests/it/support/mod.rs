@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "a toolbox: not every tool is in use at every time")]
 
 mod cli;
+mod metrics;
 mod port;
 mod postgres;
 mod proxy;

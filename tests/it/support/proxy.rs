@@ -19,6 +19,8 @@ struct State {
     /// Bytes of answers that still pass before a connection is cut; `None`: all.
     left: Mutex<Option<usize>>,
     cuts: AtomicU32,
+    /// Whether the next cut is the end.
+    last: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -28,8 +30,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let target = SocketAddr::from(([127, 0, 0, 1], port));
-        let (left, cuts, ended) = (Mutex::new(None), AtomicU32::new(0), AtomicBool::new(false));
-        let state = Arc::new(State { target, left, cuts, ended });
+        let (left, cuts) = (Mutex::new(None), AtomicU32::new(0));
+        let state = Arc::new(State { target, left, cuts, last: AtomicBool::new(false), ended: AtomicBool::new(false) });
         let ours = state.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -55,6 +57,12 @@ impl Proxy {
         *self.state.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
     }
 
+    /// The same, and then nothing passes any more.
+    pub(crate) fn end_after(&self, bytes: usize) {
+        self.state.last.store(true, Ordering::SeqCst);
+        self.cut_after(bytes);
+    }
+
     /// How many connections were cut.
     pub(crate) fn cuts(&self) -> u32 {
         self.state.cuts.load(Ordering::SeqCst)
@@ -77,6 +85,7 @@ impl State {
             Some(few) if few < bytes => {
                 *left = None;
                 self.cuts.fetch_add(1, Ordering::SeqCst);
+                self.ended.fetch_or(self.last.load(Ordering::SeqCst), Ordering::SeqCst);
                 (few, true)
             }
             Some(many) => {

@@ -17,7 +17,12 @@ const SLOTS: u16 = 16384;
 impl Cluster {
     /// Starts it and waits until every node says that all is well.
     pub(crate) fn start() -> Cluster {
-        Cluster::start_with(Keep::Nothing, SLOTS)
+        Cluster::start_whole(Keep::Nothing)
+    }
+
+    /// The same, with nodes that keep their data as they are told.
+    pub(crate) fn start_whole(keep: Keep) -> Cluster {
+        Cluster::start_with(keep, SLOTS)
     }
 
     /// The same, with only the first `slots` slots dealt out: with fewer than 16384 the cluster is not complete.
@@ -64,16 +69,18 @@ impl Cluster {
 
     /// Moves all keys of a slot, one by one.
     pub(crate) fn move_keys(&self, slot: u16, from: usize, to: usize) {
+        while self.move_some(slot, from, to, 10) > 0 {}
+    }
+
+    /// Moves at most so many keys of a slot; answers how many it were.
+    pub(crate) fn move_some(&self, slot: u16, from: usize, to: usize, most: usize) -> usize {
         let port = self.nodes[to].port().to_string();
-        loop {
-            let keys: Vec<String> = self.nodes[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "10"]);
-            if keys.is_empty() {
-                return;
-            }
-            for key in keys {
-                self.nodes[from].ask::<String>(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]);
-            }
+        let keys: Vec<String> =
+            self.nodes[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), &most.to_string()]);
+        for key in &keys {
+            self.nodes[from].ask::<String>(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
         }
+        keys.len()
     }
 
     /// Ends a move: the slot belongs to its new node.

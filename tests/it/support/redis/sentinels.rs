@@ -47,6 +47,43 @@ impl Sentinels {
         self.sentinels.iter().find_map(|(_, port)| ask(*port).ok()).expect("a sentinel").1
     }
 
+    /// Which of the servers is the master, as the sentinels see it.
+    pub(crate) fn master(&self) -> usize {
+        let port = self.master_port();
+        self.servers.iter().position(|server| server.port() == port).expect("a master of ours")
+    }
+
+    /// Ends the master as `kill -9` does, and waits until the sentinels have promoted the other; answers which one died.
+    pub(crate) fn kill_master(&mut self) -> usize {
+        let dead = self.master();
+        self.servers[dead].kill();
+        self.wait_for_another_than(self.servers[dead].port());
+        dead
+    }
+
+    /// Lets the master go on without its replica, which lacks from now on what is written.
+    pub(crate) fn cut_replica(&self) {
+        let master = &self.servers[self.master()];
+        master.ask::<()>(&["ACL", "SETUSER", "default", "-psync", "-sync", "-replconf"]);
+        master.ask::<u32>(&["CLIENT", "KILL", "TYPE", "replica"]);
+        let replica = &self.servers[1 - self.master()];
+        until("the replica is cut off", || replica.info("master_link_status") == "down");
+    }
+
+    /// Starts a killed server again, as the replica of the other: the sentinels order that themselves some seconds later.
+    pub(crate) fn rejoin(&mut self, index: usize) {
+        self.servers[index].restart();
+        let master = self.servers[1 - index].port().to_string();
+        self.servers[index].ask::<()>(&["REPLICAOF", "127.0.0.1", &master]);
+        self.wait_until_follows(index);
+    }
+
+    /// Waits until a server is the other's replica and has what that has.
+    pub(crate) fn wait_until_follows(&self, index: usize) {
+        let server = &self.servers[index];
+        until("the replica follows", || server.info("role") == "slave" && server.info("master_link_status") == "up");
+    }
+
     /// Ends one of the sentinels.
     pub(crate) fn kill_sentinel(&mut self, index: usize) {
         self.sentinels[index].0.kill();
@@ -84,10 +121,17 @@ fn sentinel(master: u16) -> (Process, u16, TempDir) {
         fs::write(dir.path().join("sentinel.conf"), format!("port {port}\n{config}")).unwrap();
         let mut process = Process::spawn(dir.path(), &["sentinel.conf".to_owned(), "--sentinel".to_owned()]);
         if process.answers(port, None) {
+            hurry(port);
             return (process, port, dir);
         }
     }
     panic!("no sentinel could be started");
+}
+
+/// Lets a sentinel look at the servers, and talk to the others, every second or so instead of every ten.
+fn hurry(port: u16) {
+    let order = ["DEBUG", "INFO-PERIOD", "1000", "PUBLISH-PERIOD", "500"];
+    redis::cmd("SENTINEL").arg(&order).exec(&mut connect(port, None).unwrap()).unwrap();
 }
 
 /// Whether a sentinel knows one replica and two other sentinels.
