@@ -1,7 +1,7 @@
 //! What an audit found, as text and as JSON.
 
 use crate::cli::render::{Column, View};
-use crate::engine::audit::{AuditReport, Finding};
+use crate::engine::audit::{AuditReport, Drift, Finding};
 
 /// What was audited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,7 +26,10 @@ pub(super) fn json(report: &AuditReport) -> String {
 pub(super) fn text(report: &AuditReport, view: &View, audited: Audited) -> String {
     let mut lines = vec![verdict(report, audited)];
     let looked: Vec<String> = report.looked_at.iter().map(|(table, rows)| format!("{rows} {table}")).collect();
-    lines.push(format!("looked at {}", if looked.is_empty() { "an empty ledger".into() } else { looked.join(", ") }));
+    lines.push(format!(
+        "looked at {}",
+        if looked.is_empty() { "nothing: it is empty".into() } else { looked.join(", ") }
+    ));
     if report.cut > 0 {
         lines.push(format!("{} figures were cut to their range on the way (rule 16) and not compared", report.cut));
     }
@@ -67,6 +70,12 @@ pub(super) fn text(report: &AuditReport, view: &View, audited: Audited) -> Strin
             lines.push(format!("and {} more; --list N lists more of them", all - listed));
         }
     }
+    if [Drift::LivePartition, Drift::LiveReservation].iter().any(|drift| report.drift.contains_key(drift)) {
+        lines.push(
+            "Reservations and partitions in Redis are put right by loading the partition anew: deploy/RUNBOOK.md"
+                .into(),
+        );
+    }
     lines.join("\n")
 }
 
@@ -85,9 +94,9 @@ fn verdict(report: &AuditReport, audited: Audited) -> String {
             "repaired: {all} figures were wrong and are written anew, or read from the ledger at their next use"
         ),
         (_, remaining) if audited.repair => {
-            format!("DRIFT: {all} things are wrong, {} were repaired, {remaining} can't be", report.repaired)
+            format!("DRIFT: {all} things are wrong: {} repaired, {remaining} can't be", report.repaired)
         }
-        _ => format!("DRIFT: {all} things are wrong; --repair writes anew what follows from the entries"),
+        _ => format!("DRIFT: {all} things are wrong; --repair puts right what follows from the entries"),
     }
 }
 
