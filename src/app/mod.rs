@@ -16,3 +16,4 @@ mod waiting;
 pub use node::Node;
 pub use options::{DurabilitySetting, NodeOptions, RedisStorage, Storage};
 pub use serve::{ServeOptions, serve};
+pub use settings::installed;

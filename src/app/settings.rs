@@ -27,6 +27,16 @@ pub(super) async fn installation(database: &Database) -> Result<String, StoreErr
     first(database, INSTALLATION, &uuid::Uuid::now_v7().to_string()).await
 }
 
+/// Both, to somebody who only looks; `None`: no server has started on this database yet.
+///
+/// # Errors
+/// [`StoreError`] if they can't be read.
+pub async fn installed(database: &Database) -> Result<Option<(u32, String)>, StoreError> {
+    let (partitions, installation) = (database.setting(PARTITIONS).await?, database.setting(INSTALLATION).await?);
+    let partitions = partitions.and_then(|text| text.parse().ok());
+    Ok(partitions.zip(installation))
+}
+
 /// The value that was set first.
 async fn first(database: &Database, name: &str, value: &str) -> Result<String, StoreError> {
     match database.setting(name).await? {

@@ -62,7 +62,7 @@ pub enum Command {
     ImportUsage(import::ImportUsageArgs),
     /// Bring a database's schema up to date, as a server does when it starts
     Migrate(migrate::MigrateArgs),
-    /// Recompute the ledger's sums from its entries and tell what differs
+    /// Recompute the ledger's sums from its entries, and what is live in Redis from the ledger, and tell what differs
     Verify(verify::VerifyArgs),
     /// Tell which promises are met, weakened or broken by this deployment
     Doctor(doctor::DoctorArgs),

@@ -28,7 +28,7 @@ pub struct StorageArgs {
     #[arg(long, value_name = "FILE", env = "QUOTAD_REDIS_CA_FILE")]
     redis_ca_file: Option<PathBuf>,
     /// Keep ledger and catalog in this database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, which any number of servers
-    /// share, or sqlite:PATH for one. Only with --redis-url; ledger.db in the data folder if not given
+    /// share, or sqlite:PATH for one. A server takes it only with --redis-url; ledger.db in the data folder if not given
     #[arg(long, value_name = "URL", env = "QUOTAD_DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 }
@@ -68,6 +68,19 @@ impl StorageArgs {
             }
             Ok(_) => Err(faults),
             Err(error) => Err(faults.into_iter().chain(error.0).collect()),
+        }
+    }
+
+    /// What they say to a command that looks at the ledger, and at Redis only where one is named: the Redis, and the URL of
+    /// the database.
+    ///
+    /// # Errors
+    /// As [`StorageArgs::storage`], but for a database without a Redis.
+    pub fn parts(mut self) -> Result<(Option<RedisOptions>, Option<String>), Vec<String>> {
+        let alone = if self.redis_url.is_none() { self.database_url.take() } else { None };
+        match self.storage(false)? {
+            Storage::Embedded => Ok((None, alone)),
+            Storage::Redis(storage) => Ok((Some(storage.redis), storage.database)),
         }
     }
 

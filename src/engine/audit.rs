@@ -1,6 +1,6 @@
 //! The port of an audit: what the ledger's sums must be by its own entries, and where they are not.
 
-use super::ports::{Boxed, StoreError};
+use super::ports::{Boxed, CounterKey, StoreError};
 use crate::domain::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,6 +42,12 @@ pub enum Drift {
     Rollup,
     /// A lifetime counter that is not the sum of its postings.
     Counter,
+    /// A partition of the counter store that does not go with the ledger.
+    LivePartition,
+    /// A counter in the store that is not what ledger, journal and open reservations make it.
+    LiveCounter,
+    /// A reservation that is open in the store and not in ledger and journal, or the other way, or another there.
+    LiveReservation,
 }
 
 impl Drift {
@@ -56,6 +62,9 @@ impl Drift {
             Drift::Reservation => "reservations",
             Drift::Rollup => "roll-ups",
             Drift::Counter => "lifetime counters",
+            Drift::LivePartition => "partitions in Redis",
+            Drift::LiveCounter => "counters in Redis",
+            Drift::LiveReservation => "reservations in Redis",
         }
     }
 }
@@ -73,7 +82,7 @@ pub struct Finding {
     pub kept: Option<i64>,
     /// What must be there by the entries; `None`: nothing, or it can't be known.
     pub expected: Option<i64>,
-    /// Whether this call wrote it anew.
+    /// Whether this call wrote it anew, or made the counter store ask the ledger anew.
     pub repaired: bool,
 }
 
@@ -96,9 +105,53 @@ pub struct AuditReport {
     pub pruned_before: Option<Timestamp>,
     /// Figures that were not compared because their history was pruned.
     pub pruned: u64,
+    /// Counters in the store that were not compared: they are being loaded from the ledger, or change their windows at every
+    /// look.
+    pub loading: u64,
+    /// What else is to be known.
+    pub notes: Vec<String>,
 }
 
 impl AuditReport {
+    /// Counts a finding, and lists it while there are fewer than `listed`; answers its place in the list.
+    pub fn found(&mut self, finding: Finding, listed: usize) -> Option<usize> {
+        *self.drift.entry(finding.drift).or_default() += 1;
+        if self.findings.len() >= listed {
+            return None;
+        }
+        self.findings.push(finding);
+        Some(self.findings.len() - 1)
+    }
+
+    /// Notes that so many findings were repaired; those that are listed are marked.
+    pub fn mark_repaired(&mut self, findings: &[Option<usize>]) {
+        self.repaired += findings.len() as u64;
+        for at in findings.iter().flatten() {
+            if let Some(finding) = self.findings.get_mut(*at) {
+                finding.repaired = true;
+            }
+        }
+    }
+
+    /// Adds what another look found, of whose findings as many are listed as there is room for.
+    pub fn absorb(&mut self, more: AuditReport, listed: usize) {
+        for (table, rows) in more.looked_at {
+            *self.looked_at.entry(table).or_default() += rows;
+        }
+        for (drift, count) in more.drift {
+            *self.drift.entry(drift).or_default() += count;
+        }
+        let room = listed.saturating_sub(self.findings.len());
+        self.findings.extend(more.findings.into_iter().take(room));
+        self.repaired += more.repaired;
+        self.cut += more.cut;
+        self.lost += more.lost;
+        self.pruned_before = self.pruned_before.max(more.pruned_before);
+        self.pruned += more.pruned;
+        self.loading += more.loading;
+        self.notes.extend(more.notes);
+    }
+
     /// How many things are wrong and stay so.
     pub fn remaining(&self) -> u64 {
         self.drift.values().sum::<u64>().saturating_sub(self.repaired)
@@ -133,4 +186,7 @@ pub trait Auditor: Send + Sync {
     /// again changes nothing more.
     fn audit<'a>(&'a self, options: AuditOptions, progress: Progress<'a>)
     -> Boxed<'a, Result<AuditReport, StoreError>>;
+
+    /// A counter as people call it, by account and meter; with the bare numbers where the ledger has no names.
+    fn name(&self, counter: CounterKey) -> Boxed<'_, Result<String, StoreError>>;
 }

@@ -28,3 +28,4 @@ mod support;
 mod tidy;
 mod tools;
 mod verify;
+mod verify_live;

@@ -4,6 +4,9 @@ use super::link::{Link, LinkError};
 use crate::engine::ports::StoreError;
 use std::collections::HashMap;
 
+/// Fields of a hash with their values.
+pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Entries of a stream as Redis tells them: an id, and fields with values.
 type Range = Vec<(String, HashMap<String, Vec<u8>>)>;
 
@@ -14,6 +17,18 @@ impl Link {
     /// [`LinkError`].
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, LinkError> {
         self.command(redis::cmd("GET").arg(key)).await
+    }
+
+    /// Some fields of a hash with their values, and the cursor to go on from; both begin and end with the cursor `0`.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn scan(&self, key: &str, cursor: &[u8], count: usize) -> Result<(Vec<u8>, Fields), LinkError> {
+        let (next, all): (Vec<u8>, Vec<Vec<u8>>) =
+            self.command(redis::cmd("HSCAN").arg(key).arg(cursor).arg("COUNT").arg(count)).await?;
+        let mut all = all.into_iter();
+        let fields = std::iter::from_fn(|| all.next().zip(all.next())).collect();
+        Ok((next, fields))
     }
 
     /// Entries of a journal after number `after`, at most `limit`, oldest first: their numbers and their field `e`.

@@ -50,6 +50,16 @@ impl Keys {
         &self.fixed[0]
     }
 
+    /// The open reservations: a hash.
+    pub fn reservations(&self) -> &str {
+        &self.fixed[2]
+    }
+
+    /// The counters of one of the two generations: a hash.
+    pub fn counters(&self, generation: u64) -> &str {
+        if generation == 0 { &self.fixed[5] } else { &self.fixed[6] }
+    }
+
     /// The journal of an incarnation: a stream, the last of KEYS in a call of that incarnation.
     pub fn journal(&self, incarnation: u64) -> String {
         format!("{}:journal:{incarnation}", self.stem)
@@ -122,6 +132,7 @@ mod tests {
         assert_eq!(all, expected);
         assert!(share_a_tag(&all));
         assert_eq!((keys.meta(), keys.partition()), ("quotad:{p17}:meta", 17));
+        assert_eq!((keys.reservations(), keys.counters(0), keys.counters(1)), (&*all[2], &*all[5], &*all[6]));
         assert!(share_a_tag(&[keys.meta(), &keys.installation()]));
     }
 

@@ -33,6 +33,7 @@ mod shown;
 mod unpack;
 mod url;
 pub mod value;
+pub mod verify;
 
 #[cfg(test)]
 mod samples;

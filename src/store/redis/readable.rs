@@ -166,15 +166,12 @@ async fn some(link: &Link, key: &str, holds: Holds, limit: usize) -> Result<Json
     let mut fields = serde_json::Map::new();
     let mut cursor: Vec<u8> = b"0".to_vec();
     loop {
-        let (next, pairs): (Vec<u8>, Vec<Vec<u8>>) = link
-            .command(redis::cmd("HSCAN").arg(key).arg(&cursor).arg("COUNT").arg(100))
-            .await
-            .map_err(LinkError::of_a_read)?;
-        for pair in pairs.chunks_exact(2) {
+        let (next, pairs) = link.scan(key, &cursor, 100).await.map_err(LinkError::of_a_read)?;
+        for (field, value) in pairs {
             if fields.len() < limit {
                 // One that is damaged must not hide the others.
-                let shown = holds.show(&pair[0], &pair[1]).unwrap_or_else(|error| error.to_string().into());
-                fields.insert(holds.name(&pair[0]), shown);
+                let shown = holds.show(&field, &value).unwrap_or_else(|error| error.to_string().into());
+                fields.insert(holds.name(&field), shown);
             }
         }
         if next == b"0" || fields.len() >= limit {

@@ -1,12 +1,12 @@
 //! [`Auditor`] on the ledger's database.
 
 use super::super::pool::Database;
-use super::super::retention;
-use super::context::Audit;
+use super::super::{retention, rows};
+use super::context::{Audit, name_of};
 use super::entries;
 use super::sums::Sums;
 use crate::engine::audit::{AuditOptions, AuditReport, Auditor, Progress};
-use crate::engine::ports::{Boxed, StoreError};
+use crate::engine::ports::{Boxed, CounterKey, StoreError};
 
 /// Audits the ledger in a [`Database`].
 #[derive(Clone, Debug)]
@@ -38,5 +38,12 @@ impl Auditor for DatabaseAuditor {
         progress: Progress<'a>,
     ) -> Boxed<'a, Result<AuditReport, StoreError>> {
         Box::pin(self.run(options, progress))
+    }
+
+    fn name(&self, counter: CounterKey) -> Boxed<'_, Result<String, StoreError>> {
+        Box::pin(async move {
+            let mut connection = self.database.read().await?;
+            name_of(&mut connection, (counter.account.0, rows::meter(counter.meter))).await
+        })
     }
 }

@@ -50,12 +50,7 @@ impl<'a> Audit<'a> {
 
     /// Counts a finding, and lists it while there are few; answers its place in the list.
     pub(super) fn found(&mut self, finding: Finding) -> Option<usize> {
-        *self.report.drift.entry(finding.drift).or_default() += 1;
-        if self.report.findings.len() >= self.options.listed {
-            return None;
-        }
-        self.report.findings.push(finding);
-        Some(self.report.findings.len() - 1)
+        self.report.found(finding, self.options.listed)
     }
 
     /// Whether another finding would be listed, so that it is worth while to look its names up.
@@ -65,12 +60,7 @@ impl<'a> Audit<'a> {
 
     /// Notes that so many findings were written anew; those that are listed are marked.
     pub(super) fn repaired(&mut self, findings: &[Option<usize>]) {
-        self.report.repaired += findings.len() as u64;
-        for at in findings.iter().flatten() {
-            if let Some(finding) = self.report.findings.get_mut(*at) {
-                finding.repaired = true;
-            }
-        }
+        self.report.mark_repaired(findings);
     }
 
     /// Counts rows that were looked at, and tells how far it is.
