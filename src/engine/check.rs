@@ -9,7 +9,8 @@ use super::spool::unenforced::Asked;
 use crate::domain::time::Timestamp;
 
 impl Authority {
-    /// Says what a Reserve would be told, with the figures of every limit on the path.
+    /// Says what a Reserve would be told, with the figures of every limit on the path; with none where the counter store can't be
+    /// reached and the charges fail open.
     ///
     /// # Errors
     /// [`CallError`] for unknown meters, missing amounts, or a store that can't answer.

@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 pub struct Shelf {
     spool: Arc<dyn Spool>,
     state: Mutex<State>,
+    /// Held by whoever puts a call: a disk that takes its time keeps nobody from looking.
+    putting: Mutex<()>,
     /// How many entries there are: what every call looks at first.
     count: AtomicUsize,
     arrived: Notify,
@@ -71,6 +73,14 @@ pub(super) struct Wanted {
     pub makes: bool,
 }
 
+/// What a call is.
+enum Judged {
+    /// One to be put, with the reservation after it.
+    New(Box<Spooled>),
+    /// One that was answered before.
+    Repeat(Arc<Reservation>),
+}
+
 /// Why a call is not put.
 #[derive(Debug)]
 pub(super) enum NotPut {
@@ -99,7 +109,8 @@ impl Shelf {
         }
         let count = AtomicUsize::new(found.len());
         let (arrived, away, turn) = (Notify::new(), AtomicBool::new(false), tokio::sync::Mutex::default());
-        Ok(Shelf { spool, state: Mutex::new(state), count, arrived, away, turn })
+        let (state, putting) = (Mutex::new(state), Mutex::new(()));
+        Ok(Shelf { spool, state, putting, count, arrived, away, turn })
     }
 
     /// How many entries wait.
@@ -155,26 +166,14 @@ impl Shelf {
     /// # Errors
     /// [`NotPut`]; then nothing changed.
     pub(super) fn put(&self, wanted: Wanted) -> Result<(Arc<Reservation>, bool), NotPut> {
-        let Wanted { mut spooled, makes } = wanted;
+        let _one = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        let spooled = match self.state().judge(wanted)? {
+            Judged::New(spooled) => spooled,
+            Judged::Repeat(reservation) => return Ok((reservation, true)),
+        };
+        let put = self.spool.put(&spooled.encode());
         let mut state = self.state();
-        if let Some((fingerprint, key)) = spooled.request.and_then(|request| state.requests.get(&request)) {
-            let standing = state.reservations.get(key).filter(|_| *fingerprint == spooled.fingerprint);
-            return match standing {
-                Some(standing) => Ok((standing.reservation.clone(), true)),
-                None => Err(NotPut::Rule(RuleError::IdReused)),
-            };
-        }
-        match state.reservations.get(&spooled.reservation.key) {
-            Some(Standing { reservation, .. }) => {
-                match spooled.act.follow(reservation, spooled.fingerprint).map_err(NotPut::Rule)? {
-                    Some(after) => spooled.reservation = after,
-                    None => return Ok((reservation.clone(), true)),
-                }
-            }
-            None if makes => {}
-            None => return Err(NotPut::Unknown),
-        }
-        let number = match self.spool.put(&spooled.encode()) {
+        let number = match put {
             Ok(number) => number,
             Err(error) => {
                 metrics::engine().spool_refused.increment(1);
@@ -187,7 +186,7 @@ impl Shelf {
         if state.entries.is_empty() {
             tracing::warn!("the counter store can't be reached: meters that fail open are granted without it");
         }
-        let reservation = state.keep(number, Arc::new(spooled));
+        let reservation = state.keep(number, Arc::new(*spooled));
         self.count.store(state.entries.len(), Ordering::Release);
         self.arrived.notify_one();
         Ok((reservation, false))
@@ -210,8 +209,8 @@ impl Shelf {
 
     /// The store has answered for an entry: it goes.
     pub(super) fn remove(&self, number: u64, end: End) {
-        let mut state = self.state();
         self.spool.remove(number);
+        let mut state = self.state();
         state.forget(number);
         state.tally[end as usize] += 1;
         metrics::engine().replayed(end.word());
@@ -229,6 +228,27 @@ impl Shelf {
 }
 
 impl State {
+    /// What a call makes of what stands here.
+    fn judge(&self, wanted: Wanted) -> Result<Judged, NotPut> {
+        let Wanted { mut spooled, makes } = wanted;
+        if let Some((fingerprint, key)) = spooled.request.and_then(|request| self.requests.get(&request)) {
+            let standing = self.reservations.get(key).filter(|_| *fingerprint == spooled.fingerprint);
+            let standing = standing.ok_or(NotPut::Rule(RuleError::IdReused))?;
+            return Ok(Judged::Repeat(standing.reservation.clone()));
+        }
+        match self.reservations.get(&spooled.reservation.key) {
+            Some(Standing { reservation, .. }) => {
+                match spooled.act.follow(reservation, spooled.fingerprint).map_err(NotPut::Rule)? {
+                    Some(after) => spooled.reservation = after,
+                    None => return Ok(Judged::Repeat(reservation.clone())),
+                }
+            }
+            None if makes => {}
+            None => return Err(NotPut::Unknown),
+        }
+        Ok(Judged::New(Box::new(spooled)))
+    }
+
     fn keep(&mut self, number: u64, spooled: Arc<Spooled>) -> Arc<Reservation> {
         let key = spooled.reservation.key;
         let reservation = Arc::new(spooled.reservation.clone());

@@ -2,4 +2,6 @@
 
 mod claims;
 mod numbers;
+mod open;
+mod opened;
 mod replicas;

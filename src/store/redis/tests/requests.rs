@@ -134,7 +134,8 @@ fn settlements_list_by_match_and_cut_what_happened() {
         (0..count).map(item).collect::<Vec<_>>()
     };
     let recovered = Box::new(reservation(vec![samples::charge(&mut rng)]));
-    operation.verb = Verb::Commit { key, listed: listed.clone(), is_final: true, recover: Some(recovered.clone()) };
+    let recover = Some(recovered.clone());
+    operation.verb = Verb::Commit { key, listed: listed.clone(), is_final: true, recover, forced: false };
     let bytes = run(operation.clone());
     let mut reader = own(&bytes, 3, 4);
     assert_eq!(reader.key().unwrap(), key);
