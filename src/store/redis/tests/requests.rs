@@ -101,6 +101,7 @@ fn a_reserve_says_what_it_asks() {
     let shadow = operation.plan.iter().flat_map(|plan| &plan.counters).flat_map(|counter| counter.windows.iter());
     let wanted = shadow.filter(|window| !window.enforced && window.limit.is_some()).count() > 0;
     assert_eq!((reader.flag().unwrap(), reader.int().unwrap()), (wanted, 5));
+    assert_eq!(reader.int().unwrap(), -1, "decided now");
     reader.end().unwrap();
     // What is beyond the range is seen to be, and no more than that.
     let mut reader = Reader::new(&bytes);
