@@ -50,7 +50,13 @@ pub(super) async fn open(options: &NodeOptions, stop: &CancellationToken) -> Res
         clock,
         promised,
         shared: false,
-        holdings: Holdings { database, embedded: Some(embedded), tasks: vec![checkpoints], lock: Some(lock) },
+        holdings: Holdings {
+            database,
+            embedded: Some(embedded),
+            tasks: vec![checkpoints],
+            lock: Some(lock),
+            spool_lock: None,
+        },
     })
 }
 

@@ -10,10 +10,11 @@ mod options;
 mod redis;
 mod serve;
 mod settings;
+mod spool;
 mod stores;
 mod waiting;
 
 pub use node::Node;
-pub use options::{DurabilitySetting, NodeOptions, RedisStorage, Storage};
+pub use options::{DurabilitySetting, NodeOptions, RedisStorage, SpoolOptions, Storage};
 pub use serve::{ServeOptions, serve};
 pub use settings::installed;

@@ -8,7 +8,8 @@ use crate::engine::operation::Counters;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use crate::engine::publish::Publisher;
 use crate::engine::snapshots::Snapshots;
-use crate::engine::tasks::{expire, flush::Flushers, tidy};
+use crate::engine::spool::shelf::Shelf;
+use crate::engine::tasks::{expire, flush::Flushers, replay, tidy};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ pub struct Node {
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
     flushers: Arc<Flushers>,
+    shelf: Option<Arc<Shelf>>,
     holdings: Holdings,
     tasks: Vec<JoinHandle<()>>,
     stop: CancellationToken,
@@ -42,11 +44,17 @@ impl Node {
         let stop = CancellationToken::new();
         // Whoever gives up waiting leaves no task behind.
         let unless_done = stop.clone().drop_guard();
+        let spool = match &options.storage {
+            Storage::Embedded => None,
+            Storage::Redis(_) => super::spool::open(&options)?,
+        };
+        let (shelf, spool_lock) = spool.unzip();
         let stores = match &options.storage {
             Storage::Embedded => embedded::open(&options, &stop).await?,
             Storage::Redis(storage) => super::redis::open(&options, storage, &stop).await?,
         };
         let Stores { counters, ledger, catalog, clock, promised, shared, holdings } = stores;
+        let holdings = Holdings { spool_lock, ..holdings };
         let partitions = counters.partitions();
 
         let mut watermarks = Vec::new();
@@ -63,20 +71,26 @@ impl Node {
             flushers.clone(),
             clock.clone(),
             promised,
+            shelf.clone(),
         );
+        let authority = Arc::new(authority);
 
         let mut tasks: Vec<JoinHandle<()>> =
             (0..partitions).map(|partition| tokio::spawn(flushers.clone().run(partition, stop.clone()))).collect();
         tasks.push(tokio::spawn(expire::run(counters.clone(), stop.clone())));
+        if let Some(shelf) = &shelf {
+            tasks.push(tokio::spawn(replay::run(authority.clone(), shelf.clone(), stop.clone())));
+        }
         tasks.push(tokio::spawn(tidy::run(counters.clone(), ledger.clone(), clock.clone(), stop.clone())));
 
         Ok(Node {
-            authority: Arc::new(authority),
+            authority,
             catalogs: Arc::new(Publisher::new(catalog, counters.clone(), snapshots)),
             clock,
             counters,
             ledger,
             flushers,
+            shelf,
             holdings,
             tasks,
             stop: unless_done.disarm(),
@@ -117,12 +131,12 @@ impl Node {
 
     /// Sets the gauges that nobody keeps up to date.
     pub fn observe(&self) {
-        observe::gauges(&*self.counters, &self.flushers);
+        observe::gauges(&*self.counters, &self.flushers, self.shelf.as_deref());
     }
 
     /// A function that does as [`Node::observe`], to be kept.
     pub fn observer(&self) -> impl Fn() + Send + Sync + use<> {
-        let (counters, flushers) = (self.counters.clone(), self.flushers.clone());
-        move || observe::gauges(&*counters, &flushers)
+        let (counters, flushers, shelf) = (self.counters.clone(), self.flushers.clone(), self.shelf.clone());
+        move || observe::gauges(&*counters, &flushers, shelf.as_deref())
     }
 }

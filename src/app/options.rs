@@ -39,6 +39,26 @@ pub struct RedisStorage {
     pub database: Option<String>,
 }
 
+/// The spool of what fails open.
+#[derive(Clone, Debug)]
+pub struct SpoolOptions {
+    /// Its folder; `None`: `spool` in the data folder, and none if that can't be used.
+    pub dir: Option<PathBuf>,
+    /// Its bound in bytes.
+    pub bytes: u64,
+}
+
+impl SpoolOptions {
+    /// The bound by default.
+    pub const BYTES: u64 = 64 << 20;
+}
+
+impl Default for SpoolOptions {
+    fn default() -> SpoolOptions {
+        SpoolOptions { dir: None, bytes: SpoolOptions::BYTES }
+    }
+}
+
 /// How to open a node.
 #[derive(Clone)]
 pub struct NodeOptions {
@@ -46,6 +66,8 @@ pub struct NodeOptions {
     pub storage: Storage,
     /// The one folder that holds everything that is not elsewhere.
     pub data_dir: PathBuf,
+    /// Where calls are kept that are granted while Redis can't be reached, and how many bytes of them; not used without Redis.
+    pub spool: SpoolOptions,
     /// A hand-wound clock instead of the machine's, or the server's.
     pub clock: Option<Arc<TestClock>>,
     /// What an answer waits for; with Redis its own setting decides.
@@ -65,6 +87,7 @@ impl Default for NodeOptions {
         NodeOptions {
             storage: Storage::Embedded,
             data_dir: PathBuf::from("./quotad-data"),
+            spool: SpoolOptions::default(),
             clock: None,
             durability: DurabilitySetting::Default,
             partitions: None,

@@ -78,7 +78,7 @@ pub(super) async fn open(
         clock: clock.unwrap_or_else(|| Arc::new(SystemClock)),
         promised: if probed.synced { Durability::Journaled } else { Durability::Applied },
         shared: true,
-        holdings: Holdings { database, embedded: None, tasks, lock },
+        holdings: Holdings { database, embedded: None, tasks, lock, spool_lock: None },
     })
 }
 

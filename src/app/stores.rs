@@ -41,6 +41,8 @@ pub(super) struct Holdings {
     pub tasks: Vec<JoinHandle<()>>,
     /// Keeps other processes out of the folder.
     pub lock: Option<Taken>,
+    /// Keeps other processes out of the spool's folder.
+    pub spool_lock: Option<Taken>,
 }
 
 impl Holdings {
@@ -66,6 +68,6 @@ impl Holdings {
         } else if tokio::time::timeout(CLOSE, closing).await.is_err() {
             tracing::warn!("the ledger's connections did not close in time; nothing is lost");
         }
-        drop(self.lock);
+        drop((self.lock, self.spool_lock));
     }
 }

@@ -1,7 +1,7 @@
 //! `quotad serve`: from flags to a running server, and in good order to its end.
 
 use super::storage::StorageArgs;
-use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions};
+use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions, SpoolOptions};
 use crate::domain::time::Span;
 use crate::telemetry::logs::{self, Format};
 use clap::builder::RangedU64ValueParser;
@@ -29,6 +29,13 @@ pub struct ServeArgs {
     /// The folder that holds everything: journal, ledger, catalog
     #[arg(long, value_name = "DIR", default_value = "./quotad-data", env = "QUOTAD_DATA_DIR")]
     data_dir: PathBuf,
+    /// With Redis: the folder, of this server alone, of what is granted while Redis can't be reached (failure_policy: fail_open)
+    /// [default: spool in the data folder]
+    #[arg(long, value_name = "DIR", env = "QUOTAD_SPOOL_DIR")]
+    spool_dir: Option<PathBuf>,
+    /// With Redis: most bytes in that folder; with more, such calls are refused
+    #[arg(long, value_name = "BYTES", default_value_t = SpoolOptions::BYTES, env = "QUOTAD_SPOOL_BYTES")]
+    spool_bytes: u64,
     /// Where to listen for gRPC and gRPC-web; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051", env = "QUOTAD_GRPC_ADDR")]
     grpc_addr: SocketAddr,
@@ -148,6 +155,7 @@ fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
     let node = NodeOptions {
         storage: args.storage.storage(asked)?,
         data_dir: args.data_dir,
+        spool: SpoolOptions { dir: args.spool_dir, bytes: args.spool_bytes },
         clock: None,
         durability: match args.durability.unwrap_or(DurabilityArg::Default) {
             DurabilityArg::Strict => DurabilitySetting::Strict,

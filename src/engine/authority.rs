@@ -6,6 +6,7 @@ use super::operation::{Charges, Counters, ListedCharge};
 use super::ports::{Clock, Ledger};
 use super::run::{Runner, Stamp};
 use super::snapshots::Snapshots;
+use super::spool::shelf::Shelf;
 use super::tasks::flush::Flushers;
 use crate::domain::name::{AccountName, IdKey, IdSpace};
 use crate::domain::time::Span;
@@ -22,7 +23,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Puts the verbs on their ports. `promised` is what the counter store has done by the time it answers.
+    /// Puts the verbs on their ports. `promised` is what the counter store has done by the time it answers; what fails open
+    /// is put on the `shelf` while that store can't be reached.
     pub fn new(
         counters: Arc<dyn Counters>,
         ledger: Arc<dyn Ledger>,
@@ -30,8 +32,9 @@ impl Authority {
         flushers: Arc<Flushers>,
         clock: Arc<dyn Clock>,
         promised: Durability,
+        shelf: Option<Arc<Shelf>>,
     ) -> Authority {
-        Authority { runner: Runner { counters, ledger, snapshots, flushers, clock, promised } }
+        Authority { runner: Runner { counters, ledger, snapshots, flushers, clock, promised, shelf } }
     }
 
     pub(super) fn open(&self, tenant: &AccountName) -> TenantCtx {

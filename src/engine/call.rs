@@ -246,6 +246,9 @@ pub enum CallError {
     /// A store can't be reached; nothing of the call is known to have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The counter store can't be reached: what fails open may be granted without it (rule 14).
+    #[error(transparent)]
+    OutOfReach(StoreError),
     /// The effect stands in the counter store, but the ledger did not confirm it in time.
     #[error("applied, but not confirmed by the ledger in time")]
     NotDurable,

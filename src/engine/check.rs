@@ -4,21 +4,30 @@ use super::authority::{Authority, stamp, unexpected};
 use super::call::{AllowanceLine, CallError, CheckCall, Verdict};
 use super::operation::{Outcome, Verb};
 use super::plan::{Amounts, plan_charges};
+use super::snapshot::Snapshot;
+use super::spool::unenforced::Asked;
+use crate::domain::time::Timestamp;
 
 impl Authority {
-    /// Says what a Reserve would be told, with the figures of every limit on the path.
+    /// Says what a Reserve would be told, with the figures of every limit on the path; with none where the counter store can't be
+    /// reached and the charges fail open.
     ///
     /// # Errors
     /// [`CallError`] for unknown meters, missing amounts, or a store that can't answer.
     pub async fn check(&self, call: CheckCall) -> Result<Verdict<Vec<AllowanceLine>>, CallError> {
         let tenant = self.open(&call.tenant);
-        let done = self
-            .runner
-            .run(&tenant, stamp(&tenant, None, 0), &|snapshot, now| {
-                let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Asked, now)?;
-                Ok((Verb::Check { charges }, Some(plan)))
-            })
-            .await?;
+        let prepare = |snapshot: &Snapshot, now: Timestamp| {
+            let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Asked, now)?;
+            Ok((Verb::Check { charges }, Some(plan)))
+        };
+        let done = match self.runner.run(&tenant, stamp(&tenant, None, 0), &prepare).await {
+            Err(CallError::OutOfReach(why)) => {
+                let asked = Asked { charges: &call.charges, wait_for_durable: false, why };
+                let denied = self.runner.check_unenforced(&tenant, asked, &prepare).await?;
+                return Ok(denied.map_or_else(|| Verdict::Granted(Vec::new()), Verdict::Denied));
+            }
+            done => done?,
+        };
         match done.outcome {
             Outcome::Allowed(lines) => Ok(Verdict::Granted(lines)),
             Outcome::Denied(denial) => Ok(Verdict::Denied(denial)),

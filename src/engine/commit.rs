@@ -6,6 +6,9 @@ use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
 use super::plan::{Amounts, plan_charges};
 use super::reserve::template;
+use super::run::Prepare;
+use super::snapshot::Snapshot;
+use super::spool::entry::Act;
 use crate::domain::amount;
 use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, IdSpace};
@@ -28,29 +31,32 @@ impl Authority {
         let print = fingerprint(Rpc::Commit, &call.reservation_id, &call.charges, None, is_final);
         let stamp = stamp(&tenant, call.request_id.as_deref(), print);
         let listed = listed(&call.charges);
-        let mut done = self
-            .runner
-            .run(&tenant, stamp, &|_, _| {
-                Ok((Verb::Commit { key, listed: listed.clone(), is_final, recover: None }, None))
-            })
-            .await?;
-
         let complete = !call.charges.is_empty() && call.charges.iter().all(|charge| charge.amount.is_some());
-        if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)) && complete {
-            // Neither store nor ledger knows it, but the caller says all there is to know (rule 7).
-            done = self
-                .runner
-                .run(&tenant, stamp, &|snapshot, now| {
-                    let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Recorded, now)?;
-                    let mut reservation = template(&recovered(&call), charges);
-                    (reservation.tenant, reservation.key) = (tenant.uid(), key);
-                    reservation.id = call.reservation_id.as_str().into();
-                    reservation.fingerprint = print;
-                    let recover = Some(Box::new(reservation));
-                    Ok((Verb::Commit { key, listed: listed.clone(), is_final, recover }, Some(plan)))
-                })
-                .await?;
-        }
+        let verb = |recover| Verb::Commit { key, listed: listed.clone(), is_final, recover, forced: false };
+        let held = |_: &Snapshot, _| Ok((verb(None), None));
+        // Neither store nor ledger knows it, but the caller says all there is to know (rule 7).
+        let unknown = |snapshot: &Snapshot, now| {
+            let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Recorded, now)?;
+            let mut reservation = template(&recovered(&call), charges);
+            (reservation.tenant, reservation.key) = (tenant.uid(), key);
+            reservation.id = call.reservation_id.as_str().into();
+            reservation.fingerprint = print;
+            Ok((verb(Some(Box::new(reservation))), Some(plan)))
+        };
+        let answered = match self.runner.run(&tenant, stamp, &held).await {
+            Ok(done) if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)) && complete => {
+                self.runner.run(&tenant, stamp, &unknown).await
+            }
+            answered => answered,
+        };
+        let done = match answered {
+            Err(CallError::OutOfReach(why)) => {
+                let act = Act::Commit { listed: listed.clone(), is_final };
+                let recover: Option<&Prepare<'_>> = if complete && is_final { Some(&unknown) } else { None };
+                return self.runner.settle_unenforced(&tenant, (key, stamp), (&call, act), why, recover).await;
+            }
+            done => done?,
+        };
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         match done.outcome {
             Outcome::Reservation(reservation) => Ok(Answer { value: reservation, replayed: done.replayed, durability }),

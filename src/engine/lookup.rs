@@ -9,14 +9,19 @@ use crate::domain::reservation::Reservation;
 use std::sync::Arc;
 
 impl Authority {
-    /// One reservation as it stands now, from the counter store or, once it has ended, from the ledger.
+    /// One reservation as it stands now, from the counter store or, once it has ended, from the ledger; from the spool while
+    /// the store can't be reached and does not know it.
     ///
     /// # Errors
     /// [`CallError`] if nobody knows it, or a store can't answer.
     pub async fn get_reservation(&self, tenant: &AccountName, id: &str) -> Result<Reservation, CallError> {
         let tenant = self.open(tenant);
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, id);
-        let done = self.runner.run(&tenant, stamp(&tenant, None, 0), &|_, _| Ok((Verb::Get { key }, None))).await?;
+        let done = match self.runner.run(&tenant, stamp(&tenant, None, 0), &|_, _| Ok((Verb::Get { key }, None))).await
+        {
+            Err(CallError::OutOfReach(why)) => return Ok(Arc::unwrap_or_clone(self.runner.spooled(key, why)?)),
+            done => done?,
+        };
         match done.outcome {
             Outcome::Reservation(reservation) => Ok(Arc::unwrap_or_clone(reservation)),
             Outcome::Refused(error) => Err(error.into()),

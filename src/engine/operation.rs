@@ -7,9 +7,10 @@ use crate::domain::entry::{Entry, Kind};
 use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
-use crate::domain::settlement::Listed;
 use crate::domain::time::{Period, Span, Timestamp};
 use std::sync::Arc;
+
+pub use super::listed::{Charges, ListedCharge};
 
 /// One atomic step in a tenant's partition.
 #[derive(Clone, Debug)]
@@ -30,6 +31,21 @@ pub struct Operation {
     pub known: Known,
 }
 
+impl Operation {
+    /// Which reservation it is about, if the caller knows its id.
+    pub fn reservation(&self) -> Option<IdKey> {
+        match &self.verb {
+            Verb::Reserve { fresh: true, .. } | Verb::Check { .. } | Verb::Usage | Verb::FreeAmounts { .. } => None,
+            Verb::Reserve { template, .. } => Some(template.key),
+            Verb::Commit { key, .. }
+            | Verb::Release { key, .. }
+            | Verb::Extend { key, .. }
+            | Verb::FreeReservation { key }
+            | Verb::Get { key } => Some(*key),
+        }
+    }
+}
+
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Verb {
@@ -48,6 +64,8 @@ pub enum Verb {
         consume: bool,
         /// The id was made by the server, so nobody can have used it.
         fresh: bool,
+        /// When it was granted, if that was without the store: recorded as of then, whether it fits or not.
+        granted: Option<Timestamp>,
     },
     /// Commit.
     Commit {
@@ -59,6 +77,8 @@ pub enum Verb {
         is_final: bool,
         /// What to record if the ledger does not know the reservation either; the plan is then for it.
         recover: Option<Box<Reservation>>,
+        /// It was answered without the store: recorded in full, whatever the meter's overage rule says.
+        forced: bool,
     },
     /// Release.
     Release {
@@ -95,48 +115,6 @@ pub enum Verb {
     Usage,
 }
 
-/// The charges that a settlement lists, before they are matched with the reservation's.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Charges(pub Vec<ListedCharge>);
-
-/// One of them.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ListedCharge {
-    /// The account's name.
-    pub account: Box<str>,
-    /// The meter's name.
-    pub meter: Box<str>,
-    /// The item.
-    pub item: Box<str>,
-    /// How much; `None`: as held.
-    pub amount: Option<u64>,
-}
-
-impl Charges {
-    /// Matches by account, meter and item (rule 6); empty lists every charge, as held.
-    ///
-    /// # Errors
-    /// [`RuleError::ChargeNotHeld`] with the index of a charge that the reservation does not have.
-    pub fn matched(&self, reservation: &Reservation) -> Result<Vec<Listed>, RuleError> {
-        if self.0.is_empty() {
-            return Ok((0..reservation.charges.len()).map(|charge| Listed { charge, amount: None }).collect());
-        }
-        let find = |listed: &ListedCharge| {
-            reservation.charges.iter().position(|held| {
-                held.account == listed.account && held.meter == listed.meter && held.item == listed.item
-            })
-        };
-        self.0
-            .iter()
-            .enumerate()
-            .map(|(index, listed)| {
-                let charge = find(listed).ok_or(RuleError::ChargeNotHeld(index))?;
-                Ok(Listed { charge, amount: listed.amount })
-            })
-            .collect()
-    }
-}
-
 /// The counters that an operation may touch.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -151,6 +129,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The same with limits that count and never deny.
+    pub fn lifted(mut self) -> Plan {
+        for counter in &mut self.counters {
+            let windows = counter.windows.iter().map(|window| WindowPlan { enforced: false, ..window.clone() });
+            counter.windows = Arc::new(windows.collect());
+        }
+        self
+    }
+
     /// The planned counter of that key.
     pub fn counter(&self, key: CounterKey) -> Option<&CounterPlan> {
         self.counters.iter().find(|plan| plan.bound.key == key)

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// Sent, but no answer came: whether it had its effect is not known. Sending it again is safe for what has ids.
     #[error("{0}")]
     OutcomeUnknown(String),
+    /// There, but it takes no more work now; nothing was done.
+    #[error("{0}")]
+    Busy(String),
     /// What is stored can't be what was written: a gap, damage, another schema.
     #[error("{0}")]
     Corrupt(String),
@@ -343,6 +346,33 @@ pub trait CatalogStore: Send + Sync {
 
     /// Keeps a small text by name.
     fn set_note<'a>(&'a self, name: &'a str, text: &'a str) -> Boxed<'a, Result<(), StoreError>>;
+}
+
+/// Why nothing can be put into a spool.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// As much stands in it as may.
+    #[error("the spool is full")]
+    Full,
+    /// The disk does not take it.
+    #[error("the spool can't be written: {0}")]
+    Unwritable(String),
+}
+
+/// A spool on this process's own disk: what was granted while the counter store could not be reached, until the store has
+/// it. In order, bounded, and still there after `kill -9`.
+pub trait Spool: Send + Sync {
+    /// Puts an entry at the end and answers its number; numbers grow. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// [`SpoolError`]; then nothing was put.
+    fn put(&self, entry: &[u8]) -> Result<u64, SpoolError>;
+
+    /// Takes an entry out. If the disk does not take that, it is there again at the next start, which does no harm.
+    fn remove(&self, number: u64);
+
+    /// Bytes that it takes on the disk.
+    fn size(&self) -> u64;
 }
 
 /// The store's clock.

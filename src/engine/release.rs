@@ -4,6 +4,8 @@ use super::authority::{Authority, listed, stamp, unexpected};
 use super::call::{Answer, CallError, SettleCall};
 use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
+use super::snapshot::Snapshot;
+use super::spool::entry::Act;
 use crate::domain::name::{IdKey, IdSpace};
 use crate::domain::reservation::Reservation;
 use std::sync::Arc;
@@ -18,12 +20,15 @@ impl Authority {
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &call.reservation_id);
         let print = fingerprint(Rpc::Release, &call.reservation_id, &call.charges, None, true);
         let listed = listed(&call.charges);
-        let done = self
-            .runner
-            .run(&tenant, stamp(&tenant, call.request_id.as_deref(), print), &|_, _| {
-                Ok((Verb::Release { key, listed: listed.clone() }, None))
-            })
-            .await?;
+        let stamp = stamp(&tenant, call.request_id.as_deref(), print);
+        let prepare = |_: &Snapshot, _| Ok((Verb::Release { key, listed: listed.clone() }, None));
+        let done = match self.runner.run(&tenant, stamp, &prepare).await {
+            Err(CallError::OutOfReach(why)) => {
+                let act = Act::Release { listed: listed.clone() };
+                return self.runner.settle_unenforced(&tenant, (key, stamp), (&call, act), why, None).await;
+            }
+            done => done?,
+        };
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         match done.outcome {
             Outcome::Reservation(reservation) => Ok(Answer { value: reservation, replayed: done.replayed, durability }),

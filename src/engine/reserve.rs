@@ -5,6 +5,8 @@ use super::call::{Answer, CallError, ReserveCall, Verdict};
 use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
 use super::plan::{Amounts, plan_charges};
+use super::snapshot::Snapshot;
+use super::spool::unenforced::Asked;
 use crate::domain::name::{IdKey, IdSpace};
 use crate::domain::reservation::{Flags, Held, Reservation, State};
 use crate::domain::time::{Span, Timestamp};
@@ -36,18 +38,24 @@ impl Authority {
         let id = call.reservation_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &id);
 
-        let done = self
-            .runner
-            .run(&tenant, stamp(&tenant, call.request_id.as_deref(), print), &|snapshot, now| {
-                let amounts = if consume { Amounts::Consumed } else { Amounts::Asked };
-                let (charges, plan) = plan_charges(snapshot, &call.charges, amounts, now)?;
-                let mut template = template(&call, charges);
-                (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());
-                template.fingerprint = print;
-                let fresh = call.reservation_id.is_none();
-                Ok((Verb::Reserve { template: Box::new(template), ttl, consume, fresh }, Some(plan)))
-            })
-            .await?;
+        let stamp = stamp(&tenant, call.request_id.as_deref(), print);
+        let prepare = |snapshot: &Snapshot, now: Timestamp| {
+            let amounts = if consume { Amounts::Consumed } else { Amounts::Asked };
+            let (charges, plan) = plan_charges(snapshot, &call.charges, amounts, now)?;
+            let mut template = template(&call, charges);
+            (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());
+            template.fingerprint = print;
+            // What fails open is perhaps sent again from the spool, while this one is still on its way.
+            let fresh = call.reservation_id.is_none() && !self.runner.fails_open(snapshot, &call.charges);
+            Ok((Verb::Reserve { template: Box::new(template), ttl, consume, fresh, granted: None }, Some(plan)))
+        };
+        let done = match self.runner.run(&tenant, stamp, &prepare).await {
+            Err(CallError::OutOfReach(why)) => {
+                let asked = Asked { charges: &call.charges, wait_for_durable: call.wait_for_durable, why };
+                return self.runner.take_unenforced(&tenant, stamp, asked, &prepare).await;
+            }
+            done => done?,
+        };
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         let value = match done.outcome {
             Outcome::Reservation(reservation) => Verdict::Granted(reservation),

@@ -4,9 +4,10 @@ use super::authorize::TenantCtx;
 use super::call::{CallError, Durability};
 use super::operation::{Counters, Done, Known, Miss, Operation, Plan, Reply, Verb};
 use super::plan::plan_reservation;
-use super::ports::{Clock, Ledger};
+use super::ports::{Clock, Ledger, StoreError};
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
+use super::spool::shelf::Shelf;
 use super::tasks::flush::Flushers;
 use super::tasks::refill;
 use crate::domain::name::IdKey;
@@ -28,6 +29,8 @@ pub struct Runner {
     pub(super) flushers: Arc<Flushers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) promised: Durability,
+    /// Where calls stand that are granted without the store; `None`: none are.
+    pub(super) shelf: Option<Arc<Shelf>>,
 }
 
 /// What a verb prepares for its operation: the charges' plan and the verb itself, under one snapshot and time.
@@ -48,12 +51,41 @@ impl Runner {
     /// # Errors
     /// [`CallError`] from the preparation, or where a store can't answer.
     pub async fn run(&self, tenant: &TenantCtx, stamp: Stamp, prepare: &Prepare<'_>) -> Result<Done, CallError> {
-        let mut snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
-        let mut operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        let snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
+        let operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        self.catch_up(&operation).await?;
+        self.drive(tenant, snapshot, operation, prepare).await
+    }
+
+    /// Prepares and runs what was answered without the store, with what the ledger knows of its ids.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub(super) async fn run_late(
+        &self,
+        tenant: &TenantCtx,
+        stamp: Stamp,
+        known: Known,
+        prepare: &Prepare<'_>,
+    ) -> Result<Done, CallError> {
+        let snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
+        let operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        self.drive(tenant, snapshot, Operation { known, ..operation }, prepare).await
+    }
+
+    /// Sends an operation until it is decided.
+    async fn drive(
+        &self,
+        tenant: &TenantCtx,
+        mut snapshot: Arc<Snapshot>,
+        mut operation: Operation,
+        prepare: &Prepare<'_>,
+    ) -> Result<Done, CallError> {
+        let stamp = Stamp { request: operation.request, fingerprint: operation.fingerprint };
         let mut rounds = 0;
         while rounds < MAX_ROUNDS {
             rounds += 1;
-            match self.counters.apply(&mut operation).await? {
+            match self.counters.apply(&mut operation).await.map_err(out_of_reach)? {
                 Reply::Done(done) => return Ok(*done),
                 Reply::Again => {
                     // Each round ends some deadlines, so this ends too; the caller's own deadline bounds it.
@@ -70,7 +102,9 @@ impl Runner {
                 }
                 Reply::NeedPlan(reservation) => {
                     operation.catalog_version = snapshot.version();
-                    operation.plan = Some(plan_reservation(&snapshot, &reservation));
+                    let plan = plan_reservation(&snapshot, &reservation);
+                    let forced = matches!(operation.verb, Verb::Commit { forced: true, .. });
+                    operation.plan = Some(if forced { plan.lifted() } else { plan });
                 }
                 Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).await?,
             }
@@ -116,6 +150,14 @@ impl Runner {
             };
         }
         Ok(if durable { Durability::Durable } else { self.promised })
+    }
+}
+
+/// Whether the counter store could not be reached, or reached and had more to say.
+fn out_of_reach(error: StoreError) -> CallError {
+    match error {
+        StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) => CallError::OutOfReach(error),
+        StoreError::Busy(_) | StoreError::Corrupt(_) => CallError::Store(error),
     }
 }
 

@@ -1,9 +1,9 @@
 -- reserve: Reserve and Consume; holds, or records at once, on every planned counter or on none.
 --
 -- Arguments from 8 on: record (unpacked; times, splits and state are made here), ttl in milliseconds, consume (0, 1),
--- fresh (0, 1), values wanted (0, 1), unset (0, 1). Reply: {1, replayed, seq, record, values or false}, {3, replayed,
--- denial}, a refusal or a miss. Values are those that it was decided on. Example:
---   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, 0} -> {1, 0, 42, "\154...", false}
+-- fresh (0, 1), values wanted (0, 1), unset (0, 1), granted (a time, or -1). Reply: {1, replayed, seq, record, values or
+-- false}, {3, replayed, denial}, a refusal or a miss. Values are those that it was decided on. Example:
+--   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, 0, -1} -> {1, 0, 42, "\154...", false}
 
 local reserve = {}
 
@@ -19,6 +19,20 @@ do
     return nil
   end
 
+  -- Writes what was granted without the store, as of then, whether it fits or not.
+  local function force(operation, record, ttl, consume, granted)
+    local splits, miss = admission.force(operation)
+    if not splits then
+      return miss
+    end
+    local at = math.min(granted, store.now)
+    record[R_CREATE_TIME], record[R_EXPIRE_TIME] = at, at + ttl
+    local changes = admission.deal(record, operation[O_PLAN], splits, consume == 1)
+    local kind = consume == 1 and KIND_CONSUME or KIND_RESERVE
+    local seq, packed = admission.enter(operation, record, changes, kind)
+    return {IS_RESERVATION, 0, seq, packed, false}
+  end
+
   function reserve.run(operation)
     local record, ttl, consume, fresh = operation[8], operation[9], operation[10], operation[11]
     local replay = ids.replay_reservation(operation, record, fresh)
@@ -26,6 +40,9 @@ do
       return replay
     elseif not operation[O_PLAN] then
       return {IS_REFUSED, RULE_NOT_FOUND, -1, ''}
+    end
+    if operation[14] >= 0 then
+      return force(operation, record, ttl, consume, operation[14])
     end
     local cap = capped(operation, consume)
     if cap then

@@ -105,6 +105,7 @@ pub fn bad_fields(reason: Reason, fields: Vec<(String, String)>) -> Status {
 /// The status of a call that has no answer. `has_ids`: the caller can repeat it safely.
 pub fn from_call(error: CallError, has_ids: bool) -> Status {
     match error {
+        CallError::OutOfReach(error) => from_call(CallError::Store(error), has_ids),
         CallError::Rule(error) => from_rule(&error),
         CallError::MeterNotFound(meters) => {
             let fields = meters.iter().map(|(at, name)| (format!("charges[{at}].meter"), format!("no meter {name}")));
@@ -119,10 +120,10 @@ pub fn from_call(error: CallError, has_ids: bool) -> Status {
             status(Reason::LedgerUnavailable, error.to_string(), [("applied".into(), "true".into())].into())
         }
         CallError::Overloaded => status(Reason::Overloaded, error.to_string(), HashMap::new()),
-        CallError::Store(StoreError::Unavailable(why)) if has_ids => {
+        CallError::Store(StoreError::Unavailable(why) | StoreError::Busy(why)) if has_ids => {
             status(Reason::StoreUnavailable, why, HashMap::new())
         }
-        CallError::Store(StoreError::Unavailable(why)) => {
+        CallError::Store(StoreError::Unavailable(why) | StoreError::Busy(why)) => {
             let why = format!("{why}; without ids nobody knows whether it had its effect");
             status(Reason::OutcomeUnknown, why, HashMap::new())
         }

@@ -5,3 +5,4 @@ pub mod clock;
 pub mod database;
 pub mod embedded;
 pub mod redis;
+pub mod spool;

@@ -51,6 +51,16 @@ pub const RECOVERED_TOTAL: &str = "quotad_recovered_total";
 pub const MISSES_TOTAL: &str = "quotad_misses_total";
 /// Decisions planned again because the catalog changed under them.
 pub const REPLANS_TOTAL: &str = "quotad_replans_total";
+/// Calls granted without the counter store, on meters that fail open.
+pub const UNENFORCED_TOTAL: &str = "quotad_unenforced_total";
+/// Entries of the spool that the counter store does not know yet.
+pub const SPOOL_ENTRIES: &str = "quotad_spool_entries";
+/// Bytes of the spool on the disk.
+pub const SPOOL_BYTES: &str = "quotad_spool_bytes";
+/// Entries of the spool that were sent after, by outcome.
+pub const SPOOL_REPLAYED_TOTAL: &str = "quotad_spool_replayed_total";
+/// Calls refused because the spool was full or could not be written.
+pub const SPOOL_REFUSED_TOTAL: &str = "quotad_spool_refused_total";
 /// Counters in memory.
 pub const COUNTERS: &str = "quotad_counters";
 
@@ -118,6 +128,11 @@ fn describe() {
     c!(RECOVERED_TOTAL, "Commits of reservations that were no longer known");
     c!(MISSES_TOTAL, "Decisions that had to read the ledger first");
     c!(REPLANS_TOTAL, "Decisions planned again because the catalog changed under them");
+    c!(UNENFORCED_TOTAL, "Calls granted without the counter store, on meters that fail open");
+    g!(SPOOL_ENTRIES, "Entries of the spool that the counter store does not know yet");
+    g!(SPOOL_BYTES, Unit::Bytes, "Bytes of the spool on the disk");
+    c!(SPOOL_REPLAYED_TOTAL, "Entries of the spool that were sent after");
+    c!(SPOOL_REFUSED_TOTAL, "Calls refused because the spool was full or could not be written");
     g!(COUNTERS, "Counters in memory");
 }
 
@@ -233,12 +248,25 @@ pub struct EngineMetrics {
     pub replans: Counter,
     /// [`COUNTERS`].
     pub counters: Gauge,
+    /// [`UNENFORCED_TOTAL`].
+    pub unenforced: Counter,
+    /// [`SPOOL_ENTRIES`].
+    pub spool_entries: Gauge,
+    /// [`SPOOL_BYTES`].
+    pub spool_bytes: Gauge,
+    /// [`SPOOL_REFUSED_TOTAL`].
+    pub spool_refused: Counter,
 }
 
 impl EngineMetrics {
     /// Counts `count` reservations settled at their deadline by `rule`, which is one of a small fixed set of words.
     pub fn expired(&self, rule: &'static str, count: u64) {
         counter!(EXPIRED_TOTAL, fields::RULE => rule).increment(count);
+    }
+
+    /// Counts an entry of the spool that was sent after; `outcome` is one of a small fixed set of words.
+    pub fn replayed(&self, outcome: &'static str) {
+        counter!(SPOOL_REPLAYED_TOTAL, fields::OUTCOME => outcome).increment(1);
     }
 }
 
@@ -261,6 +289,10 @@ pub fn engine() -> &'static EngineMetrics {
             misses: counter!(MISSES_TOTAL),
             replans: counter!(REPLANS_TOTAL),
             counters: gauge!(COUNTERS),
+            unenforced: counter!(UNENFORCED_TOTAL),
+            spool_entries: gauge!(SPOOL_ENTRIES),
+            spool_bytes: gauge!(SPOOL_BYTES),
+            spool_refused: counter!(SPOOL_REFUSED_TOTAL),
         }
     });
     &ENGINE

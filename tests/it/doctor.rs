@@ -81,3 +81,17 @@ fn redis_and_postgresql_are_judged_by_their_settings() {
         "0"
     );
 }
+
+#[test]
+fn meters_that_fail_open_are_named() {
+    let (redis, folder) = (RedisServer::start(), TempDir::new("catalog"));
+    let file = folder.path().join("open.yaml");
+    std::fs::write(&file, "meters: [{name: calls, failure_policy: fail_open}, {name: runs}]").unwrap();
+    let server = Server::start(Options::new().catalog(file).redis(&redis.url(), "d:"));
+    let data = server.data_dir();
+    let place = ["--redis-url", &redis.url(), "--redis-prefix", "d:", "--data-dir", data.to_str().unwrap()];
+    let (status, report) = doctor(&place);
+    let (verdict, why) = of(&report, "limits");
+    assert!(status >= 1 && verdict == "weakened", "{report:#}");
+    assert!(why.contains("calls") && !why.contains("runs"), "{why}");
+}

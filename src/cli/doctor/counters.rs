@@ -26,6 +26,10 @@ const TAIL: &str = "what the ledger did not have yet (some 200 ms of answers, no
 pub(super) async fn look(options: RedisOptions, ledger: Option<&LedgerFacts>, report: &mut Report) {
     report.note(format!("counters: Redis at {}", options.place()));
     report.met(Promise::Kill, "counters and journal are in Redis, not in quotad");
+    if let Some(open) = ledger.map(|ledger| &ledger.fail_open).filter(|open| !open.is_empty()) {
+        let why = format!("while Redis can't be reached, these meters fail open and ask no limit: {}", open.join(", "));
+        report.weakened(Promise::Limits, why);
+    }
     let link = match Link::open(options) {
         Ok(link) => link,
         Err(error) => return report.broken(Promise::Safe, error.to_string()),

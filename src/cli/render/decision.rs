@@ -6,8 +6,8 @@ use crate::proto::v1::{Allowance, Denial, FreeResponse};
 
 /// A passed check with every limit on the way.
 pub fn allowance(view: &View, allowance: &Allowance) -> String {
-    if allowance.limits.is_empty() {
-        return "allowed: no limit applies".to_owned();
+    if allowance.unenforced {
+        return "allowed (unenforced: the counters can't be reached)".to_owned();
     }
     use Column::{Number, Text};
     let columns = [

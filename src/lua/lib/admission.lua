@@ -187,7 +187,7 @@ do
     end
   end
 
-  -- Where a commit that nobody held for stands: in the periods of now, whether it fits or not. Puts in what is absent;
+  -- Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it fits or not. Puts in what is absent;
   -- nil and the reply for a miss.
   function admission.force(operation)
     local ready, miss = admission.ready(operation)

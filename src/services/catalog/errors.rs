@@ -59,7 +59,7 @@ pub fn from_quota(error: QuotaError) -> Status {
 /// The status of a catalog that can't be read or written.
 pub fn from_store(error: StoreError) -> Status {
     match error {
-        StoreError::Unavailable(why) | StoreError::OutcomeUnknown(why) => {
+        StoreError::Unavailable(why) | StoreError::OutcomeUnknown(why) | StoreError::Busy(why) => {
             status(Reason::LedgerUnavailable, why, HashMap::new())
         }
         StoreError::Corrupt(why) => internal(&why),

@@ -108,5 +108,6 @@ pub fn allowance(lines: &[AllowanceLine]) -> v1::Allowance {
         held: signed(line.held),
         remaining: line.remaining,
     };
-    v1::Allowance { limits: lines.iter().map(line).collect() }
+    // Every counter has a window to tell of; where none is told, nobody could be asked.
+    v1::Allowance { limits: lines.iter().map(line).collect(), unenforced: lines.is_empty() }
 }

@@ -16,6 +16,8 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From this version on there are incarnations.
 const INCARNATIONS: i64 = 3;
+/// From this version on there is a catalog.
+const CATALOG: i64 = 2;
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,6 +42,8 @@ pub struct LedgerFacts {
     pub partitions: Option<u32>,
     /// Entries that never reached it, over all times.
     pub lost: u64,
+    /// Meters that fail open, by name.
+    pub fail_open: Vec<String>,
 }
 
 impl LedgerFacts {
@@ -92,6 +96,9 @@ async fn sqlite(connection: &mut SqliteConnection) -> Result<LedgerFacts, sqlx::
         let setting = sqlx::query_as(PARTITIONS).fetch_optional(&mut *connection).await?;
         facts.partitions = setting.and_then(|(text,): (String,)| text.parse().ok());
     }
+    if facts.schema >= CATALOG {
+        facts.fail_open = names(sqlx::query_as(FAIL_OPEN).fetch_all(&mut *connection).await?);
+    }
     if facts.schema >= INCARNATIONS {
         facts.lost = lost(sqlx::query_as(BEGINS).fetch_all(&mut *connection).await?);
     }
@@ -119,6 +126,9 @@ async fn postgres(connection: &mut PgConnection) -> Result<LedgerFacts, sqlx::Er
         let setting = sqlx::query_as(PARTITIONS).fetch_optional(&mut *connection).await?;
         facts.partitions = setting.and_then(|(text,): (String,)| text.parse().ok());
     }
+    if facts.schema >= CATALOG {
+        facts.fail_open = names(sqlx::query_as(FAIL_OPEN).fetch_all(&mut *connection).await?);
+    }
     if facts.schema >= INCARNATIONS {
         facts.lost = lost(sqlx::query_as(BEGINS).fetch_all(&mut *connection).await?);
     }
@@ -127,6 +137,9 @@ async fn postgres(connection: &mut PgConnection) -> Result<LedgerFacts, sqlx::Er
 
 const WATERMARKS: &str = include_str!("../../sql/queries/verify_watermarks.sql");
 const BEGINS: &str = include_str!("../../sql/queries/verify_incarnations.sql");
+/// By what the catalog's rows say in their JSON.
+const FAIL_OPEN: &str = r#"SELECT DISTINCT name FROM meter_def WHERE deleted = 0
+                           AND definition LIKE '%"fail_open":true%' ORDER BY name"#;
 const PARTITIONS: &str = "SELECT value FROM setting WHERE name = 'partitions'";
 
 fn watermarks(rows: Vec<(i64, i64, i64)>) -> BTreeMap<u32, Watermark> {
@@ -135,6 +148,10 @@ fn watermarks(rows: Vec<(i64, i64, i64)>) -> BTreeMap<u32, Watermark> {
         Some((u32::try_from(partition).ok()?, watermark))
     };
     rows.into_iter().filter_map(watermark).collect()
+}
+
+fn names(rows: Vec<(String,)>) -> Vec<String> {
+    rows.into_iter().map(|(name,)| name).collect()
 }
 
 fn lost(rows: Vec<(i64, i64, i64, i64)>) -> u64 {

@@ -91,7 +91,7 @@ impl Partition {
 
     /// Reserve and Consume: hold, or record at once, on every counter or on none.
     pub(super) fn reserve(&mut self, operation: &mut Operation) -> Reply {
-        let Verb::Reserve { template, fresh, consume, .. } = &operation.verb else {
+        let Verb::Reserve { template, fresh, consume, granted, .. } = &operation.verb else {
             return self.refused(RuleError::NotFound);
         };
         let key = template.key;
@@ -99,6 +99,12 @@ impl Partition {
             return reply;
         }
         let Some(plan) = &operation.plan else { return self.refused(RuleError::NotFound) };
+        if granted.is_some() {
+            return match self.force(operation.tenant, plan, &template.charges) {
+                Ok(splits) => self.take(operation, splits, Vec::new()),
+                Err(reply) => *reply,
+            };
+        }
         if let Some(cap) = self.capped(operation.tenant, *consume) {
             return self.refused(RuleError::CapReached(cap));
         }
@@ -154,12 +160,13 @@ impl Partition {
     /// Writes an admitted reservation: counters, record, deadline, journal.
     fn take(&mut self, operation: &mut Operation, mut splits: Vec<Split>, ready: Vec<Ready>) -> Reply {
         let Some(plan) = operation.plan.take() else { return self.refused(RuleError::NotFound) };
-        let Verb::Reserve { template, ttl, consume, .. } = &mut operation.verb else {
+        let Verb::Reserve { template, ttl, consume, granted, .. } = &mut operation.verb else {
             return self.refused(RuleError::NotFound);
         };
-        let (consume, expire_time) = (*consume, self.now + *ttl);
+        let at = granted.map_or(self.now, |at| at.min(self.now));
+        let (consume, expire_time) = (*consume, at + *ttl);
         let mut reservation = std::mem::replace(template, Box::new(blank()));
-        (reservation.create_time, reservation.expire_time) = (self.now, expire_time);
+        (reservation.create_time, reservation.expire_time) = (at, expire_time);
         let changes = self.deal(&mut reservation, &plan, &mut splits, consume);
         for (counter, value) in plan.counters.iter().zip(ready) {
             if let Ready::Absent(value) = value {
@@ -249,7 +256,7 @@ impl Partition {
         cut
     }
 
-    /// Where a commit that nobody held for stands: in the periods of now, whether it fits or not.
+    /// Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it fits or not.
     pub(super) fn force(&mut self, tenant: Uid, plan: &Plan, charges: &[Held]) -> Result<Vec<Split>, Box<Reply>> {
         let ready = self.ready(plan)?;
         let demands = verdict::demands(plan, charges);

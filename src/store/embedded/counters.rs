@@ -64,7 +64,7 @@ impl Counters for EmbeddedCounters {
             let (reply, group) = self.with(index, |partition| {
                 let full = partition.tail.unflushed() >= partition.caps.unflushed;
                 if full && matches!(operation.verb, Verb::Reserve { .. }) {
-                    return (Err(StoreError::Unavailable(Caps::UNFLUSHED.into())), None);
+                    return (Err(StoreError::Busy(Caps::UNFLUSHED.into())), None);
                 }
                 let reply = partition.step(operation, clock);
                 let group = match &reply {

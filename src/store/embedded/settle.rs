@@ -17,7 +17,7 @@ use std::sync::Arc;
 impl Partition {
     /// Commit, in whatever state the reservation is (rule 7).
     pub(super) fn commit(&mut self, operation: &mut Operation) -> Reply {
-        let Verb::Commit { key, listed, is_final, recover } = &operation.verb else {
+        let Verb::Commit { key, listed, is_final, recover, .. } = &operation.verb else {
             return self.refused(RuleError::NotFound);
         };
         let (key, is_final) = (*key, *is_final);

@@ -87,18 +87,3 @@ impl Command {
         }
     }
 }
-
-impl Operation {
-    /// Which reservation it is about, if the caller knows its id.
-    pub fn reservation(&self) -> Option<IdKey> {
-        match &self.verb {
-            Verb::Reserve { fresh: true, .. } | Verb::Check { .. } | Verb::Usage | Verb::FreeAmounts { .. } => None,
-            Verb::Reserve { template, .. } => Some(template.key),
-            Verb::Commit { key, .. }
-            | Verb::Release { key, .. }
-            | Verb::Extend { key, .. }
-            | Verb::FreeReservation { key }
-            | Verb::Get { key } => Some(*key),
-        }
-    }
-}

@@ -132,7 +132,7 @@ impl RedisCounters {
                 }
                 Err(SubmitError::Store(error)) => return Err(error),
                 Err(SubmitError::Overloaded) => {
-                    return Err(StoreError::Unavailable("too much work is waiting for the counter store".into()));
+                    return Err(StoreError::Busy("too much work is waiting for the counter store".into()));
                 }
                 Err(SubmitError::Verify { command: back, .. }) => {
                     command = *back;

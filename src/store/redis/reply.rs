@@ -197,7 +197,7 @@ impl Decoder<'_> {
             code::STALE => Ok(Reply::Stale(reader.uint()?)),
             code::MISS => self.miss(reader),
             code::NEED_PLAN => Ok(Reply::NeedPlan(Arc::new(record::unpack(reader.bytes()?)?))),
-            code::OVERLOADED => Err(StoreError::Unavailable(Caps::UNFLUSHED.into())),
+            code::OVERLOADED => Err(StoreError::Busy(Caps::UNFLUSHED.into())),
             _ => Err(damaged("a reply of an unknown code")),
         }
     }

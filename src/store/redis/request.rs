@@ -178,12 +178,16 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
         Verb::Usage => {
             begin(out, plans, operation, (verb::LOOK, 0), &[]);
         }
-        Verb::Reserve { template, ttl, consume, fresh } => {
-            begin(out, plans, operation, (verb::RESERVE, 6), &template.charges);
+        Verb::Reserve { template, ttl, consume, fresh, granted } => {
+            begin(out, plans, operation, (verb::RESERVE, 7), &template.charges);
             record::write(out, template);
             out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation)).uint(unset(operation));
+            match granted {
+                Some(at) => out.time(*at),
+                None => out.int(-1),
+            };
         }
-        Verb::Commit { key, listed, is_final, recover } => {
+        Verb::Commit { key, listed, is_final, recover, .. } => {
             let charges = recover.as_deref().map_or(&[][..], |template| &template.charges);
             begin(out, plans, operation, (verb::COMMIT, 4), charges).key(Some(*key));
             write_listed(out, listed, false);
@@ -229,13 +233,18 @@ fn begin<'o>(
     out.key(operation.request).word(operation.fingerprint);
     match &operation.plan {
         // What happened is recorded whatever it comes to.
-        Some(plan) => write_plan(out, plans, plan, charges, verb == verb::COMMIT),
+        Some(plan) => write_plan(out, plans, plan, charges, records(&operation.verb)),
         None => {
             out.nothing();
         }
     }
     write_known(out, &operation.known);
     out
+}
+
+/// Whether it tells what has happened already, where others ask.
+fn records(verb: &Verb) -> bool {
+    matches!(verb, Verb::Commit { .. } | Verb::Reserve { granted: Some(_), .. })
 }
 
 fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held], is_forced: bool) {

@@ -2,5 +2,7 @@
 
 mod claims;
 mod numbers;
+mod open;
+mod opened;
 mod quotas;
 mod replicas;

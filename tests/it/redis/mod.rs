@@ -3,6 +3,7 @@
 mod batches;
 mod fake;
 mod flush;
+mod granted;
 mod ledger;
 mod link;
 mod link_batch;

@@ -84,6 +84,7 @@ impl World {
             flushers.clone(),
             ours,
             Durability::Applied,
+            None,
         );
         let stop = CancellationToken::new();
         let flush = |partition| tokio::spawn(flushers.clone().run(partition, stop.clone()));

@@ -245,7 +245,7 @@ fn what_is_sent_back_says_what_to_mend() {
         })),
         Ok(Reply::Stale(12))
     ));
-    assert!(matches!(mend(&code(12)), Err(StoreError::Unavailable(why)) if why == Caps::UNFLUSHED));
+    assert!(matches!(mend(&code(12)), Err(StoreError::Busy(why)) if why == Caps::UNFLUSHED));
     let one = samples::reservation(&mut rng);
     let raw = reply(|out| {
         out.array(2).int(11).bytes(&record::pack(&one));

@@ -94,13 +94,14 @@ fn a_reserve_says_what_it_asks() {
     }
     let template = template.clone();
     let bytes = run(operation.clone());
-    let mut reader = own(&bytes, 2, 6);
+    let mut reader = own(&bytes, 2, 7);
     assert_eq!(record::read(&mut reader).unwrap(), *template);
     assert_eq!(reader.int().unwrap(), 60_000);
     assert_eq!((reader.flag().unwrap(), reader.flag().unwrap()), (false, false));
     let shadow = operation.plan.iter().flat_map(|plan| &plan.counters).flat_map(|counter| counter.windows.iter());
     let wanted = shadow.filter(|window| !window.enforced && window.limit.is_some()).count() > 0;
     assert_eq!((reader.flag().unwrap(), reader.int().unwrap()), (wanted, 5));
+    assert_eq!(reader.int().unwrap(), -1, "decided now");
     reader.end().unwrap();
     // What is beyond the range is seen to be, and no more than that.
     let mut reader = Reader::new(&bytes);
@@ -134,7 +135,8 @@ fn settlements_list_by_match_and_cut_what_happened() {
         (0..count).map(item).collect::<Vec<_>>()
     };
     let recovered = Box::new(reservation(vec![samples::charge(&mut rng)]));
-    operation.verb = Verb::Commit { key, listed: listed.clone(), is_final: true, recover: Some(recovered.clone()) };
+    let recover = Some(recovered.clone());
+    operation.verb = Verb::Commit { key, listed: listed.clone(), is_final: true, recover, forced: false };
     let bytes = run(operation.clone());
     let mut reader = own(&bytes, 3, 4);
     assert_eq!(reader.key().unwrap(), key);

@@ -102,6 +102,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
             ttl: Span::from_secs(60),
             consume: false,
             fresh: false,
+            granted: None,
         },
         plan: Some(Plan { valid: Some(valid), counters, paths, unset }),
         known: Known::default(),
