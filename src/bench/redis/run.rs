@@ -52,7 +52,7 @@ pub(in crate::bench) fn run(options: &Options, progress: &dyn Fn(&str)) -> Resul
     let memory = memory::weigh(&mut partition.script, &partition.keys, partition.incarnation)?;
     let of = |figure: fn(&flush::Sample) -> f64| median(flushed.iter().map(figure).collect()).unwrap_or_default();
     let effects_per_second = of(|sample| sample.effects);
-    let pair = served.iter().rev().find(|row| row.replicas == 1 && row.per_second > 0.0);
+    let pairs = served.iter().rev().find(|row| row.replicas == 1).map(|row| row.per_second);
     let info = redis.connect()?.ask("INFO server")?;
     let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("unknown");
     Ok(Some(RedisReport {
@@ -63,7 +63,7 @@ pub(in crate::bench) fn run(options: &Options, progress: &dyn Fn(&str)) -> Resul
         flushing: Flushing {
             entries_per_second: of(|sample| sample.entries),
             effects_per_second,
-            times_decided: pair.map(|row| effects_per_second / row.per_second),
+            times_decided: pairs.filter(|decided| *decided > 0.0).map(|decided| effects_per_second / decided),
         },
         memory,
     }))
