@@ -36,6 +36,19 @@ impl Cpu {
         Some(cpu)
     }
 
+    /// Of several together; `None` for none, or where the system does not tell.
+    pub(super) fn of_all(processes: &[u32]) -> Option<Cpu> {
+        let all = processes.iter().map(|process| Cpu::of(*process));
+        all.reduce(|sum, one| {
+            let (sum, one) = (sum?, one?);
+            Some(Cpu {
+                total: sum.total + one.total,
+                journal: sum.journal + one.journal,
+                flusher: sum.flusher + one.flusher,
+            })
+        })?
+    }
+
     /// What was used since `earlier`.
     pub(super) fn since(self, earlier: Cpu) -> Cpu {
         Cpu {

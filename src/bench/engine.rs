@@ -2,12 +2,11 @@
 
 use super::calls;
 use super::child::Scratch;
-use super::meter::{Meter, Sample, Tally, measure};
+use super::meter::{Meter, Sample, Tally, Watched, measure};
 use super::options::{Options, cores};
 use super::workload::Workload;
 use crate::app::{Node, NodeOptions};
 use crate::engine::authority::Authority;
-use crate::engine::manage::Apply;
 use anyhow::Context;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -44,17 +43,7 @@ impl Engine {
         let settings = NodeOptions { data_dir: scratch.path().join("engine"), ..NodeOptions::default() };
         let node = background.block_on(async {
             let node = Node::open(settings).await?;
-            let yaml = workload.catalog();
-            let catalog = Apply {
-                tenant: None,
-                yaml: yaml.as_bytes(),
-                dry_run: false,
-                prune: false,
-                etag: None,
-                actor: "bench",
-                now: node.clock.now(),
-            };
-            node.catalogs.apply(catalog).await.context("the benchmark's catalog")?;
+            workload.apply(&node).await?;
             anyhow::Ok(node)
         })?;
         Ok(Engine { node: Some(node), background, workload, next: 0, _scratch: scratch })
@@ -70,7 +59,7 @@ impl Engine {
         // More than a round can use: numbers are not used twice.
         self.next += 1 << 32;
         let in_flight = options.in_flight;
-        measure(options.time, first, Some(std::process::id()), |meter| {
+        measure(options.time, first, &Watched::here(), |meter| {
             calls::on_every_core(cores(), |core| {
                 let (authority, meter) = (authority.clone(), meter.clone());
                 async move {

@@ -61,6 +61,22 @@ impl Tally {
     }
 }
 
+/// Processes whose processor time counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watched {
+    /// Those that decide, together.
+    pub(super) servers: Vec<u32>,
+    /// The counter store, where it is a process of its own.
+    pub(super) store: Option<u32>,
+}
+
+impl Watched {
+    /// This process alone.
+    pub(super) fn here() -> Watched {
+        Watched { servers: vec![std::process::id()], store: None }
+    }
+}
+
 /// One measurement's figures.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
@@ -72,44 +88,51 @@ pub(super) struct Sample {
     pub(super) journal_us: Option<f64>,
     /// The flusher's, until it has caught up.
     pub(super) flusher_us: Option<f64>,
+    /// Microseconds of the counter store for each decision.
+    pub(super) store_us: Option<f64>,
+    /// Decisions from the first to the last, also those before and after the stretch that counts.
+    pub(super) all: u64,
     /// Latencies of calls.
     pub(super) latencies: Histogram,
 }
 
-/// Measures for `time` while workers run. `first` is the number of their first charge; `process` is the one whose
-/// processor time counts; `start` makes the workers and answers how to wait for their end.
+/// Measures for `time` while workers run. `first` is the number of their first charge; `start` makes the workers and answers
+/// how to wait for their end.
 ///
 /// # Errors
 /// A worker's error.
 pub(super) fn measure<W>(
     time: Duration,
     first: u64,
-    process: Option<u32>,
+    watched: &Watched,
     start: impl FnOnce(&Arc<Meter>) -> anyhow::Result<W>,
 ) -> anyhow::Result<Sample>
 where
     W: FnOnce() -> anyhow::Result<Histogram>,
 {
     let meter = Arc::new(Meter { next: AtomicU64::new(first), ..Meter::default() });
-    let cpu = || process.and_then(Cpu::of);
+    let cpu = || Cpu::of_all(&watched.servers);
+    let store = || watched.store.and_then(Cpu::of);
     let idle = cpu();
     let wait = start(&meter)?;
     thread::sleep(WARM_UP);
 
     let warm = meter.done.load(Ordering::Relaxed);
-    let (begin, before) = (Instant::now(), cpu());
+    let (begin, before, store_before) = (Instant::now(), cpu(), store());
     meter.measuring.store(true, Ordering::Relaxed);
     thread::sleep(time);
     meter.measuring.store(false, Ordering::Relaxed);
     let counted = meter.done.load(Ordering::Relaxed) - warm;
-    let (took, after) = (begin.elapsed(), cpu());
+    let (took, after, store_after) = (begin.elapsed(), cpu(), store());
 
     meter.stopped.store(true, Ordering::Relaxed);
     let latencies = wait()?;
     let all = meter.done.load(Ordering::Relaxed);
-    let settled = process.and_then(settle);
+    let settled = settle(&watched.servers);
 
-    let used = after.zip(before).map(|(after, before)| after.since(before));
+    let spent = |(after, before): (Cpu, Cpu)| after.since(before);
+    let used = after.zip(before).map(spent);
+    let stored = store_after.zip(store_before).map(spent);
     // The flusher works on after the answers, so all its work counts, over all that was decided.
     let flushed = settled.zip(idle).map(|(settled, idle)| settled.since(idle).flusher);
     Ok(Sample {
@@ -117,6 +140,8 @@ where
         cpu_us: used.map(|used| each(used.answers(), counted)),
         journal_us: used.map(|used| each(used.journal, counted)),
         flusher_us: flushed.map(|flushed| each(flushed, all)),
+        store_us: stored.map(|stored| each(stored.total, counted)),
+        all,
         latencies,
     })
 }
@@ -126,14 +151,14 @@ fn each(time: Duration, count: u64) -> f64 {
     time.as_secs_f64() * 1e6 / count.max(1) as f64
 }
 
-/// Waits until a process has next to nothing to do, so that one measurement does not disturb the next; answers what it
-/// has used by then.
-fn settle(process: u32) -> Option<Cpu> {
+/// Waits until processes have next to nothing to do, so that one measurement does not disturb the next; answers what they
+/// have used by then.
+fn settle(processes: &[u32]) -> Option<Cpu> {
     let begin = Instant::now();
-    let mut last = Cpu::of(process)?;
+    let mut last = Cpu::of_all(processes)?;
     loop {
         thread::sleep(LOOK);
-        let now = Cpu::of(process)?;
+        let now = Cpu::of_all(processes)?;
         if now.since(last).total <= LOOK / 10 || begin.elapsed() > SETTLE {
             return Some(now);
         }
@@ -159,11 +184,11 @@ mod tests {
             });
             Ok(|| worker.join().map_err(|_| anyhow::anyhow!("panicked")))
         };
-        let sample = measure(Duration::from_millis(50), 7, None, working).unwrap();
+        let sample = measure(Duration::from_millis(50), 7, &Watched::default(), working).unwrap();
         assert!(sample.per_second > 0.0 && sample.per_second <= 3_100.0, "{sample:?}");
         assert!(sample.cpu_us.is_none() && sample.latencies.percentile(50).is_some());
 
         let failing = |_: &Arc<Meter>| Ok(|| Err(anyhow::anyhow!("refused")));
-        assert!(measure(Duration::from_millis(1), 0, None, failing).is_err());
+        assert!(measure(Duration::from_millis(1), 0, &Watched::default(), failing).is_err());
     }
 }

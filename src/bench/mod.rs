@@ -1,11 +1,11 @@
-//! The benchmark: what a decision costs, by the rule alone, by the engine, and over gRPC beside a bare echo.
+//! The benchmark: what a decision costs, by the rule alone, by the engine, over gRPC beside a bare echo, and on Redis.
 //!
 //! Machines differ and are shared, so what counts is a ratio: each round runs the yardstick (a tonic echo with messages
 //! of the same sizes on the same design of runtimes) and then every row, and a figure is the median over the rounds.
 //! Processor time is the operating system's own accounting, user and system together.
 //!
 //! `workload.rs` says what is asked; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
-//! `meter.rs` measure; `report.rs` has the figures.
+//! `meter.rs` measure; `report.rs` has the figures; `redis` is the same engine on the other store.
 
 mod calls;
 mod child;
@@ -15,6 +15,7 @@ mod engine;
 mod histogram;
 mod meter;
 mod options;
+mod redis;
 mod report;
 mod rule;
 mod run;
@@ -22,5 +23,6 @@ mod wire;
 mod workload;
 
 pub use options::{Options, Part};
+pub use redis::{Cost, Flushing, Memory, RedisReport, Served};
 pub use report::{Report, Row};
 pub use run::run;

@@ -12,6 +12,8 @@ pub enum Part {
     Engine,
     /// Over gRPC, beside a bare echo
     Grpc,
+    /// The engine on Redis, beside the script alone
+    Redis,
 }
 
 /// How to run the benchmark.

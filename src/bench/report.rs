@@ -2,6 +2,7 @@
 
 use super::meter::Sample;
 use super::options::{Options, cores};
+use super::redis::RedisReport;
 use serde::Serialize;
 
 /// What the benchmark found.
@@ -25,6 +26,10 @@ pub struct Report {
     pub levels: usize,
     /// The rows, in the order of the layers.
     pub rows: Vec<Row>,
+    /// The engine on Redis, where it was measured.
+    pub redis: Option<RedisReport>,
+    /// Why it was not, if it was asked for.
+    pub redis_missing: Option<&'static str>,
 }
 
 /// One thing measured. A figure that the system or this run can't give is `None`.
@@ -66,6 +71,8 @@ impl Report {
             in_flight: options.in_flight,
             levels: options.levels,
             rows: Vec::new(),
+            redis: None,
+            redis_missing: None,
         }
     }
 }
@@ -92,7 +99,7 @@ impl Row {
 }
 
 /// The middle value, or the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -108,7 +115,15 @@ mod tests {
     use crate::bench::histogram::Histogram;
 
     fn sample(per_second: f64, cpu_us: Option<f64>) -> Sample {
-        Sample { per_second, cpu_us, journal_us: None, flusher_us: None, latencies: Histogram::default() }
+        Sample {
+            per_second,
+            cpu_us,
+            journal_us: None,
+            flusher_us: None,
+            store_us: None,
+            all: 0,
+            latencies: Histogram::default(),
+        }
     }
 
     #[test]

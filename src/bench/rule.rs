@@ -1,6 +1,6 @@
 //! The rule alone: roll, decide and count on every counter of a path, on one thread, nothing else.
 
-use super::meter::{Sample, Tally, measure};
+use super::meter::{Sample, Tally, Watched, measure};
 use super::options::Options;
 use crate::domain::admission::{self, Demand};
 use crate::domain::counter::{Counter, Parts, WindowPlan};
@@ -26,7 +26,7 @@ pub(super) fn round(options: &Options) -> anyhow::Result<Sample> {
     let levels = options.levels;
     let mut counters: Vec<Vec<Counter>> =
         (0..levels).map(|level| vec![Counter::default(); (COUNTERS >> (2 * (levels - 1 - level))).max(1)]).collect();
-    measure(options.time, 0, Some(std::process::id()), |meter| {
+    measure(options.time, 0, &Watched::here(), |meter| {
         let mut tally = Tally::new(meter.clone());
         let worker = std::thread::Builder::new().name("bench-rule".into()).spawn(move || {
             while tally.goes_on() {

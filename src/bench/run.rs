@@ -3,9 +3,10 @@
 use super::engine::{self, Engine};
 use super::meter::Sample;
 use super::options::{Options, Part};
+use super::redis;
 use super::report::{Report, Row};
 use super::rule;
-use super::wire::{self, Wire};
+use super::wire::{self, Replicas, Wire};
 
 /// What is measured of the engine.
 const ENGINE: [(engine::Call, &str, &str); 2] = [
@@ -46,18 +47,26 @@ pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report>
         report.rows.extend(rows);
     }
     if options.wants(Part::Grpc) {
-        let mut wire = Wire::start(options)?;
+        let mut wire = Wire::start(options, &Replicas::embedded())?;
         let mut samples: [Vec<Sample>; WIRE.len()] = Default::default();
         for round in 1..=options.rounds {
             for ((call, name, _), samples) in WIRE.iter().zip(&mut samples) {
                 progress(&format!("{name}, round {round}"));
-                samples.push(wire.round(options, *call)?);
+                samples.push(wire.round(options, *call, 1)?);
             }
         }
         let rows = WIRE.iter().zip(&samples);
         report
             .rows
             .extend(rows.map(|((_, name, unit), rounds)| Row::new(name, unit, rounds, Some(samples[0].as_slice()))));
+    }
+    if options.wants(Part::Redis) {
+        match redis::run(options, &progress)? {
+            Some(found) => report.redis = Some(found),
+            None => {
+                report.redis_missing = Some("redis-server is not installed: what it would cost there is not measured")
+            }
+        }
     }
     Ok(report)
 }

@@ -1,10 +1,10 @@
-//! Over gRPC: a load generator in this process, the server and the bare echo in processes of their own.
+//! Over gRPC: a load generator in this process, the servers and the bare echo in processes of their own.
 
 use super::calls;
 use super::child::{Scratch, Server};
 use super::echo;
 use super::histogram::Histogram;
-use super::meter::{Meter, Sample, Tally, measure};
+use super::meter::{Meter, Sample, Tally, Watched, measure};
 use super::options::{Options, cores};
 use super::workload::Workload;
 use crate::client::Client;
@@ -38,11 +38,30 @@ pub(super) enum Call {
     Stream,
 }
 
-/// Both servers, and what the echo must carry.
+/// Where servers keep what, and how many share it.
+#[derive(Clone, Debug)]
+pub(super) struct Replicas {
+    /// How many.
+    pub(super) count: usize,
+    /// Further arguments of each.
+    pub(super) args: Vec<String>,
+    /// The counter store's process.
+    pub(super) store: Option<u32>,
+}
+
+impl Replicas {
+    /// One server that has everything in itself.
+    pub(super) fn embedded() -> Replicas {
+        Replicas { count: 1, args: Vec::new(), store: None }
+    }
+}
+
+/// The servers, the echo, and what the echo must carry.
 pub(super) struct Wire {
-    server: Option<Server>,
+    servers: Vec<Server>,
+    store: Option<u32>,
     echo: Server,
-    addr: String,
+    addrs: Vec<String>,
     /// Bytes of a Reserve's request and response.
     sizes: (usize, usize),
     workload: Workload,
@@ -55,20 +74,22 @@ impl Wire {
     ///
     /// # Errors
     /// Servers that can't be started or reached.
-    pub(super) fn start(options: &Options) -> Result<Wire> {
+    pub(super) fn start(options: &Options, replicas: &Replicas) -> Result<Wire> {
         let scratch = Scratch::new(&options.data_dir)?;
-        let data = scratch.path().join("server");
-        let data = data.to_str().context("the temporary folder's name is not Unicode")?;
         let any = "127.0.0.1:0";
-        let server = match &options.addr {
-            Some(_) => None,
-            None => {
-                let args = ["serve", "--data-dir", data, "--grpc-addr", any, "--http-addr", any];
-                Some(Server::start(&options.program, &args)?)
-            }
-        };
+        let started = if options.addr.is_some() { 0 } else { replicas.count };
+        let mut servers = Vec::new();
+        for number in 0..started {
+            let data = scratch.path().join(format!("server-{number}"));
+            let data = data.to_str().context("the temporary folder's name is not Unicode")?;
+            let mut args = vec!["serve", "--data-dir", data, "--grpc-addr", any, "--http-addr", any];
+            args.extend(replicas.args.iter().map(String::as_str));
+            servers.push(Server::start(&options.program, &args)?);
+        }
         let echo = Server::start(&options.program, &["bench", "--echo", any])?;
-        let addr = options.addr.clone().or_else(|| Some(server.as_ref()?.addr().to_owned())).unwrap_or_default();
+        let addrs: Vec<String> =
+            options.addr.iter().cloned().chain(servers.iter().map(|server| server.addr().to_owned())).collect();
+        let addr = addrs.first().context("no server to measure")?.clone();
         let workload = Workload::new(options.levels);
         let sizes = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let client = Client::connect(&addr)?;
@@ -78,17 +99,24 @@ impl Wire {
             let size = request.encoded_len();
             anyhow::Ok((size, client.reserve(request).await?.encoded_len()))
         })?;
-        Ok(Wire { server, echo, addr, sizes, workload, next: 1, _scratch: scratch })
+        let store = replicas.store;
+        Ok(Wire { servers, store, echo, addrs, sizes, workload, next: 1, _scratch: scratch })
     }
 
-    /// Measures one round of a call.
+    /// Measures one round of a call on the first `replicas` servers, to which the connections are dealt.
     ///
     /// # Errors
     /// A call that fails or is denied.
-    pub(super) fn round(&mut self, options: &Options, call: Call) -> Result<Sample> {
-        let (addr, process) = match call {
-            Call::Echo => (self.echo.addr().to_owned(), Some(self.echo.id())),
-            _ => (self.addr.clone(), self.server.as_ref().map(Server::id)),
+    pub(super) fn round(&mut self, options: &Options, call: Call, replicas: usize) -> Result<Sample> {
+        let (addrs, watched) = match call {
+            Call::Echo => {
+                let watched = Watched { servers: vec![self.echo.id()], store: None };
+                (vec![self.echo.addr().to_owned()], watched)
+            }
+            _ => {
+                let servers = self.servers.iter().map(Server::id).collect();
+                (self.addrs.iter().take(replicas).cloned().collect(), Watched { servers, store: self.store })
+            }
         };
         let first = self.next;
         // More than a round can use: numbers are not used twice.
@@ -100,12 +128,13 @@ impl Wire {
             _ => options.in_flight,
         }
         .div_ceil(connections);
-        measure(options.time, first, process, |meter| {
+        measure(options.time, first, &watched, |meter| {
             calls::on_every_core(cores(), |core| {
-                let (addr, meter) = (addr.clone(), meter.clone());
+                let (addrs, meter) = (addrs.clone(), meter.clone());
                 async move {
                     let mut workers = Vec::new();
-                    for _ in (core..connections).step_by(cores()) {
+                    for connection in (core..connections).step_by(cores()) {
+                        let addr = &addrs[connection / cores() % addrs.len()];
                         let channel = Endpoint::from_shared(format!("http://{addr}"))?.tcp_nodelay(true);
                         let channel = channel.connect().await.with_context(|| format!("can't connect to {addr}"))?;
                         let load = Load { channel, workload, meter: meter.clone(), call, each, sizes };

@@ -1,8 +1,11 @@
 //! What is asked: who is charged, under which catalog, by which requests.
 
+use crate::app::Node;
 use crate::domain::name::{AccountName, MeterName};
 use crate::engine::call::{ChargeRequest, ReserveCall, SettleCall};
+use crate::engine::manage::Apply;
 use crate::proto::v1;
+use anyhow::Context;
 use std::fmt::Write;
 
 /// The meter.
@@ -10,7 +13,7 @@ const METER: &str = "bench.units";
 /// Tenants: several, so that every partition has some.
 const TENANTS: usize = 16;
 /// Accounts that are charged, all tenants together.
-const ACCOUNTS: usize = 10_000;
+pub(super) const ACCOUNTS: usize = 10_000;
 /// A limit that is never reached.
 const LIMIT: u64 = 1 << 50;
 
@@ -26,11 +29,15 @@ impl Workload {
         Workload { levels: levels.clamp(1, 8) }
     }
 
+    /// The tenants.
+    pub(super) fn tenants() -> impl Iterator<Item = String> {
+        (0..TENANTS).map(tenant_name)
+    }
+
     /// The catalog. It stays within its own tenants, so that a server that has others may be measured too.
     pub(super) fn catalog(self) -> String {
         let mut yaml = String::from("tenants:\n");
-        for tenant in 0..TENANTS {
-            let name = tenant_name(tenant);
+        for name in Workload::tenants() {
             // Writing into a string can't fail.
             let _ = write!(yaml, "  - name: {name}\n    meters:\n      - {{name: {METER}, unit: unit}}\n    quotas:\n");
             let mut subject = name;
@@ -41,6 +48,25 @@ impl Workload {
             }
         }
         yaml
+    }
+
+    /// Applies the catalog to a node.
+    ///
+    /// # Errors
+    /// A store that can't keep it.
+    pub(super) async fn apply(self, node: &Node) -> anyhow::Result<()> {
+        let yaml = self.catalog();
+        let catalog = Apply {
+            tenant: None,
+            yaml: yaml.as_bytes(),
+            dry_run: false,
+            prune: false,
+            etag: None,
+            actor: "bench",
+            now: node.clock.now(),
+        };
+        node.catalogs.apply(catalog).await.context("the benchmark's catalog")?;
+        Ok(())
     }
 
     /// The tenant of the charge number `number`.

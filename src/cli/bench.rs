@@ -1,5 +1,6 @@
 //! `quotad bench`: what a decision costs on this machine.
 
+use super::bench_redis;
 use super::output::{self, Answer, Fault};
 use super::render::{Column, View};
 use crate::bench::{self, Options, Part, Report, Row};
@@ -13,9 +14,10 @@ use std::time::Duration;
 /// `quotad bench`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  quotad bench                                   everything, about a minute
+  quotad bench                                   everything, about three minutes
   quotad bench --only engine --seconds 5
   quotad bench --only grpc --addr 127.0.0.1:50051   a server that runs already
+  quotad bench --only redis                      on Redis, where redis-server is installed
 
 It starts servers of its own on temporary data and ends them. With --addr, the server gets tenants/bench-00 to -15 with
 limits and use of their own; nothing else in it changes. The machine is shared with the load generator: compare ratios
@@ -92,9 +94,16 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
     if let Some(warning) = warning(&report) {
         note(warning);
     }
+    if let Some(missing) = report.redis_missing {
+        note(missing);
+    }
     let view = View { unicode: std::io::stdout().is_terminal(), now: View::clock() };
     let json = serde_json::to_string_pretty(&report)?;
-    Ok(Answer { text: text(&report, &view), json, denied: false, note: None })
+    let mut text = if report.rows.is_empty() { String::new() } else { text(&report, &view) };
+    if let Some(redis) = &report.redis {
+        text.push_str(&bench_redis::text(&report, redis, &view));
+    }
+    Ok(Answer { text, json, denied: false, note: None })
 }
 
 /// A line for people on standard error; where it can't be written, nothing is lost.
@@ -154,12 +163,13 @@ fn cells(row: &Row) -> Vec<String> {
     ]
 }
 
-fn figure(value: Option<f64>, decimals: usize) -> String {
+/// A figure that may be missing.
+pub(super) fn figure(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".into(), |value| format!("{value:.decimals$}"))
 }
 
 /// A whole number with its thousands apart.
-fn grouped(value: f64) -> String {
+pub(super) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

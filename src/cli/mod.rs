@@ -4,6 +4,7 @@
 
 mod args;
 mod bench;
+mod bench_redis;
 mod call;
 mod catalog;
 mod command;
