@@ -67,6 +67,19 @@ pub trait Counted {
     fn left(&mut self, charge: usize, changes: &[Change]) -> Left;
 }
 
+/// Where no counter can be asked: nothing limits.
+pub struct Uncounted;
+
+impl Counted for Uncounted {
+    fn room(&mut self, _: usize, _: usize, _: &[Change]) -> Room {
+        Room::default()
+    }
+
+    fn left(&mut self, _: usize, _: &[Change]) -> Left {
+        Left::unknown()
+    }
+}
+
 /// Commit: turns what is held into what is used, with the amounts that were really used (rule 6), in whatever state the
 /// reservation is, unless it was committed or released already (rule 7).
 ///

@@ -87,12 +87,15 @@ impl Load {
             known: Known::default(),
         };
         if call == Call::Commit {
-            return Ok(blank(!number, Verb::Commit { key, listed: Charges::default(), is_final: true, recover: None }));
+            return Ok(blank(
+                !number,
+                Verb::Commit { key, listed: Charges::default(), is_final: true, recover: None, forced: false },
+            ));
         }
         let snapshot = self.snapshots.get(asked.tenant.as_str()).context("a tenant without a catalog")?;
         let (charges, plan) = plan_charges(snapshot, &asked.charges, Amounts::Asked, now)?;
         let template = Box::new(Reservation { charges, ..template(&asked, tenant, key, number) });
-        let verb = Verb::Reserve { template, ttl: TTL, consume: false, fresh: false };
+        let verb = Verb::Reserve { template, ttl: TTL, consume: false, fresh: false, granted: None };
         Ok(Operation { catalog_version: snapshot.version(), plan: Some(plan), ..blank(number, verb) })
     }
 }

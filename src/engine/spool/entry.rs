@@ -3,7 +3,7 @@
 use crate::domain::error::RuleError;
 use crate::domain::name::IdKey;
 use crate::domain::reservation::{Reservation, State};
-use crate::domain::settlement::{self, Room, Settlement};
+use crate::domain::settlement::{self, Settlement, Uncounted};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::listed::Charges;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ impl Act {
                 }
                 (State::Committed, _) => Err(RuleError::Committed(Box::new(before.clone()))),
                 (State::Released, _) => Err(RuleError::Released),
-                (_, matched) => settlement::commit(before, &matched?, *is_final, |_, _, _| Room::default()).map(after),
+                (_, matched) => settlement::commit(before, &matched?, *is_final, &mut Uncounted).map(after),
             },
             Act::Release { listed } => match settlement::release(before, &[], true)? {
                 None => Ok(None),
