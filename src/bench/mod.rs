@@ -5,7 +5,7 @@
 //! Processor time is the operating system's own accounting, user and system together.
 //!
 //! `workload.rs` says what is asked; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
-//! `meter.rs` measure; `report.rs` has the figures; `redis` is the same engine on the other store.
+//! `meter.rs` measure; `report.rs` has the figures; `on_redis` is the same engine on the other store.
 
 mod calls;
 mod child;
@@ -15,7 +15,7 @@ mod engine;
 mod histogram;
 mod meter;
 mod options;
-mod redis;
+mod on_redis;
 mod report;
 mod rule;
 mod run;
@@ -23,6 +23,6 @@ mod wire;
 mod workload;
 
 pub use options::{Options, Part};
-pub use redis::{Cost, Flushing, Memory, RedisReport, Served};
+pub use on_redis::{Cost, Flushing, Memory, RedisReport, Served};
 pub use report::{Report, Row};
 pub use run::run;

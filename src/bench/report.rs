@@ -2,7 +2,7 @@
 
 use super::meter::Sample;
 use super::options::{Options, cores};
-use super::redis::RedisReport;
+use super::on_redis::RedisReport;
 use serde::Serialize;
 
 /// What the benchmark found.

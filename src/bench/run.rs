@@ -3,7 +3,7 @@
 use super::engine::{self, Engine};
 use super::meter::Sample;
 use super::options::{Options, Part};
-use super::redis;
+use super::on_redis;
 use super::report::{Report, Row};
 use super::rule;
 use super::wire::{self, Replicas, Wire};
@@ -61,7 +61,7 @@ pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report>
             .extend(rows.map(|((_, name, unit), rounds)| Row::new(name, unit, rounds, Some(samples[0].as_slice()))));
     }
     if options.wants(Part::Redis) {
-        match redis::run(options, &progress)? {
+        match on_redis::run(options, &progress)? {
             Some(found) => report.redis = Some(found),
             None => {
                 report.redis_missing = Some("redis-server is not installed: what it would cost there is not measured")

@@ -9,8 +9,8 @@ use std::io::Write;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-/// While Redis is away a meter that fails open grants, one that does not is without an answer, and so are both together; then
-/// the counters and the ledger have what was granted, above the limit, and it denies again.
+/// X.07: while Redis is away a meter that fails open grants, one that does not is without an answer, and so are both together;
+/// then the counters and the ledger have what was granted, above the limit, and it denies again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fails_open_is_granted_and_then_counted_once() {
     let mut world = World::start(Options::new());
