@@ -8,7 +8,7 @@ use crate::engine::call::Durability;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use crate::store::clock::SystemClock;
 use crate::store::database::{Database, DatabaseCatalog, DatabaseLedger, Sync};
-use crate::store::embedded::{Embedded, EmbeddedOptions, Safety};
+use crate::store::embedded::{Embedded, EmbeddedOptions, Safety, refuse_a_lost_ledger};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -16,12 +16,15 @@ use tokio_util::sync::CancellationToken;
 /// Opens the data folder and recovers what the last process left.
 ///
 /// # Errors
-/// [`StoreError`] if the folder is in use by another process, or can't be read or written.
+/// [`StoreError`] if the folder is in use by another process, or can't be read or written, or has a journal and not the
+/// ledger that belongs to it.
 pub(super) async fn open(options: &NodeOptions, stop: &CancellationToken) -> Result<Stores, StoreError> {
     let lock = folder::lock(&options.data_dir)?;
     let strict = options.durability == DurabilitySetting::Strict;
     let sync = if strict { Sync::Full } else { Sync::Normal };
-    let database = Database::open(&options.data_dir.join("ledger.db"), sync).await?;
+    let (ledger_file, journal_file) = (options.data_dir.join("ledger.db"), options.data_dir.join("journal.db"));
+    refuse_a_lost_ledger(&ledger_file, &journal_file).await?;
+    let database = Database::open(&ledger_file, sync).await?;
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()).with_retention(options.retention));
     let clock: Arc<dyn Clock> = match &options.clock {
         Some(clock) => clock.clone(),
@@ -29,7 +32,7 @@ pub(super) async fn open(options: &NodeOptions, stop: &CancellationToken) -> Res
     };
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     let embedded = EmbeddedOptions {
-        path: options.data_dir.join("journal.db"),
+        path: journal_file,
         installation: settings::installation(&database).await?,
         partitions: settings::partitions(&database, options.partitions.unwrap_or(cores)).await?,
         safety: if strict { Safety::Power } else { Safety::Process },

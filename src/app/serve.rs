@@ -96,7 +96,7 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     // Nobody else sets it.
     let _ = figures.set(Box::new(set_gauges));
     health.set_ready().await;
-    announce(&options, &running, &http)?;
+    announce(&options, &running, &http);
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -258,14 +258,16 @@ fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
 }
 
 /// One line for programs on standard output, one for people in the log.
-fn announce(options: &ServeOptions, running: &server::RunningServer, http: &http::HttpServer) -> std::io::Result<()> {
+fn announce(options: &ServeOptions, running: &server::RunningServer, http: &http::HttpServer) {
     let (grpc, http) = (running.local_addr(), http.local_addr());
+    let line = serde_json::json!({ "grpc": grpc.to_string(), "http": http.to_string() });
     let mut out = std::io::stdout().lock();
-    match writeln!(out, "{}", serde_json::json!({ "grpc": grpc.to_string(), "http": http.to_string() })) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error),
-        _ => {}
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        // It serves all the same: the log says where, and whoever chose the ports knows.
+        tracing::warn!(%error, "the addresses can't be written to standard output");
     }
-    out.flush().ok();
     if !grpc.ip().is_loopback() {
         tracing::warn!(%grpc, "--allow-anonymous: everybody who can connect may do everything");
     }
@@ -280,7 +282,6 @@ fn announce(options: &ServeOptions, running: &server::RunningServer, http: &http
             tracing::info!(%grpc, %http, redis, prefix, version, "ready");
         }
     }
-    Ok(())
 }
 
 impl Settable for TestClock {

@@ -6,6 +6,7 @@ use super::render::{self, Aside, View};
 use crate::client::Client;
 use crate::proto::v1::*;
 use clap::Args;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// `quotad check`.
@@ -35,10 +36,10 @@ pub struct ReserveArgs {
     #[command(flatten)]
     charges: ChargeArgs,
     /// A name for the reservation, 1 to 128 visible characters [default: made up]
-    #[arg(long)]
+    #[arg(long, value_parser = value::id)]
     id: Option<String>,
     /// Time until the hold ends by itself, at most 24h [default: 60s]
-    #[arg(long, value_parser = value::duration)]
+    #[arg(long, allow_hyphen_values = true, value_parser = value::duration)]
     ttl: Option<Duration>,
     /// A label kept with the reservation, may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = value::label)]
@@ -62,7 +63,7 @@ pub struct CommitArgs {
     #[command(flatten)]
     tenant: TenantArgs,
     /// The reservation
-    #[arg(long)]
+    #[arg(long, value_parser = value::id)]
     id: String,
     #[command(flatten)]
     charges: ChargeArgs,
@@ -81,7 +82,7 @@ pub struct ReleaseArgs {
     #[command(flatten)]
     tenant: TenantArgs,
     /// The reservation
-    #[arg(long)]
+    #[arg(long, value_parser = value::id)]
     id: String,
     #[command(flatten)]
     charges: ChargeArgs,
@@ -97,10 +98,10 @@ pub struct ExtendArgs {
     #[command(flatten)]
     tenant: TenantArgs,
     /// The reservation
-    #[arg(long)]
+    #[arg(long, value_parser = value::id)]
     id: String,
     /// New time from now until the hold ends by itself, at most 24h [default: 60s]
-    #[arg(long, value_parser = value::duration)]
+    #[arg(long, allow_hyphen_values = true, value_parser = value::duration)]
     ttl: Option<Duration>,
     #[command(flatten)]
     charges: ChargeArgs,
@@ -118,7 +119,7 @@ pub struct ConsumeArgs {
     #[command(flatten)]
     charges: ChargeArgs,
     /// A name for the reservation that this makes and commits [default: made up]
-    #[arg(long)]
+    #[arg(long, value_parser = value::id)]
     id: Option<String>,
     /// A label kept with the reservation, may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = value::label)]
@@ -135,7 +136,7 @@ pub struct FreeArgs {
     #[command(flatten)]
     tenant: TenantArgs,
     /// Free all that this reservation committed; without it, name charges
-    #[arg(long, conflicts_with_all = ["account", "charge"])]
+    #[arg(long, conflicts_with_all = ["account", "charge"], value_parser = value::id)]
     id: Option<String>,
     #[command(flatten)]
     charges: ChargeArgs,
@@ -166,7 +167,7 @@ impl ReserveArgs {
             request_id: self.write.id(),
             charges,
             ttl: self.ttl.map(Into::into),
-            labels: self.labels.into_iter().collect(),
+            labels: distinct(self.labels)?,
             wait_for_durable: self.write.durable,
         };
         let repeat = format!("--id {} --request-id {}", request.reservation_id, request.request_id);
@@ -189,7 +190,7 @@ impl ConsumeArgs {
             reservation_id: id_or_fresh(self.id.as_deref()),
             request_id: self.write.id(),
             charges,
-            labels: self.labels.into_iter().collect(),
+            labels: distinct(self.labels)?,
             wait_for_durable: self.write.durable,
         };
         let repeat = format!("--id {} --request-id {}", request.reservation_id, request.request_id);
@@ -271,7 +272,12 @@ impl ExtendArgs {
 
 impl FreeArgs {
     pub(super) async fn run(self, client: Client, view: View) -> Result<Answer, Fault> {
-        let charges = if self.id.is_some() { Vec::new() } else { self.charges.required()? };
+        let charges = self.charges.charges();
+        if self.id.is_none() && charges.is_empty() {
+            let why =
+                "say what to free: all of a reservation by --id, or charges by --account and --meter, or --charge";
+            return Err(Fault::Usage(why.to_owned()));
+        }
         let request = FreeRequest {
             tenant: tenant_of(&self.tenant, &charges)?,
             request_id: self.write.id(),
@@ -288,6 +294,18 @@ impl FreeArgs {
 
 fn tenant_of(tenant: &TenantArgs, charges: &[Charge]) -> Result<String, Fault> {
     tenant.resolve(charges.first().map(|charge| charge.account.as_str()))
+}
+
+/// The labels by their keys.
+fn distinct(labels: Vec<(String, String)>) -> Result<HashMap<String, String>, Fault> {
+    let mut all = HashMap::new();
+    for (key, value) in labels {
+        if all.contains_key(&key) {
+            return Err(Fault::Usage(format!("--label {key} is given twice")));
+        }
+        all.insert(key, value);
+    }
+    Ok(all)
 }
 
 /// The server broke the protocol.

@@ -111,9 +111,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reservations(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Usage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Quota(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
-        Command::Apply(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
+        Command::Apply(args) => ask(&args.connection.of_a_catalog(), async |client, _| args.run(client).await),
         Command::ImportUsage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
-        Command::Export(args) => ask(&args.connection.clone(), async |client, _| args.run(client).await),
+        Command::Export(args) => ask(&args.connection.of_a_catalog(), async |client, _| args.run(client).await),
     }
 }
 

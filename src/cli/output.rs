@@ -143,10 +143,13 @@ pub fn error_text(fault: &Fault) -> String {
     format!("error: {fault}{hint}")
 }
 
-/// What may be the matter where the answer came from no gRPC server.
+/// What may be the matter where there is no answer, or it came from no gRPC server.
 fn hint(fault: &Fault) -> Option<&'static str> {
     let (Fault::Call(error) | Fault::Write { error, .. } | Fault::Halted { error, .. }) = fault else { return None };
     let client::Error::Status(status) = error else { return None };
+    if status.message.starts_with("no answer within") {
+        return Some("--timeout gives the call more time");
+    }
     status.message.contains("grpc-status header missing").then_some("is this the gRPC port?")
 }
 

@@ -1,6 +1,6 @@
 //! `quotad reservation` and `quotad reservations`: what is held, and what became of it.
 
-use super::args::{ConnectionArgs, TenantArgs};
+use super::args::{ConnectionArgs, TenantArgs, value};
 use super::output::{Answer, Fault};
 use super::render::{self, View};
 use crate::client::Client;
@@ -18,7 +18,7 @@ pub struct ReservationArgs {
     #[command(flatten)]
     tenant: TenantArgs,
     /// The reservation
-    #[arg(long)]
+    #[arg(long, value_parser = value::id)]
     id: String,
 }
 

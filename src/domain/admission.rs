@@ -40,7 +40,7 @@ pub fn decide(
         .filter_map(|plan| {
             let gauge = counter.gauge(plan)?;
             let cause = refuse(gauge, plan, extra, demand, now)?;
-            Some(refusal(gauge, plan, demand.amount, cause, now))
+            Some(Refusal { top_up: extra, ..refusal(gauge, plan, demand.amount, cause, now) })
         })
         .filter(|refusal| refusal.enforced || refusal.cause == Cause::AmountRange)
         .collect();
@@ -98,6 +98,8 @@ fn refusal(gauge: &Gauge, plan: &WindowPlan, requested: u64, cause: Cause, now: 
         held: usage.held,
         remaining: gauge.remaining(plan.limit.unwrap_or(amount::MAX), now),
         requested,
+        hold_cap: plan.hold_cap,
+        top_up: 0,
         reset: gauge.reset(requested, plan.limit.unwrap_or(0), now),
         cause,
         enforced: plan.enforced,

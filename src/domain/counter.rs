@@ -7,45 +7,13 @@ use super::amount::{self, Amount};
 use super::time::{Period, Timestamp};
 use super::window::{WindowId, WindowKind};
 
+pub use super::window_plan::WindowPlan;
+
 /// Number of steps into which a sliding window is divided (rule 15).
 pub const STEPS: i64 = 60;
 
 /// The limit of a rate that is lifted: whatever comes drains at once.
 const LIFTED: u64 = u64::MAX;
-
-/// A window of one account on one meter as a decision sees it: where it stands now and what limits it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WindowPlan {
-    /// Which window.
-    pub window: WindowId,
-    /// Its kind.
-    pub kind: WindowKind,
-    /// The period that the plan assumes; all of time for lifetime, sliding and rate.
-    pub period: Period,
-    /// Sliding: length of one step; rate: the time in which the limit drains; else 0. In milliseconds.
-    pub step: i64,
-    /// The limit; `None`: counted and shown, never denying.
-    pub limit: Option<u64>,
-    /// Whether the limit denies, or only records what it would have denied (rule 13).
-    pub enforced: bool,
-    /// What one hold may take of it (rule 17).
-    pub hold_cap: Option<u64>,
-}
-
-impl WindowPlan {
-    /// The lifetime without a limit: what is counted where nothing limits.
-    pub fn unlimited_lifetime(window: WindowId) -> WindowPlan {
-        WindowPlan {
-            window,
-            kind: WindowKind::Lifetime,
-            period: Period::ALWAYS,
-            step: 0,
-            limit: None,
-            enforced: false,
-            hold_cap: None,
-        }
-    }
-}
 
 /// A part of an amount in the periods and a part in the top-up; signed where it is a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -148,9 +116,13 @@ impl Gauge {
         match self {
             Gauge::Period { period, .. } => (period.end != Timestamp::MAX).then_some(period.end),
             Gauge::Sliding { step, buckets } => {
-                let oldest = now.millis().div_euclid(*step) - STEPS;
-                let first = buckets.iter().find(|(index, usage)| *index >= oldest && !usage.is_empty())?;
-                Some(Timestamp::from_millis((first.0 + STEPS + 1).saturating_mul(*step)))
+                // Steps leave one by one, the oldest first, until what is left has room for the amount.
+                let room = limit.min(amount::MAX).checked_sub(amount.max(1))?;
+                let mut left: u64 = counted(buckets, *step, now).map(|(_, usage)| usage.used + usage.held).sum();
+                counted(buckets, *step, now).find_map(|(index, usage)| {
+                    left -= usage.used + usage.held;
+                    (left <= room).then(|| leaves(*index, *step))
+                })
             }
             Gauge::Rate { length, .. } => {
                 let length = u128::from(length.unsigned_abs());
@@ -161,6 +133,22 @@ impl Gauge {
                 (amount <= limit).then(|| {
                     Timestamp::from_millis(now.millis().saturating_add(i64::try_from(rounded).unwrap_or(i64::MAX)))
                 })
+            }
+        }
+    }
+
+    /// When the window will be another one by itself: its period's end; the time when the oldest use leaves a sliding
+    /// window; when all of a rate's backlog has drained. `None` for the lifetime, and where nothing is used.
+    pub fn renewal(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Gauge::Period { period, .. } => (period.end != Timestamp::MAX).then_some(period.end),
+            Gauge::Sliding { step, buckets } => {
+                counted(buckets, *step, now).next().map(|(index, _)| leaves(*index, *step))
+            }
+            Gauge::Rate { limit, .. } => {
+                let backlog = Some(self.backlog(now)).filter(|backlog| *backlog > 0)?;
+                let millis = backlog.checked_div(*limit)? + u64::from(!backlog.is_multiple_of(*limit));
+                Some(Timestamp::from_millis(now.millis().saturating_add(i64::try_from(millis).unwrap_or(i64::MAX))))
             }
         }
     }
@@ -366,6 +354,17 @@ fn same_period(gauge: &Gauge, plan: &WindowPlan) -> bool {
         Gauge::Period { period, .. } => *period == plan.period,
         Gauge::Sliding { .. } | Gauge::Rate { .. } => true,
     }
+}
+
+/// The steps of a sliding window that count now and have something in them, the oldest first.
+fn counted(buckets: &[(i64, Usage)], step: i64, now: Timestamp) -> impl Iterator<Item = &(i64, Usage)> {
+    let oldest = now.millis().div_euclid(step) - STEPS;
+    buckets.iter().filter(move |(index, usage)| *index >= oldest && !usage.is_empty())
+}
+
+/// When a step of a sliding window counts no more.
+fn leaves(index: i64, step: i64) -> Timestamp {
+    Timestamp::from_millis((index + STEPS + 1).saturating_mul(step))
 }
 
 /// Another limit drains at another speed from now on: what drained until now did so at the old one.

@@ -35,7 +35,11 @@ pub struct Refusal {
     pub remaining: i64,
     /// What was asked of this limit.
     pub requested: u64,
-    /// When the window resets.
+    /// What one hold may take of the limit, if that is less.
+    pub hold_cap: Option<u64>,
+    /// What the top-up leaves beside it.
+    pub top_up: u64,
+    /// When what stands in the way is gone.
     pub reset: Option<Timestamp>,
     /// Why.
     pub cause: Cause,

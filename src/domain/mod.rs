@@ -15,3 +15,4 @@ pub mod reservation;
 pub mod settlement;
 pub mod time;
 pub mod window;
+mod window_plan;

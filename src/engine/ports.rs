@@ -231,6 +231,9 @@ pub struct CatalogData {
     pub version: u64,
     /// The installation's meters and the tenant's own; the tenant's wins where both have the name.
     pub meters: Vec<Meter>,
+    /// Meters that the installation and the tenant had once: what was counted on them is still there, so that a meter of the
+    /// same name must count alike. For judging documents only.
+    pub removed: Vec<Meter>,
     /// The tenant's accounts.
     pub accounts: Vec<Account>,
     /// The installation's plans and the tenant's own.

@@ -222,6 +222,8 @@ pub fn no_quota(requested: u64) -> Refusal {
         held: 0,
         remaining: 0,
         requested,
+        hold_cap: None,
+        top_up: 0,
         reset: None,
         cause: Cause::NoQuota,
         enforced: true,

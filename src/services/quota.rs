@@ -165,10 +165,11 @@ impl QuotaApi {
         let after = super::page::decode(&request.page_token, &scope, &mut bad);
         let after = after.and_then(|text| cursor(&text));
         let mut states = Vec::new();
-        for state in request.states() {
-            match reservation::from_state(state) {
+        for (index, number) in request.states.iter().enumerate() {
+            // A number that nobody knows is left out by the generated reader, and an empty filter lists everything.
+            match v1::ReservationState::try_from(*number).ok().and_then(reservation::from_state) {
                 Some(state) => states.push(state),
-                None => bad.add("states", "must be states of a reservation"),
+                None => bad.add(format!("states[{index}]"), "must be the state of a reservation"),
             }
         }
         bad.finish()?;

@@ -42,7 +42,9 @@ pub struct BadFilter {
 pub fn init(format: Format, filter: Option<&str>) -> Result<(), BadFilter> {
     let text = filter.map(str::to_owned).or_else(|| std::env::var(FILTER_VARIABLE).ok());
     let filter = parse_filter(text.as_deref().unwrap_or(DEFAULT_FILTER))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A line that can't be written (a full disk, a reader that is gone) is lost and nothing else: to complain of it on
+    // standard error would panic there, and the hook below would log once more.
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     let started = match format {
         Format::Readable => lines.with_ansi(io::stderr().is_terminal()).finish().try_init(),
         Format::Json => lines.json().flatten_event(true).finish().try_init(),

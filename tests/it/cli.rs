@@ -269,3 +269,19 @@ fn help_explains() {
     }
     says(&cli(["--version"]), 0, &["quotad 0.1.0"]);
 }
+
+#[test]
+fn a_slip_on_the_command_line_is_told_and_nothing_is_made_up() {
+    let charge = ["--account", "tenants/acme/users/u1", "--meter", "training.runs", "--amount", "1"];
+    for (args, expected) in [
+        (&["--id", ""][..], "can't be empty"),
+        (&["--request-id", ""], "can't be empty"),
+        (&["--label", "a=b", "--label", "a=c"], "--label a is given twice"),
+        (&["--ttl", "-5s"], "above zero"),
+    ] {
+        let output = cli(["reserve", "--addr", "127.0.0.1:1"].iter().chain(&charge).chain(args));
+        assert!(output.status == Some(1) && output.stderr.contains(expected), "{args:?}: {output:?}");
+    }
+    let output = cli(["free", "--addr", "127.0.0.1:1", "--tenant", "tenants/acme"]);
+    assert!(output.status == Some(1) && output.stderr.contains("--id"), "{output:?}");
+}

@@ -95,3 +95,10 @@ fn meters_that_fail_open_are_named() {
     assert!(status >= 1 && verdict == "weakened", "{report:#}");
     assert!(why.contains("calls") && !why.contains("runs"), "{why}");
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_said_to_be_not_there() {
+    let output = cli(["doctor", "--data-dir", "/no/such/folder"]);
+    assert_eq!(output.status, Some(2), "{output:?}");
+    assert!(output.stdout.contains("there is no data folder /no/such/folder"), "{output:?}");
+}

@@ -9,15 +9,20 @@ use std::time::Duration;
 /// The variable that names the tenant where neither the command line nor an account does.
 const TENANT_VARIABLE: &str = "QUOTAD_TENANT";
 
+/// Time for a call where nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a call that carries a whole catalog, as the server gives it.
+const CATALOG_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// Which server, and how to print its answer.
 #[derive(Clone, Debug, Args)]
 pub struct ConnectionArgs {
     /// The server, host:port
     #[arg(long, help_heading = "Connection and output", env = "QUOTAD_ADDR", default_value = "127.0.0.1:50051")]
     pub addr: String,
-    /// Time for the call, with retries: 500ms, 10s, 1m
-    #[arg(long, help_heading = "Connection and output", default_value = "10s", value_parser = value::duration)]
-    pub timeout: Duration,
+    /// Time for the call, with retries: 500ms, 10s, 1m [default: 10s; of apply and export 5m]
+    #[arg(long, help_heading = "Connection and output", value_parser = value::duration)]
+    pub timeout: Option<Duration>,
     /// Print the answer as JSON (the canonical form of the response message); errors too, on standard error
     #[arg(long, help_heading = "Connection and output")]
     pub json: bool,
@@ -26,7 +31,12 @@ pub struct ConnectionArgs {
 impl ConnectionArgs {
     /// A client of that server.
     pub(in crate::cli) fn client(&self) -> Result<Client, Fault> {
-        Ok(Client::connect(&self.addr)?.with_timeout(self.timeout))
+        Ok(Client::connect(&self.addr)?.with_timeout(self.timeout.unwrap_or(TIMEOUT)))
+    }
+
+    /// With the time that a whole catalog may take, where none is said.
+    pub(in crate::cli) fn of_a_catalog(&self) -> ConnectionArgs {
+        ConnectionArgs { timeout: self.timeout.or(Some(CATALOG_TIMEOUT)), ..self.clone() }
     }
 }
 
@@ -66,7 +76,7 @@ impl TenantArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct WriteArgs {
     /// A name for this call, 1 to 128 visible characters; repeat the call with it and it has its effect once
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = value::id)]
     pub request_id: Option<String>,
     /// Wait until the effect is in the ledger
     #[arg(long)]

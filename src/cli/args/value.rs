@@ -30,6 +30,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An id: not empty, which it is where a shell's variable is not set.
+pub fn id(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("an id can't be empty; is a variable not set?".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// A label, `key=value`; the value may be empty.
 pub fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

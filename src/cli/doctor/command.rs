@@ -67,6 +67,9 @@ async fn look(args: DoctorArgs) -> Report {
     let file = args.data_dir.join("ledger.db");
     match args.storage.storage(false) {
         Err(faults) => faults.into_iter().for_each(|fault| report.broken(Promise::Safe, fault)),
+        Ok(Storage::Embedded) if !args.data_dir.is_dir() => {
+            report.broken(Promise::Safe, format!("there is no data folder {}", args.data_dir.display()));
+        }
         Ok(Storage::Embedded) => {
             let facts = database::look(None, &file, &mut report).await;
             embedded::look(&args.data_dir, args.durability, facts.as_ref(), &mut report).await;

@@ -188,6 +188,7 @@ fn flags(reservation: &Reservation) -> Vec<String> {
         ("late", reservation.late),
         ("recovered", reservation.recovered),
         ("unenforced", reservation.unenforced),
+        ("saturated", reservation.saturated),
     ];
     all.iter().filter(|(_, set)| *set).map(|(word, _)| (*word).to_owned()).collect()
 }

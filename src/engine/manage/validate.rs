@@ -112,7 +112,8 @@ fn check_meters(scope: &DraftScope, current: &Current, seen: &mut Seen, problems
     let before: BTreeMap<&MeterName, &Meter> = current
         .of(scope.tenant.as_deref())
         .into_iter()
-        .flat_map(|data| &data.meters)
+        // Of one that was removed the counts are still there; one that is there wins.
+        .flat_map(|data| data.removed.iter().chain(&data.meters))
         .map(|meter| (&meter.name, meter))
         .collect();
     for Found { at, value: meter } in &scope.meters {

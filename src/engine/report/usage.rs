@@ -118,7 +118,7 @@ fn window_usage(
         held: usage.held,
         state: finite.map_or(UsageState::Normal, |limit| state(meter, gauge, usage, limit, now)),
         period: if calendar { period } else { Period::ALWAYS },
-        reset: gauge.reset(0, finite.unwrap_or(amount::MAX), now),
+        reset: gauge.renewal(now),
         time_zone: if calendar { window.zone_name().to_owned() } else { String::new() },
         enforcement: limit.map_or(Enforcement::Enforce, |limit| limit.enforcement),
     }

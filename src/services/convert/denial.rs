@@ -2,7 +2,7 @@
 
 use super::reservation::signed;
 use super::time::timestamp;
-use crate::domain::decision::Cause;
+use crate::domain::decision::{Cause, Refusal};
 use crate::engine::call::{AllowanceLine, Denial, Violation};
 use crate::proto::v1;
 
@@ -68,8 +68,15 @@ fn sentence(violation: &Violation) -> String {
         };
     };
     let window = refusal.kind.as_str();
+    let Refusal { used, held, requested, top_up, .. } = refusal;
+    if let (Cause::HoldShare, Some(share)) = (refusal.cause, refusal.hold_cap) {
+        return format!(
+            "{meter}: one request may take {share} of the {window} limit of {limit} for {account} ({requested} requested)"
+        );
+    }
     let left = refusal.remaining.max(0);
-    let figures = format!("{} used, {} held, {left} left, {} requested", refusal.used, refusal.held, refusal.requested);
+    let beside = if *top_up > 0 { format!(" and {top_up} of the top-up") } else { String::new() };
+    let figures = format!("{used} used, {held} held, {left} left{beside}, {requested} requested");
     format!("{meter}: the {window} limit of {limit} for {account} stands in the way ({figures})")
 }
 
@@ -77,12 +84,18 @@ fn advice(violation: &Violation) -> String {
     let refusal = &violation.refusal;
     // Waiting does not help a request that no empty period has room for.
     if let (Cause::Spent, Some(limit)) = (refusal.cause, refusal.limit)
-        && refusal.requested > limit
+        && refusal.requested > limit.saturating_add(refusal.top_up)
     {
-        return match limit {
-            0 => String::from("ask an administrator for more"),
-            _ => format!(
-                "this asks for more than the whole limit of {limit}: ask for less, or ask an administrator for more"
+        let room = u64::try_from(refusal.remaining).unwrap_or(0).saturating_add(refusal.top_up);
+        let fits = if room > 0 { format!("at most {room} now") } else { String::from("less") };
+        return match (limit, refusal.top_up) {
+            (0, 0) => String::from("ask an administrator for more"),
+            (_, 0) => format!(
+                "this asks for more than the whole limit of {limit}: ask for {fits}, or ask an administrator for more"
+            ),
+            (_, top_up) => format!(
+                "this asks for more than the whole limit of {limit} and the {top_up} that the top-up leaves: ask for {fits}, \
+                 or ask an administrator for more"
             ),
         };
     }
@@ -93,7 +106,10 @@ fn advice(violation: &Violation) -> String {
         Cause::NoQuota => String::from("ask an administrator for a quota"),
         Cause::AmountRange => String::from("ask for less"),
         Cause::PeriodEnded => String::from("commit this reservation and make a new one"),
-        Cause::HoldShare => String::from("ask for less at a time, or ask an administrator for more"),
+        Cause::HoldShare => {
+            let share = refusal.hold_cap.unwrap_or(0);
+            format!("ask for at most {share} at a time, or ask an administrator for more")
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub fn reservation(reservation: &Reservation) -> v1::Reservation {
         late: reservation.flags.late,
         recovered: reservation.flags.recovered,
         unenforced: reservation.flags.unenforced,
+        saturated: reservation.flags.saturated,
         labels: reservation.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
     }
 }

@@ -21,15 +21,14 @@ pub fn from_timestamp(time: &pbjson_types::Timestamp) -> Option<Timestamp> {
     Some(Timestamp::from_millis(time.seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)?))
 }
 
-/// A time to live: above 0 and at most 24 hours; below a millisecond is cut.
+/// A time to live: 1 ms to 24 h; what is below a millisecond is cut.
 pub fn ttl(ttl: Option<&pbjson_types::Duration>, bad: &mut Violations) -> Option<Span> {
     let ttl = ttl?;
-    let millis = ttl.seconds.checked_mul(1000).and_then(|millis| millis.checked_add(i64::from(ttl.nanos) / 1_000_000));
-    match millis.map(Span::from_millis) {
-        Some(span) if span > Span::default() && span <= crate::engine::authority::MAX_TTL => Some(span),
-        _ => {
-            bad.add("ttl", "must be above 0 and at most 24 h");
-            None
-        }
+    let nanos = i128::from(ttl.seconds) * 1_000_000_000 + i128::from(ttl.nanos);
+    let most = i128::from(crate::engine::authority::MAX_TTL.millis()) * 1_000_000;
+    if !(1_000_000..=most).contains(&nanos) {
+        bad.add("ttl", "must be above 0, at least a millisecond, and at most 24 h");
+        return None;
     }
+    i64::try_from(nanos / 1_000_000).ok().map(Span::from_millis)
 }

@@ -17,6 +17,7 @@ const SCHEMA: &str = include_str!("../../sql/journal/schema.sql");
 const APPEND: &str = include_str!("../../sql/journal/append.sql");
 const READ: &str = include_str!("../../sql/journal/read.sql");
 const NEWEST: &str = include_str!("../../sql/journal/newest.sql");
+const NEWEST_ALL: &str = include_str!("../../sql/journal/newest_all.sql");
 const INSTALLATION_GET: &str = include_str!("../../sql/journal/installation_get.sql");
 const INSTALLATION_PUT: &str = include_str!("../../sql/journal/installation_put.sql");
 const TRIM: &str = include_str!("../../sql/journal/trim.sql");
@@ -128,6 +129,15 @@ impl Journal {
         let query = sqlx::query_as(NEWEST).bind(i64::from(partition));
         let (seq,): (i64,) = query.fetch_one(&mut self.connection).await.map_err(unavailable)?;
         Ok(seq.cast_unsigned())
+    }
+
+    /// Whether any partition ever wrote an entry: the newest of each is never trimmed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file can't be read.
+    pub async fn has_entries(&mut self) -> Result<bool, StoreError> {
+        let newest = sqlx::query(NEWEST_ALL).fetch_optional(&mut self.connection);
+        Ok(newest.await.map_err(unavailable)?.is_some())
     }
 
     /// Which installation the entries are of; `None` as long as that was never said.

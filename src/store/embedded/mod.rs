@@ -23,3 +23,4 @@ pub use crate::engine::operation::Caps;
 pub use counters::{EmbeddedCounters, INCARNATION};
 pub use journal::Safety;
 pub use open::{Embedded, EmbeddedOptions};
+pub use recover::refuse_a_lost_ledger;

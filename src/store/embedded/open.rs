@@ -49,7 +49,7 @@ impl Embedded {
     /// [`StoreError`] if journal or ledger can't be read, or do not belong together.
     pub async fn open(options: EmbeddedOptions, ledger: Arc<dyn Ledger>) -> Result<Embedded, StoreError> {
         let mut journal = Journal::open(&options.path, options.safety).await?;
-        recover::belong_together(&options.installation, options.partitions, &mut journal, &*ledger).await?;
+        recover::belong_together(&options.installation, &mut journal).await?;
         let mut partitions = Vec::new();
         for index in 0..options.partitions {
             let now = options.clock.now();

@@ -1,6 +1,6 @@
 //! From disk to a partition: at the start, and after a group commit that failed.
 
-use super::journal::Journal;
+use super::journal::{Journal, Safety};
 use super::partition::Partition;
 use super::tail::Tail;
 use crate::domain::entry::Effect;
@@ -9,6 +9,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::engine::operation::Caps;
 use crate::engine::ports::{CounterKey, KnownRequest, Ledger, StoreError, Watermark};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Loads what a partition must have before it may decide: open reservations and the part of the journal that the ledger
@@ -68,32 +69,44 @@ pub async fn load(
     Ok(partition)
 }
 
-/// Refuses a journal of another installation than the ledger's, unless one of the two is fresh.
+/// Refuses a journal with entries whose ledger is gone. To be asked before the ledger is opened, which would make a new one
+/// in the place where the old one must be put back. A first start that died half-way left no such folder: it makes the
+/// ledger first, and no entry before both files have the same id.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if they do not belong together, [`StoreError`] if one can't be read.
-pub async fn belong_together(
-    installation: &str,
-    partitions: u32,
-    journal: &mut Journal,
-    ledger: &dyn Ledger,
-) -> Result<(), StoreError> {
-    if journal.installation().await?.is_none_or(|id| id == installation) {
+/// [`StoreError::Corrupt`] if the ledger is missing, [`StoreError`] if the journal can't be read.
+pub async fn refuse_a_lost_ledger(ledger: &Path, journal: &Path) -> Result<(), StoreError> {
+    if ledger.is_file() || !journal.is_file() {
         return Ok(());
     }
-    let (mut entries, mut flushed) = (false, false);
-    for index in 0..partitions {
-        entries |= journal.newest(index).await? > 0;
-        flushed |= ledger.watermark(index).await?.seq > 0;
+    let mut left = Journal::open(journal, Safety::Process).await?;
+    let has_entries = left.has_entries().await;
+    left.close().await;
+    if !has_entries? {
+        return Ok(());
     }
-    if entries && flushed {
-        return Err(StoreError::Corrupt(
-            "ledger.db and journal.db belong to different installations: put back the one that belongs to the other; \
-             to go on with ledger.db alone, move journal.db away"
-                .into(),
-        ));
+    Err(StoreError::Corrupt(format!(
+        "{} is missing, and {} holds entries that belong to it: put ledger.db back; to begin anew without catalog and \
+         history, move journal.db away too",
+        ledger.display(),
+        journal.display()
+    )))
+}
+
+/// Refuses a journal with entries of another installation than the ledger's, also where the ledger is a fresh one.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if they do not belong together, [`StoreError`] if the journal can't be read.
+pub async fn belong_together(installation: &str, journal: &mut Journal) -> Result<(), StoreError> {
+    let same = journal.installation().await?.is_none_or(|id| id == installation);
+    if same || !journal.has_entries().await? {
+        return Ok(());
     }
-    Ok(())
+    Err(StoreError::Corrupt(
+        "ledger.db and journal.db belong to different installations: put back the one that belongs to the other; \
+         to go on with ledger.db alone, move journal.db away"
+            .into(),
+    ))
 }
 
 /// Takes over what an effect in the journal made of reservations and ids.

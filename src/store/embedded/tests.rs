@@ -206,8 +206,12 @@ async fn an_older_ledger_and_a_foreign_journal_are_refused() {
         clock: Arc::new(SystemClock),
     };
     let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
-    assert!(refused.contains("up to entry 0") && refused.contains("newest ledger.db"), "{refused}");
+    assert!(refused.contains("different installations"), "though the ledger is a fresh one: {refused}");
     assert_eq!(journal.installation().await.unwrap().as_deref(), Some("another"), "a refused start changes nothing");
+    journal.set_installation("one").await.unwrap();
+    let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
+    assert!(refused.contains("up to entry 0") && refused.contains("newest ledger.db"), "{refused}");
+    journal.set_installation("another").await.unwrap();
 
     let entry = Arc::new(entry.clone());
     ledger.append(0, 0, &[(1, entry.clone()), (2, entry.clone())]).await.unwrap();

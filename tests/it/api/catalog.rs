@@ -1,6 +1,7 @@
 //! `CatalogService`: documents in and out, and reading what they said.
 
 use super::helpers::*;
+use crate::support::Options;
 use quotad::proto::v1::*;
 use tonic::Code::{Aborted, InvalidArgument, NotFound};
 
@@ -203,4 +204,23 @@ async fn lists_in_pages() {
             .iter()
             .all(|account| account.name.starts_with("tenants/other"))
     );
+}
+
+#[tokio::test]
+async fn a_meter_that_was_removed_comes_back_as_it_was_or_not_at_all() {
+    let api = Api::with(Options::new()).await;
+    let apply = async |meters: &str, prune: bool| {
+        let yaml = format!("meters: [{meters}]\ntenants: [{{name: {TENANT}}}]\n").into_bytes();
+        api.apply(ApplyRequest { yaml, prune, ..Default::default() }).await
+    };
+    apply("{name: job.runs, decimals: 2}", false).await.unwrap();
+    api.used("c", runs("a", 7)).await;
+    apply("{name: other}", true).await.unwrap();
+    for changed in ["family: allocation, decimals: 2", "decimals: 3"] {
+        let fault = refused(apply(&format!("{{name: job.runs, {changed}}}"), false).await);
+        assert_eq!(fault.reason, "CATALOG_INVALID");
+        assert!(format!("{fault:?}").contains("changed once the meter exists"), "{fault:?}");
+    }
+    apply("{name: job.runs, decimals: 2}", false).await.unwrap();
+    assert_eq!(api.figures(&user("a"), "job.runs").await, (7, 0));
 }

@@ -93,9 +93,10 @@ async fn filters() {
             assert_eq!(found, expected, "{account} {states:?} {size}");
         }
     }
-    let bad = ListReservationsRequest { states: vec![99, 0], ..list() };
-    let fault = refused(api.list_reservations(bad).await);
-    assert_eq!((fault.code, fault.names().contains(&"states")), (InvalidArgument, true), "{fault:?}");
+    for (states, expected) in [(vec![99], vec!["states[0]"]), (vec![1, 0, -1], vec!["states[1]", "states[2]"])] {
+        let fault = refused(api.list_reservations(ListReservationsRequest { states, ..list() }).await);
+        assert_eq!((fault.code, fault.names()), (InvalidArgument, expected), "{fault:?}");
+    }
 }
 
 #[tokio::test]

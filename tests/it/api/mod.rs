@@ -21,4 +21,5 @@ mod probes;
 mod release;
 mod reserve;
 mod starting;
+mod unheard;
 mod usage;

@@ -172,3 +172,32 @@ async fn a_hold_of_nothing_yet_has_its_deadline_until_it_ends() {
     api.release(release("later")).await.unwrap();
     assert_eq!(api.get("later").await.expire_time, None);
 }
+
+#[tokio::test]
+async fn a_denial_says_what_denied_and_what_would_fit() {
+    let api = Api::start().await;
+    for (account, amount, message, advice) in [
+        ("tenants/acme/shared/s", 3, "may take 2 of the lifetime limit of 10", "at most 2 at a time"),
+        ("tenants/acme/pools/p", 16, "10 left and 5 of the top-up, 16 requested", "ask for at most 15 now"),
+    ] {
+        let denial = denied(api.reserve(reserve("", vec![charge(account, "job.runs", amount)])).await.unwrap());
+        let said = &denial.violations[0].advice;
+        assert!(denial.message.contains(message) && said.contains(advice), "{}; {said}", denial.message);
+    }
+    api.hold("most", vec![charge("tenants/acme/pools/p", "job.runs", 15)]).await;
+}
+
+#[tokio::test]
+async fn a_time_to_live_is_a_millisecond_to_a_day() {
+    let api = Api::start().await;
+    for (seconds, nanos, fits) in [(0, 999_999, false), (0, 1_000_000, true), (86_400, 0, true), (86_400, 1, false)] {
+        let ttl = Some(pbjson_types::Duration { seconds, nanos });
+        let answer = api.reserve(ReserveRequest { ttl, ..reserve("", runs("a", 1)) }).await;
+        match answer {
+            Ok(_) => assert!(fits, "{seconds} {nanos}"),
+            Err(fault) => {
+                assert!(!fits && fault.names() == ["ttl"] && fault.message.contains("a millisecond"), "{fault:?}")
+            }
+        }
+    }
+}

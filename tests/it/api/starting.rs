@@ -166,3 +166,18 @@ async fn the_end_answers_what_is_open_and_keeps_everything() {
     assert_eq!(api.figures(&user("a"), "job.runs").await, (1, 2));
     assert_eq!(api.get("r").await.state(), ReservationState::Held);
 }
+
+#[tokio::test]
+async fn a_stream_with_nothing_in_work_does_not_hold_up_the_end() {
+    let mut api = Api::with(Options::new().catalog(catalog())).await;
+    let (_requests, receiver) = tokio::sync::mpsc::channel::<EnforceRequest>(1);
+    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    let mut answers = api.server.quota().enforce(stream).await.unwrap().into_inner();
+    let status = tokio::task::spawn_blocking(move || (api.server.terminate(), api)).await.unwrap();
+    let (status, api) = status;
+    assert!(status.success(), "{status}");
+    let last = Fault::from(&answers.next().await.unwrap().unwrap_err());
+    assert_eq!(last.kind(), (tonic::Code::Unavailable, "SHUTTING_DOWN"));
+    let log = api.server.stderr();
+    assert!(!log.contains("cut at the end of the drain"), "{log}");
+}

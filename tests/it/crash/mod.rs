@@ -7,5 +7,6 @@ mod jobs;
 mod lagging;
 mod large;
 mod load;
+mod parted;
 mod repeats;
 mod rounds;

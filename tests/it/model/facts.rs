@@ -88,7 +88,7 @@ impl Facts {
     ) -> Figures {
         let capped = i128::from(limit.unwrap_or(u64::MAX)).min(MAX.into());
         match shape {
-            Shape::Sliding(length) => self.sliding((account, meter), length / 60, capped, now),
+            Shape::Sliding(length) => self.sliding((account, meter), length / 60, limit, now, amount),
             Shape::Rate(length) => self.rate((account, meter), length.into(), limit, now, amount),
             _ => {
                 let period = shape.period(at);
@@ -100,18 +100,27 @@ impl Facts {
     }
 
     /// Sixty steps and the one that is running, the oldest counted whole.
-    fn sliding(&self, (account, meter): (&str, &str), step: i64, limit: i128, now: i64) -> Figures {
+    fn sliding(
+        &self,
+        (account, meter): (&str, &str),
+        step: i64,
+        limit: Option<u64>,
+        now: i64,
+        amount: i128,
+    ) -> Figures {
         let running = now.div_euclid(step);
-        let (mut used, mut held, mut reset) = (0, 0, None);
-        for number in running - 60..=running {
-            let one = self.within(account, meter, (number * step, (number + 1) * step));
-            used = cut(used + one.0);
-            held = cut(held + one.1);
-            if one != (0, 0) && reset.is_none() {
-                reset = Some((number + 61) * step);
-            }
-        }
-        Figures { used, held, remaining: limit - used - held, reset }
+        let one = |number: i64| self.within(account, meter, (number * step, (number + 1) * step));
+        let steps: Vec<(i64, (i128, i128))> =
+            (running - 60..=running).map(|number| (number, one(number))).filter(|(_, one)| *one != (0, 0)).collect();
+        let used = steps.iter().fold(0, |used, (_, one)| cut(used + one.0));
+        let held = steps.iter().fold(0, |held, (_, one)| cut(held + one.1));
+        // The first step with whose end the later ones alone leave room for the amount.
+        let wanted = |from: usize| amount.max(1) + steps[from..].iter().map(|(_, one)| one.0 + one.1).sum::<i128>();
+        let finite = i128::from(limit.unwrap_or(0)).min(MAX.into());
+        let enough = (0..steps.len()).find(|index| wanted(index + 1) <= finite);
+        let reset = enough.map(|index| (steps[index].0 + 61) * step);
+        let capped = i128::from(limit.unwrap_or(u64::MAX)).min(MAX.into());
+        Figures { used, held, remaining: capped - used - held, reset }
     }
 
     /// A bucket in amount x milliseconds, refilled by every change and drained by `limit` per millisecond.
@@ -162,7 +171,9 @@ fn figures_are_sums_over_the_list() {
     assert_eq!(facts.within("a", "m", (i64::MIN, i64::MAX)), (4, 5));
     assert_eq!(facts.top_up("a", "m"), (0, 2));
     assert_eq!(facts.own("a", "m"), 4);
-    let sliding = |now| facts.window(("a", "m"), Shape::Sliding(60_000), Some(10), (now, now), 1);
+    let sliding_for = |now, amount| facts.window(("a", "m"), Shape::Sliding(60_000), Some(10), (now, now), amount);
+    let sliding = |now| sliding_for(now, 1);
+    assert_eq!([sliding_for(61_999, 7).reset, sliding_for(61_999, 11).reset], [Some(122_000), None]);
     assert_eq!(sliding(61_999), Figures { used: 4, held: 5, remaining: 1, reset: Some(62_000) }, "the oldest, whole");
     assert_eq!(sliding(62_000), Figures { used: 4, held: 0, remaining: 6, reset: Some(122_000) });
     let rate = |now| facts.window(("a", "m"), Shape::Rate(10_000), Some(10), (now, now), 10);

@@ -27,6 +27,7 @@ pub(super) fn reservation(reservation: &Reservation, replayed: bool, durability:
         ("overrun", reservation.overrun),
         ("recovered", reservation.recovered),
         ("unenforced", reservation.unenforced),
+        ("saturated", reservation.saturated),
         ("replayed", replayed),
     ];
     let mut head = Facts { words: vec![stored(durability).to_owned()], values: Vec::new() };

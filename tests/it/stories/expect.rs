@@ -30,7 +30,7 @@ const KEYS: &[&str] = &[
     "zone",
 ];
 /// What is always true or not: each must be mentioned where it is true.
-pub(super) const FLAGS: &[&str] = &["late", "overrun", "recovered", "unenforced", "replayed"];
+pub(super) const FLAGS: &[&str] = &["late", "overrun", "recovered", "unenforced", "saturated", "replayed"];
 /// Values that need only be contained.
 const CONTAINED: &[&str] = &["message", "advice"];
 

@@ -83,6 +83,7 @@ apply
       - {subject: tenants/acme, meter: calls, limits: {rate: {amount: 60, length: 1m}}}
       - {subject: tenants/acme, meter: mails, limits: {sliding: {amount: 10, length: 1h}}}
 consume - . calls 60 -> committed 60, available 0
+usage . calls -> rate used 60 resets 2040-05-01T00:01:00Z
 consume - . calls 1 -> denied rate SPENT limit 60
 clock +10s
 consume - . calls 11 -> denied rate SPENT remaining 10
@@ -92,3 +93,16 @@ clock +59m
 consume - . mails 1 -> denied sliding SPENT limit 10 used 10
 clock +3m
 consume - . mails 1 -> committed 1
+
+# What a sliding window has to forget depends on how much is asked
+clock 2040-05-02T01:00:00Z
+apply
+    meters: [{name: mails}]
+    quotas:
+      - {subject: tenants/acme, meter: mails, limits: {sliding: {amount: 10, length: 1h}}}
+consume - . mails 6 -> committed 6
+clock 2040-05-02T01:30:30Z
+consume - . mails 4 -> committed 4
+usage . mails -> sliding used 10 resets 2040-05-02T02:01:00Z
+consume - . mails 6 -> denied sliding SPENT resets 2040-05-02T02:01:00Z advice "wait until"
+consume - . mails 7 -> denied sliding SPENT resets 2040-05-02T02:31:00Z

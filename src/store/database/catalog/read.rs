@@ -6,7 +6,8 @@ use super::super::row::Row;
 use super::super::values::Values;
 use super::rows;
 use super::statements::{
-    ACCOUNT, METER, PLAN, QUOTA_LIST, QUOTA_VERSIONS, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
+    ACCOUNT, METER, METER_REMOVED, PLAN, QUOTA_LIST, QUOTA_VERSIONS, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET,
+    VERSIONS,
 };
 use crate::domain::name::MeterName;
 use crate::domain::quota::Subject;
@@ -92,6 +93,10 @@ async fn add(connection: &mut Connection, scope: &str, data: &mut CatalogData) -
     let meters = meters.iter().map(|row| rows::meter_from_json(scope, &row.text(0)?, &row.text(1)?));
     let meters: Vec<_> = meters.collect::<Result<_, _>>()?;
     data.meters = merge(std::mem::take(&mut data.meters), meters, |meter| meter.name.clone());
+
+    for row in connection.fetch(METER_REMOVED, of(scope)).await? {
+        data.removed.push(rows::meter_from_json(scope, &row.text(0)?, &row.text(1)?)?);
+    }
 
     let plans = connection.fetch(PLAN.list, of(scope)).await?;
     let plans = plans.iter().map(|row| rows::plan_from_json(scope, &row.text(0)?, &row.text(1)?));

@@ -38,6 +38,8 @@ pub(super) const ACCOUNT: Noun = Noun {
     delete: sql!("catalog_account_delete"),
 };
 
+/// The meters that a scope had.
+pub(super) const METER_REMOVED: Sql = sql!("catalog_meter_removed");
 /// The current quotas of a scope.
 pub(super) const QUOTA_LIST: Sql = sql!("catalog_quota_list");
 /// One current quota.
