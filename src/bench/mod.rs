@@ -14,15 +14,15 @@ pub mod echo;
 mod engine;
 mod histogram;
 mod meter;
-mod options;
 mod on_redis;
+mod options;
 mod report;
 mod rule;
 mod run;
 mod wire;
 mod workload;
 
-pub use options::{Options, Part};
 pub use on_redis::{Cost, Flushing, Memory, RedisReport, Served};
+pub use options::{Options, Part};
 pub use report::{Report, Row};
 pub use run::run;

@@ -1,8 +1,8 @@
 //! The figures: one row for each thing measured, each figure the median over the rounds.
 
 use super::meter::Sample;
-use super::options::{Options, cores};
 use super::on_redis::RedisReport;
+use super::options::{Options, cores};
 use serde::Serialize;
 
 /// What the benchmark found.

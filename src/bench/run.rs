@@ -2,8 +2,8 @@
 
 use super::engine::{self, Engine};
 use super::meter::Sample;
-use super::options::{Options, Part};
 use super::on_redis;
+use super::options::{Options, Part};
 use super::report::{Report, Row};
 use super::rule;
 use super::wire::{self, Replicas, Wire};

@@ -65,7 +65,7 @@ fn limit(limit: &Limit) -> String {
 }
 
 fn shape(window: &Window) -> String {
-    let length = window.length.as_ref().map(|length| format!("{}", seconds(length))).unwrap_or_default();
+    let length = window.length.as_ref().map(seconds).unwrap_or_default();
     let parts = [("zone", &window.time_zone), ("anchor", &window.anchor), ("length", &length), ("cron", &window.cron)];
     let said: Vec<String> =
         parts.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name} {text}")).collect();
