@@ -35,23 +35,29 @@ async fn a_fail_over_is_followed_whether_ordered_or_forced_by_a_death() {
     let (first, second) = (all.servers[0].port(), all.servers[1].port());
     assert_eq!(run_until_done(&link, &script).await, first);
 
+    let counted = |server: usize, all: &Sentinels| all.servers[server].try_ask::<u32>(&["GET", "k{p0}"]).unwrap_or(0);
+
     // The old master lives on, and for some seconds takes writes as if nothing had happened: the sentinels are believed.
-    tokio::task::block_in_place(|| all.fail_over());
+    tokio::task::block_in_place(|| {
+        until("the replica has what was counted", || counted(1, &all) == 1);
+        all.fail_over();
+    });
     let started = Instant::now();
     while run_until_done(&link, &script).await != second {
         assert!(started.elapsed() < Duration::from_secs(5), "the old master is still in use");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(all.servers[1].ask::<u32>(&["GET", "k{p0}"]) >= 2);
+    until("it was counted on", || counted(1, &all) >= 2);
 
     // The master dies, and a sentinel with it: the one that is asked first.
     tokio::task::block_in_place(|| {
         // As the sentinels order it themselves some seconds later.
-        all.servers[0].ask::<()>(&["REPLICAOF", "127.0.0.1", &second.to_string()]);
-        until("the old master follows", || all.servers[0].info("master_link_status") == "up");
+        let order = ["REPLICAOF", "127.0.0.1", &second.to_string()];
+        until("the order is taken", || all.servers[0].try_ask::<()>(&order).is_ok());
+        until("the old master follows", || all.servers[0].says("master_link_status", "up"));
     });
     all.kill_sentinel(0);
     all.servers[1].kill();
     assert_eq!(run_until_done(&link, &script).await, first);
-    assert!(all.servers[0].ask::<u32>(&["GET", "k{p0}"]) >= 2);
+    until("it was counted on there too", || counted(0, &all) >= 2);
 }

@@ -12,7 +12,7 @@ async fn an_old_master_never_goes_on_under_the_incarnation_of_the_new_one() {
     let promoted = RedisServer::start();
     tokio::task::block_in_place(|| {
         promoted.ask::<()>(&["REPLICAOF", "127.0.0.1", &world.redis.port().to_string()]);
-        until("the replica follows", || promoted.info("master_link_status") == "up");
+        until("the replica follows", || promoted.says("master_link_status", "up"));
         until("the replica has all", || promoted.ask::<u32>(&["EXISTS", "quotad:{p0}:meta"]) == 1);
         promoted.ask::<()>(&["REPLICAOF", "NO", "ONE"]);
     });

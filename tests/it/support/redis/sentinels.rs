@@ -21,7 +21,7 @@ impl Sentinels {
         let master = RedisServer::start_with(Keep::Nothing, &fast);
         let replica = RedisServer::start_with(Keep::Nothing, &fast);
         replica.ask::<()>(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]);
-        until("the replica follows", || replica.info("master_link_status") == "up");
+        until("the replica follows", || replica.says("master_link_status", "up"));
         let (mut sentinels, mut dirs) = (Vec::new(), Vec::new());
         for _ in 0..3 {
             let (process, port, dir) = sentinel(master.port());
@@ -67,21 +67,23 @@ impl Sentinels {
         master.ask::<()>(&["ACL", "SETUSER", "default", "-psync", "-sync", "-replconf"]);
         master.ask::<u32>(&["CLIENT", "KILL", "TYPE", "replica"]);
         let replica = &self.servers[1 - self.master()];
-        until("the replica is cut off", || replica.info("master_link_status") == "down");
+        until("the replica is cut off", || replica.says("master_link_status", "down"));
     }
 
     /// Starts a killed server again, as the replica of the other: the sentinels order that themselves some seconds later.
     pub(crate) fn rejoin(&mut self, index: usize) {
         self.servers[index].restart();
         let master = self.servers[1 - index].port().to_string();
-        self.servers[index].ask::<()>(&["REPLICAOF", "127.0.0.1", &master]);
+        let order = ["REPLICAOF", "127.0.0.1", &master];
+        // The sentinels may order the same at this moment, and close all connections.
+        until("the order is taken", || self.servers[index].try_ask::<()>(&order).is_ok());
         self.wait_until_follows(index);
     }
 
     /// Waits until a server is the other's replica and has what that has.
     pub(crate) fn wait_until_follows(&self, index: usize) {
         let server = &self.servers[index];
-        until("the replica follows", || server.info("role") == "slave" && server.info("master_link_status") == "up");
+        until("the replica follows", || server.says("role", "slave") && server.says("master_link_status", "up"));
     }
 
     /// Ends one of the sentinels.
@@ -105,7 +107,7 @@ impl Sentinels {
         until("another master", || {
             let now = self.master_port();
             let server = self.servers.iter().find(|server| server.port() == now).unwrap();
-            now != before && server.info("role") == "master"
+            now != before && server.says("role", "master")
         });
     }
 }

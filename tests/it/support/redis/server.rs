@@ -157,6 +157,12 @@ impl RedisServer {
         line.unwrap_or_else(|| panic!("INFO has no {name}")).to_owned()
     }
 
+    /// Whether a line of INFO says so. No if there is no such line, or no answer: a server whose role changes closes connections.
+    pub(crate) fn says(&self, name: &str, expected: &str) -> bool {
+        let all = self.try_ask::<String>(&["INFO", "everything"]).unwrap_or_default();
+        all.lines().any(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) == Some(expected))
+    }
+
     /// Ends it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
