@@ -37,10 +37,22 @@ impl Drop for Scratch {
     }
 }
 
+/// A process whose data is thrown away: it is killed with its value.
+#[derive(Debug)]
+pub(super) struct Killed(pub(super) Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // Nothing needs to be ended in order.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A server process that says on its first line where it listens.
 #[derive(Debug)]
 pub(super) struct Server {
-    child: Child,
+    process: Killed,
     addr: String,
 }
 
@@ -57,9 +69,9 @@ impl Server {
         }
         command.env("QUOTAD_LOG", "warn").args(args).stdin(Stdio::null()).stdout(Stdio::piped());
         let child = command.spawn().with_context(|| format!("can't start {}", program.display()))?;
-        let mut server = Server { child, addr: String::new() };
+        let mut server = Server { process: Killed(child), addr: String::new() };
         let mut line = String::new();
-        if let Some(output) = server.child.stdout.take() {
+        if let Some(output) = server.process.0.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
         let ready: serde_json::Value =
@@ -75,14 +87,6 @@ impl Server {
 
     /// Its process.
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Its data is thrown away: nothing needs to be ended in order.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.0.id()
     }
 }

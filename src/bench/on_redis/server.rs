@@ -1,11 +1,11 @@
 //! A `redis-server` of the benchmark's own, without persistence; it ends with its value.
 
 use super::client::Client;
-use crate::bench::child::Scratch;
+use crate::bench::child::{Killed, Scratch};
 use anyhow::{Context, Result};
 use std::io::ErrorKind;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long it may take to start.
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The server.
 #[derive(Debug)]
 pub(super) struct Server {
-    child: Child,
+    process: Killed,
     port: u16,
 }
 
@@ -32,7 +32,7 @@ impl Server {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).context("redis-server can't be started"),
         };
-        let server = Server { child, port };
+        let server = Server { process: Killed(child), port };
         let begin = Instant::now();
         while let Err(error) = server.connect() {
             if begin.elapsed() > PATIENCE {
@@ -58,15 +58,7 @@ impl Server {
 
     /// Its process.
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It keeps nothing.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.0.id()
     }
 }
 
