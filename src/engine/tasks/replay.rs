@@ -12,18 +12,18 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 
 /// Empties the shelf until told to stop; what is left stays in the spool for the next start.
 pub async fn run(authority: Arc<Authority>, shelf: Arc<Shelf>, stop: CancellationToken) {
-    let mut pause = PAUSES.0;
+    let (mut pause, mut told) = (PAUSES.0, false);
     loop {
         let sent = tokio::select! {
             sent = next(&authority, &shelf) => sent,
             () = stop.cancelled() => return,
         };
         let Err(error) = sent else {
-            pause = PAUSES.0;
+            (pause, told) = (PAUSES.0, false);
             continue;
         };
         // That the store is away has been said when it began.
-        if !matches!(error, CallError::OutOfReach(_)) {
+        if !matches!(error, CallError::OutOfReach(_)) && !std::mem::replace(&mut told, true) {
             tracing::error!(%error, "the spool can't be sent after; it is tried again");
         }
         tokio::select! {
