@@ -1,22 +1,10 @@
 //! Limits in one word: `day=5`, `month=unlimited`, `week=100,zone=Asia/Shanghai,anchor=FRI 01:00`, `rate=10,length=1s`.
 
 use crate::cli::args::value;
+use crate::cli::render::words;
 use crate::proto::v1::limit::Value;
 use crate::proto::v1::{Limit, Window, WindowKind};
 
-/// The kinds of window by their names on the command line.
-pub(super) const KINDS: [(&str, WindowKind); 10] = [
-    ("lifetime", WindowKind::Lifetime),
-    ("minute", WindowKind::Minute),
-    ("hour", WindowKind::Hour),
-    ("day", WindowKind::Day),
-    ("week", WindowKind::Week),
-    ("month", WindowKind::Month),
-    ("year", WindowKind::Year),
-    ("cron", WindowKind::Cron),
-    ("sliding", WindowKind::Sliding),
-    ("rate", WindowKind::Rate),
-];
 const KEYS: &str = "zone=, anchor=, length= and cron=";
 
 /// Reads `KIND=AMOUNT[,zone=ZONE][,anchor=ANCHOR][,length=TIME][,cron=EXPRESSION]`. A cron expression may have commas, so
@@ -29,8 +17,9 @@ pub(super) fn parse(text: &str) -> Result<Limit, String> {
     let mut parts = shape.split(',');
     let (name, amount) =
         parts.next().and_then(|first| first.split_once('=')).ok_or("a limit is KIND=AMOUNT, like day=5")?;
-    let kind = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
-    let kind = kind.ok_or_else(|| format!("{name:?} is no window: {}", KINDS.map(|(known, _)| known).join(", ")))?;
+    let kind = kinds().find(|kind| name_of(*kind) == name);
+    let kind =
+        kind.ok_or_else(|| format!("{name:?} is no window: {}", kinds().map(name_of).collect::<Vec<_>>().join(", ")))?;
     let amount = match amount {
         "unlimited" => Value::Unlimited(true),
         amount => Value::Amount(value::amount(amount)?),
@@ -45,6 +34,16 @@ pub(super) fn parse(text: &str) -> Result<Limit, String> {
         }
     }
     Ok(Limit { window: Some(window), value: Some(amount) })
+}
+
+/// Every kind of window.
+fn kinds() -> impl Iterator<Item = WindowKind> {
+    (1..).map_while(|number| WindowKind::try_from(number).ok())
+}
+
+/// A kind's name on the command line and in tables: `lifetime`.
+fn name_of(kind: WindowKind) -> String {
+    words(kind.as_str_name(), "WINDOW_KIND_")
 }
 
 #[cfg(test)]

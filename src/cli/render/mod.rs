@@ -11,5 +11,5 @@ pub(super) use changes::changes;
 pub(super) use decision::{allowance, denial, freed};
 pub(super) use quota::{quota_versions, quotas};
 pub(super) use reservation::{Aside, outcome, outcome_of, reservation, reservations};
-pub(super) use table::{Column, View, instant};
+pub(super) use table::{Column, View, instant, words};
 pub(super) use usage::usage;
