@@ -187,8 +187,8 @@ do
     end
   end
 
-  -- Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it fits or not. Puts in what is absent;
-  -- nil and the reply for a miss.
+  -- Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it fits or
+  -- not. Puts in what is absent; nil and the reply for a miss.
   function admission.force(operation)
     local ready, miss = admission.ready(operation)
     if not ready then

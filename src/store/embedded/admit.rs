@@ -256,7 +256,8 @@ impl Partition {
         cut
     }
 
-    /// Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it fits or not.
+    /// Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it
+    /// fits or not.
     pub(super) fn force(&mut self, tenant: Uid, plan: &Plan, charges: &[Held]) -> Result<Vec<Split>, Box<Reply>> {
         let ready = self.ready(plan)?;
         let demands = verdict::demands(plan, charges);
