@@ -9,7 +9,7 @@ use crate::engine::ports::{Clock, Ledger, StoreError};
 use crate::engine::publish::Publisher;
 use crate::engine::snapshots::Snapshots;
 use crate::engine::spool::shelf::Shelf;
-use crate::engine::tasks::{expire, flush::Flushers, replay, tidy};
+use crate::engine::tasks::{expire, flush::Flushers, refresh, replay, tidy};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -63,11 +63,13 @@ impl Node {
         }
         let interval = options.flush_interval;
         let flushers = Arc::new(Flushers::new(counters.clone(), ledger.clone(), interval, shared, &watermarks));
+        let seen = catalog.version(None).await?;
         let snapshots = Arc::new(Snapshots::new(catalog.clone()));
+        let catalogs = Arc::new(Publisher::new(catalog, counters.clone(), snapshots.clone()));
         let authority = Authority::new(
             counters.clone(),
             ledger.clone(),
-            snapshots.clone(),
+            snapshots,
             flushers.clone(),
             clock.clone(),
             promised,
@@ -81,11 +83,14 @@ impl Node {
         if let Some(shelf) = &shelf {
             tasks.push(tokio::spawn(replay::run(authority.clone(), shelf.clone(), stop.clone())));
         }
+        if shared {
+            tasks.push(tokio::spawn(refresh::run(catalogs.clone(), seen, stop.clone())));
+        }
         tasks.push(tokio::spawn(tidy::run(counters.clone(), ledger.clone(), clock.clone(), stop.clone())));
 
         Ok(Node {
             authority,
-            catalogs: Arc::new(Publisher::new(catalog, counters.clone(), snapshots)),
+            catalogs,
             clock,
             counters,
             ledger,

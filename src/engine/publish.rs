@@ -1,10 +1,7 @@
 //! Changing the catalog so that it binds: written in the database, raised in the counter store, then answered (DESIGN: a
 //! lowered limit binds everywhere from the moment its call returned).
 
-use super::manage::document::quota::DraftQuota;
-use super::manage::{
-    Applied, Apply, ApplyError, Catalogs, Changed, Exported, IfCurrent, QuotaContext, QuotaError, Which,
-};
+use super::manage::{Applied, Apply, ApplyError, Catalogs, Changed, Exported, QuotaChange, QuotaContext, QuotaError};
 use super::operation::Counters;
 use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
 use super::snapshots::Snapshots;
@@ -29,59 +26,51 @@ impl Publisher {
     /// Applies a document; once this returns, no decision is made under what was before.
     ///
     /// # Errors
-    /// [`ApplyError`]; see [`Catalogs::apply`]. A store error after the write leaves the catalog changed; decisions
-    /// follow as soon as the call is repeated or the counter store is back.
+    /// [`ApplyError`]; see [`Catalogs::apply`]. A store error after the write leaves the catalog changed; it binds everywhere as
+    /// soon as the call is repeated, whatever the repeat finds, or a server looks for what it missed ([`Publisher::follow`]).
     pub async fn apply(&self, request: Apply<'_>) -> Result<Applied, ApplyError> {
         let applied = self.catalogs.apply(request).await?;
         for (scope, version) in &applied.versions {
             self.bind(scope.as_deref(), *version).await?;
         }
+        if applied.versions.is_empty() && !request.dry_run {
+            for scope in &applied.described {
+                self.bind_what_stands(scope.as_deref()).await?;
+            }
+        }
         Ok(applied)
     }
 
-    /// Gives subjects quotas, all or none; binds as [`Publisher::apply`] does.
+    /// Changes quotas; binds as [`Publisher::apply`] does.
     ///
     /// # Errors
-    /// [`QuotaError`]; see [`Catalogs::create_quotas`].
-    pub async fn create_quotas(
+    /// [`QuotaError`]; see [`Catalogs::change_quotas`].
+    pub async fn change_quotas(
         &self,
         context: QuotaContext<'_>,
-        drafts: &[DraftQuota],
-        if_current: IfCurrent,
+        change: &QuotaChange<'_>,
     ) -> Result<Changed, QuotaError> {
-        let changed = self.catalogs.create_quotas(context, drafts, if_current).await?;
-        self.bind(context.tenant, changed.version).await?;
-        Ok(changed)
+        let changed = self.catalogs.change_quotas(context, change).await;
+        // Also where it finds the quota otherwise: it may be the repeat of a call that wrote, and came no further.
+        if changed.as_ref().map_or_else(QuotaError::finds_it_otherwise, |_| true) {
+            self.bind_what_stands(context.tenant).await?;
+        }
+        changed
     }
 
-    /// Changes the current version of a quota in place; binds likewise.
+    /// Makes bind what other servers wrote since the catalog had version `seen`; answers the version now. They do so themselves,
+    /// unless they ended, or lost the counter store, between the two.
     ///
     /// # Errors
-    /// [`QuotaError`]; see [`Catalogs::edit_quota`].
-    pub async fn edit_quota(
-        &self,
-        context: QuotaContext<'_>,
-        draft: &DraftQuota,
-        version: Option<i64>,
-    ) -> Result<Changed, QuotaError> {
-        let changed = self.catalogs.edit_quota(context, draft, version).await?;
-        self.bind(context.tenant, changed.version).await?;
-        Ok(changed)
-    }
-
-    /// Deletes the current version of a quota; binds likewise.
-    ///
-    /// # Errors
-    /// [`QuotaError`]; see [`Catalogs::delete_quota`].
-    pub async fn delete_quota(
-        &self,
-        context: QuotaContext<'_>,
-        which: Which<'_>,
-        reopen: bool,
-    ) -> Result<Changed, QuotaError> {
-        let changed = self.catalogs.delete_quota(context, which, reopen).await?;
-        self.bind(context.tenant, changed.version).await?;
-        Ok(changed)
+    /// [`StoreError`]; then to be asked again with the same `seen`.
+    pub async fn follow(&self, seen: u64) -> Result<u64, StoreError> {
+        let now = self.store.version(None).await?;
+        if now != seen {
+            for (scope, version) in self.store.versions().await?.iter().filter(|(_, version)| *version > seen) {
+                self.bind(scope.as_deref(), *version).await?;
+            }
+        }
+        Ok(now)
     }
 
     /// Every version that a quota had, newest first.
@@ -95,6 +84,19 @@ impl Publisher {
         meter: &MeterName,
     ) -> Result<Vec<QuotaVersion>, StoreError> {
         self.catalogs.quota_versions(tenant, subject, meter).await
+    }
+
+    /// What the database has of a tenant, or of the installation, binds; whoever wrote it.
+    async fn bind_what_stands(&self, scope: Option<&str>) -> Result<(), StoreError> {
+        let version = match scope {
+            Some(tenant) => self.store.version(Some(tenant)).await?,
+            // Its own alone: no tenant's snapshot needs to be of the version that another tenant's change drew.
+            None => {
+                let versions = self.store.versions().await?;
+                versions.into_iter().find(|(scope, _)| scope.is_none()).map_or(0, |(_, version)| version)
+            }
+        };
+        self.bind(scope, version).await
     }
 
     /// From here on no decision is made under an older version of that scope.

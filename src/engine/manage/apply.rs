@@ -44,6 +44,8 @@ pub struct Applied {
     pub etag: String,
     /// The scopes that changed (`None`: the installation) with their new versions; none for a dry run.
     pub versions: Vec<(Option<String>, u64)>,
+    /// The scopes that the document describes.
+    pub described: Vec<Option<String>>,
 }
 
 /// The catalog as a document.
@@ -111,13 +113,15 @@ impl Catalogs {
 
             let (changes, writes) = differences(&wanted, &current, &request);
             self.check_unused(&writes, &draft).await?;
+            let described = draft.iter().map(|scope| scope.tenant.clone()).collect();
             if writes.is_empty() || request.dry_run {
-                return Ok(Applied { changes, etag: self.etag(request.tenant).await?, versions: Vec::new() });
+                let etag = self.etag(request.tenant).await?;
+                return Ok(Applied { changes, etag, versions: Vec::new(), described });
             }
             let context = WriteContext { actor: request.actor.to_owned(), now: request.now };
             if let Written::Done(version) = self.store.write(&context, &writes).await? {
                 let versions = writes.into_iter().map(|scope| (scope.tenant, version)).collect();
-                return Ok(Applied { changes, etag: etag_of(version), versions });
+                return Ok(Applied { changes, etag: etag_of(version), versions, described });
             }
         }
         Err(ApplyError::Contention)

@@ -19,5 +19,5 @@ pub use apply::{Applied, Apply, ApplyError, Catalogs, Exported};
 pub use diff::{Change, ChangeKind, Diff, diff};
 pub use emit::Yaml;
 pub use export::{content_of, export_installation, export_tenant};
-pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaError, Which};
+pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaChange, QuotaError};
 pub use validate::{Current, ScopeContent, validate};

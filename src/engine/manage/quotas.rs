@@ -37,15 +37,34 @@ pub enum IfCurrent {
     Replace,
 }
 
-/// Which quota is meant.
-#[derive(Clone, Copy, Debug)]
-pub struct Which<'a> {
-    /// Whose.
-    pub subject: &'a Subject,
-    /// On which meter.
-    pub meter: &'a MeterName,
-    /// Only if this version is the current one.
-    pub version: Option<i64>,
+/// A change of quotas.
+#[derive(Clone, Debug)]
+pub enum QuotaChange<'a> {
+    /// Gives subjects quotas: all, or none.
+    Create {
+        /// The quotas, each of another subject or meter.
+        drafts: &'a [DraftQuota],
+        /// What to do where there is one already.
+        if_current: IfCurrent,
+    },
+    /// Changes the current version in place.
+    Edit {
+        /// The quota as it is to be.
+        draft: &'a DraftQuota,
+        /// Only if this version is the current one.
+        version: Option<i64>,
+    },
+    /// Deletes the current version.
+    Delete {
+        /// Whose.
+        subject: &'a Subject,
+        /// On which meter.
+        meter: &'a MeterName,
+        /// Only if this version is the current one.
+        version: Option<i64>,
+        /// The version that it closed is in force again (S4.13).
+        reopen: bool,
+    },
 }
 
 /// What a change came to.
@@ -55,8 +74,6 @@ pub struct Changed {
     pub quotas: Vec<Quota>,
     /// The catalog's etag afterwards.
     pub etag: String,
-    /// Its version.
-    pub version: u64,
 }
 
 /// Why a quota was not changed. Nothing has changed then.
@@ -79,6 +96,17 @@ pub enum QuotaError {
     Apply(#[from] ApplyError),
 }
 
+impl QuotaError {
+    /// Whether the catalog is not as the call took it to be: by another's change, or by its own when it was sent before.
+    pub fn finds_it_otherwise(&self) -> bool {
+        match self {
+            QuotaError::Exists(_) | QuotaError::NotFound(..) | QuotaError::NotCurrent(_) => true,
+            QuotaError::Apply(error) => matches!(error, ApplyError::EtagMismatch(_)),
+            QuotaError::Invalid(_) => false,
+        }
+    }
+}
+
 impl From<StoreError> for QuotaError {
     fn from(error: StoreError) -> QuotaError {
         QuotaError::Apply(error.into())
@@ -86,68 +114,30 @@ impl From<StoreError> for QuotaError {
 }
 
 impl Catalogs {
-    /// Gives subjects quotas: all, or none.
+    /// Changes quotas: judges and writes against one state of the catalog, again while others change it in between.
     ///
     /// # Errors
     /// [`QuotaError`].
-    pub async fn create_quotas(
-        &self,
-        context: Context<'_>,
-        drafts: &[DraftQuota],
-        if_current: IfCurrent,
-    ) -> Result<Changed, QuotaError> {
-        let put = |current: &CatalogData| {
-            let wanted = judged(context, drafts, current)?;
-            let stands = |quota: &Quota| find(current, context.tenant, &quota.subject, &quota.meter).is_some();
-            let numbered = wanted.iter().enumerate().filter(|(_, quota)| stands(quota));
-            let exist: Vec<_> = numbered.map(|(at, quota)| (at, quota.subject.clone(), quota.meter.clone())).collect();
-            if if_current == IfCurrent::Fail && !exist.is_empty() {
-                return Err(QuotaError::Exists(exist));
-            }
-            let write = |quota: Quota| match if_current {
-                IfCurrent::Replace if stands(&quota) => CatalogWrite::EditQuota(quota),
-                _ => CatalogWrite::SupersedeQuota(quota),
+    pub async fn change_quotas(&self, context: Context<'_>, change: &QuotaChange<'_>) -> Result<Changed, QuotaError> {
+        let _turn = self.writing.lock().await;
+        for _ in 0..ATTEMPTS {
+            let current = self.store.load(context.tenant).await?;
+            // After the load: an etag that still holds now held for everything that was read.
+            self.check_etag(context.tenant, context.etag).await?;
+            let write = ScopeWrite {
+                tenant: context.tenant.map(str::to_owned),
+                expect_version: Some(current.version),
+                changes: change.judge(context, &current)?,
             };
-            Ok(wanted.into_iter().map(write).collect())
-        };
-        let subjects = drafts.iter().map(|draft| (&draft.subject, &draft.meter)).collect();
-        self.change_quotas(context, &put, subjects).await
-    }
-
-    /// Changes the current version of a quota in context.
-    ///
-    /// # Errors
-    /// [`QuotaError`].
-    pub async fn edit_quota(
-        &self,
-        context: Context<'_>,
-        draft: &DraftQuota,
-        version: Option<i64>,
-    ) -> Result<Changed, QuotaError> {
-        let which = Which { subject: &draft.subject, meter: &draft.meter, version };
-        let edit = |current: &CatalogData| {
-            let wanted = judged(context, std::slice::from_ref(draft), current)?;
-            the_current(current, context.tenant, which)?;
-            Ok(wanted.into_iter().map(CatalogWrite::EditQuota).collect())
-        };
-        self.change_quotas(context, &edit, vec![(which.subject, which.meter)]).await
-    }
-
-    /// Deletes the current version of a quota; with `reopen` the version that it closed is in force again.
-    ///
-    /// # Errors
-    /// [`QuotaError`].
-    pub async fn delete_quota(
-        &self,
-        context: Context<'_>,
-        which: Which<'_>,
-        reopen: bool,
-    ) -> Result<Changed, QuotaError> {
-        let delete = |current: &CatalogData| {
-            let quota = the_current(current, context.tenant, which)?.clone();
-            Ok(vec![if reopen { CatalogWrite::ReopenQuota(quota) } else { CatalogWrite::DeleteQuota(quota) }])
-        };
-        self.change_quotas(context, &delete, vec![(which.subject, which.meter)]).await
+            let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
+            if let Written::Done(version) = self.store.write(&by, &[write]).await? {
+                let now = self.store.load(context.tenant).await?;
+                let in_force = |(subject, meter)| find(&now, context.tenant, subject, meter).cloned();
+                let quotas = change.subjects().into_iter().filter_map(in_force).collect();
+                return Ok(Changed { quotas, etag: etag_of(version) });
+            }
+        }
+        Err(ApplyError::Contention.into())
     }
 
     /// Every version that a quota had, newest first.
@@ -162,34 +152,52 @@ impl Catalogs {
     ) -> Result<Vec<QuotaVersion>, StoreError> {
         self.store.quota_versions(tenant, subject, meter).await
     }
+}
 
-    /// Judges and writes against one state of the catalog, again while others change it in between.
-    async fn change_quotas(
-        &self,
-        context: Context<'_>,
-        judge: &(dyn Fn(&CatalogData) -> Result<Vec<CatalogWrite>, QuotaError> + Sync),
-        subjects: Vec<(&Subject, &MeterName)>,
-    ) -> Result<Changed, QuotaError> {
-        let _turn = self.writing.lock().await;
-        for _ in 0..ATTEMPTS {
-            let current = self.store.load(context.tenant).await?;
-            // After the load: an etag that still holds now held for everything that was read.
-            self.check_etag(context.tenant, context.etag).await?;
-            let write = ScopeWrite {
-                tenant: context.tenant.map(str::to_owned),
-                expect_version: Some(current.version),
-                changes: judge(&current)?,
-            };
-            let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
-            if let Written::Done(version) = self.store.write(&by, &[write]).await? {
-                let now = self.store.load(context.tenant).await?;
-                let in_force = |(subject, meter)| find(&now, context.tenant, subject, meter).cloned();
-                let quotas = subjects.into_iter().filter_map(in_force).collect();
-                return Ok(Changed { quotas, etag: etag_of(version), version });
+impl QuotaChange<'_> {
+    /// What it writes, if it fits the catalog.
+    fn judge(&self, context: Context<'_>, current: &CatalogData) -> Result<Vec<CatalogWrite>, QuotaError> {
+        match self {
+            QuotaChange::Create { drafts, if_current } => created(context, drafts, *if_current, current),
+            QuotaChange::Edit { draft, version } => {
+                let wanted = judged(context, std::slice::from_ref(*draft), current)?;
+                the_current(current, context.tenant, (&draft.subject, &draft.meter), *version)?;
+                Ok(wanted.into_iter().map(CatalogWrite::EditQuota).collect())
+            }
+            QuotaChange::Delete { subject, meter, version, reopen } => {
+                let quota = the_current(current, context.tenant, (subject, meter), *version)?.clone();
+                Ok(vec![if *reopen { CatalogWrite::ReopenQuota(quota) } else { CatalogWrite::DeleteQuota(quota) }])
             }
         }
-        Err(ApplyError::Contention.into())
     }
+
+    fn subjects(&self) -> Vec<(&Subject, &MeterName)> {
+        match self {
+            QuotaChange::Create { drafts, .. } => drafts.iter().map(|draft| (&draft.subject, &draft.meter)).collect(),
+            QuotaChange::Edit { draft, .. } => vec![(&draft.subject, &draft.meter)],
+            QuotaChange::Delete { subject, meter, .. } => vec![(subject, meter)],
+        }
+    }
+}
+
+fn created(
+    context: Context<'_>,
+    drafts: &[DraftQuota],
+    if_current: IfCurrent,
+    current: &CatalogData,
+) -> Result<Vec<CatalogWrite>, QuotaError> {
+    let wanted = judged(context, drafts, current)?;
+    let stands = |quota: &Quota| find(current, context.tenant, &quota.subject, &quota.meter).is_some();
+    let exist = wanted.iter().enumerate().filter(|(_, quota)| stands(quota));
+    let exist: Vec<_> = exist.map(|(at, quota)| (at, quota.subject.clone(), quota.meter.clone())).collect();
+    if if_current == IfCurrent::Fail && !exist.is_empty() {
+        return Err(QuotaError::Exists(exist));
+    }
+    let write = |quota: Quota| match if_current {
+        IfCurrent::Replace if stands(&quota) => CatalogWrite::EditQuota(quota),
+        _ => CatalogWrite::SupersedeQuota(quota),
+    };
+    Ok(wanted.into_iter().map(write).collect())
 }
 
 /// The quotas that drafts ask for, judged against the catalog.
@@ -219,10 +227,15 @@ fn of_installation(data: &CatalogData) -> CatalogData {
     }
 }
 
-fn the_current<'a>(data: &'a CatalogData, tenant: Option<&str>, which: Which<'_>) -> Result<&'a Quota, QuotaError> {
-    let found = find(data, tenant, which.subject, which.meter)
-        .ok_or_else(|| QuotaError::NotFound(which.subject.clone(), which.meter.clone()))?;
-    match which.version {
+fn the_current<'a>(
+    data: &'a CatalogData,
+    tenant: Option<&str>,
+    (subject, meter): (&Subject, &MeterName),
+    version: Option<i64>,
+) -> Result<&'a Quota, QuotaError> {
+    let found =
+        find(data, tenant, subject, meter).ok_or_else(|| QuotaError::NotFound(subject.clone(), meter.clone()))?;
+    match version {
         Some(version) if version != found.version => Err(QuotaError::NotCurrent(found.version)),
         _ => Ok(found),
     }

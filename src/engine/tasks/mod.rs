@@ -1,8 +1,9 @@
-//! What runs beside the calls: journal to ledger, ledger to counters, deadlines, spool to counters.
+//! What runs beside the calls: journal to ledger, ledger to counters, deadlines, spool to counters, catalog to decisions.
 
 pub mod expire;
 pub mod flush;
 mod progress;
 pub mod refill;
+pub mod refresh;
 pub mod replay;
 pub mod tidy;

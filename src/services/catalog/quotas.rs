@@ -6,7 +6,7 @@ use super::listing::Page;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
 use crate::engine::manage::document::{Place, Problems};
-use crate::engine::manage::{IfCurrent, QuotaContext, Which};
+use crate::engine::manage::{IfCurrent, QuotaChange, QuotaContext};
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
 use crate::proto::v1;
@@ -68,7 +68,8 @@ pub async fn create(desk: Desk, request: v1::CreateQuotasRequest) -> Result<v1::
     bad.add_all(&problems);
     bad.finish()?;
     let context = desk.context(tenant.as_ref(), &request.etag);
-    let changed = desk.catalogs.create_quotas(context, &drafts, if_current).await.map_err(from_quota)?;
+    let change = QuotaChange::Create { drafts: &drafts, if_current };
+    let changed = desk.catalogs.change_quotas(context, &change).await.map_err(from_quota)?;
     for draft in &drafts {
         told(&desk, "set", &draft.subject, &draft.meter);
     }
@@ -93,7 +94,8 @@ pub async fn update(desk: Desk, request: v1::UpdateQuotaRequest) -> Result<v1::U
     bad.finish()?;
     let draft = draft.ok_or_else(|| internal("a request without quota passed"))?;
     let context = desk.context(tenant.as_ref(), &request.etag);
-    let changed = desk.catalogs.edit_quota(context, &draft, version).await.map_err(from_quota)?;
+    let change = QuotaChange::Edit { draft: &draft, version };
+    let changed = desk.catalogs.change_quotas(context, &change).await.map_err(from_quota)?;
     told(&desk, "edited", &draft.subject, &draft.meter);
     Ok(v1::UpdateQuotaResponse { quota: changed.quotas.first().map(quota::quota), etag: changed.etag })
 }
@@ -115,9 +117,9 @@ pub async fn delete(desk: Desk, request: v1::DeleteQuotaRequest) -> Result<v1::D
     };
     bad.finish()?;
     let (subject, meter) = name.ok_or_else(|| internal("a request without names passed"))?;
-    let which = Which { subject: &subject, meter: &meter, version };
     let context = desk.context(tenant.as_ref(), &request.etag);
-    let changed = desk.catalogs.delete_quota(context, which, reopen).await.map_err(from_quota)?;
+    let change = QuotaChange::Delete { subject: &subject, meter: &meter, version, reopen };
+    let changed = desk.catalogs.change_quotas(context, &change).await.map_err(from_quota)?;
     told(&desk, "deleted", &subject, &meter);
     Ok(v1::DeleteQuotaResponse { reopened: changed.quotas.first().map(quota::quota), etag: changed.etag })
 }
