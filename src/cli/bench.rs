@@ -99,11 +99,10 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
     }
     let view = View { unicode: std::io::stdout().is_terminal(), now: View::clock() };
     let json = serde_json::to_string_pretty(&report)?;
-    let mut text = if report.rows.is_empty() { String::new() } else { text(&report, &view) };
-    if let Some(redis) = &report.redis {
-        text.push_str(&bench_redis::text(&report, redis, &view));
-    }
-    Ok(Answer { text, json, denied: false, note: None })
+    let own = (!report.rows.is_empty()).then(|| text(&report, &view));
+    let on_redis = report.redis.as_ref().map(|redis| bench_redis::text(&report, redis, &view));
+    let text: Vec<String> = own.into_iter().chain(on_redis).collect();
+    Ok(Answer { text: text.join("\n"), json, denied: false, note: None })
 }
 
 /// A line for people on standard error; where it can't be written, nothing is lost.
