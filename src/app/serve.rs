@@ -28,7 +28,7 @@ const TEST_CLOCK: &str = "quotad.v1.TestClockService";
 
 /// Longest unary call where nothing else is said.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Longest message of a batch or a stream.
+/// Longest message of a batch, a stream, or quotas with their notes.
 const BATCH_LIMIT: usize = 1 << 20;
 /// Longest catalog document.
 const CATALOG_LIMIT: usize = 64 << 20;
@@ -240,6 +240,8 @@ fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
     let served: Vec<&str> = services.iter().copied().chain([health::SERVICE]).chain(reflection::SERVICES).collect();
     let batch = |path| Exception { path, message_limit: Some(BATCH_LIMIT), deadline: None };
     let exceptions = [
+        batch("/quotad.v1.CatalogService/CreateQuotas"),
+        batch("/quotad.v1.CatalogService/UpdateQuota"),
         batch("/quotad.v1.QuotaService/BatchReserve"),
         batch("/quotad.v1.QuotaService/BatchCommit"),
         batch("/quotad.v1.QuotaService/BatchConsume"),

@@ -76,13 +76,16 @@ async fn a_second_creation_is_refused_whole() {
 #[tokio::test]
 async fn a_note_is_kept_as_it_is() {
     let api = Api::start().await;
-    for note in ["", "für die 训练\nzweite Zeile 🚀 \"quoted\" \\ : # - "] {
+    let longest = "é".repeat(32_768);
+    for note in ["", &longest, "für die 训练\nzweite Zeile 🚀 \"quoted\" \\ : # - "] {
         let quota = Quota { note: note.into(), ..lifetime(&user("noted"), 5) };
         let set = api.create_quotas(create(vec![quota], IfCurrent::Replace)).await.unwrap();
         assert_eq!(set.quotas[0].note, note);
         let request = GetQuotaRequest { tenant: TENANT.into(), subject: user("noted"), meter: "job.runs".into() };
         assert_eq!(api.get_quota(request).await.unwrap().quota.unwrap().note, note);
     }
+    let longer = Quota { note: longest + "é", ..lifetime(&user("noted"), 5) };
+    assert_eq!(refused(api.update_quota(edit(longer)).await).names(), ["quota.note"]);
 }
 
 /// S2.06: several in one call are all set or none; one bad, one twice, one unknown, an empty list.
@@ -108,6 +111,10 @@ async fn several_are_set_together_or_not_at_all() {
     let answer = api.create_quotas(create(set, IfCurrent::Replace)).await.unwrap();
     let subjects: Vec<&str> = answer.quotas.iter().map(|quota| quota.subject.as_str()).collect();
     assert_eq!(subjects, [user("b"), user("a")], "in the order of the request");
+    let many = |count| (0..count).map(|number| lifetime(&user(&format!("many{number}")), 5)).collect();
+    let all = api.create_quotas(create(many(256), IfCurrent::Fail)).await.unwrap();
+    assert_eq!(all.quotas.len(), 256);
+    assert_eq!(refused(api.create_quotas(create(many(257), IfCurrent::Replace)).await).names(), ["quotas"]);
 }
 
 /// Every bad field of a request has its own line in one answer.
