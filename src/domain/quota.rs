@@ -111,7 +111,7 @@ impl fmt::Display for Subject {
 }
 
 /// Where a limit comes from, strongest first (rule 1, S0.39).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Origin {
     /// The account's own quota.
     Own,

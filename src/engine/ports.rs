@@ -1,15 +1,17 @@
 //! The ports: what the engine needs of the world. `store` makes them real; nothing above knows a product.
 
-use crate::domain::account::{Account, Plan};
 use crate::domain::entry::Entry;
-use crate::domain::meter::Meter;
-use crate::domain::name::{IdKey, MeterId, MeterName, Uid};
-use crate::domain::quota::{Quota, QuotaState, Subject};
+use crate::domain::name::{IdKey, MeterId, Uid};
 use crate::domain::reservation::{Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+
+pub use super::catalog_port::{
+    CatalogChanges, CatalogData, CatalogStore, CatalogWrite, ChangedQuota, QuotaKey, QuotaPage, QuotaVersion,
+    ScopeVersion, ScopeWrite, WriteContext, Written,
+};
 
 /// A future behind a port.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -222,133 +224,6 @@ pub trait Ledger: Send + Sync {
     /// allocation still in use; where a retention is set, also the entries before it, and all of what was used then but
     /// the sums. Each call does a bounded part; answers how many rows went or were looked at, 0 when nothing is left to do.
     fn prune(&self, now: Timestamp) -> Boxed<'_, Result<u64, StoreError>>;
-}
-
-/// Everything configured for one tenant, with its version: what a snapshot is made of.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct CatalogData {
-    /// Version of the tenant's view: the greater of the tenant's and the installation's, both drawn from one sequence.
-    pub version: u64,
-    /// The installation's meters and the tenant's own; the tenant's wins where both have the name.
-    pub meters: Vec<Meter>,
-    /// Meters that the installation and the tenant had once: what was counted on them is still there, so that a meter of the
-    /// same name must count alike. For judging documents only.
-    pub removed: Vec<Meter>,
-    /// The tenant's accounts.
-    pub accounts: Vec<Account>,
-    /// The installation's plans and the tenant's own.
-    pub plans: Vec<Plan>,
-    /// The installation's quotas and the tenant's own, the current versions.
-    pub quotas: Vec<Quota>,
-}
-
-/// A change of the catalog, in the order of the document that asked for it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum CatalogWrite {
-    /// Make the meter be so.
-    PutMeter(Meter),
-    /// Remove the meter.
-    DeleteMeter(Meter),
-    /// Make the account's record be so.
-    PutAccount(Account),
-    /// Remove the record.
-    DeleteAccount(Account),
-    /// Make the plan be so.
-    PutPlan(Plan),
-    /// Remove the plan.
-    DeletePlan(Plan),
-    /// Make the quota be so: a new version, the current one closed.
-    PutQuota(Quota),
-    /// A new version of the quota, the current one closed, even if it says the same.
-    SupersedeQuota(Quota),
-    /// Make the current version of the quota say this, in place.
-    EditQuota(Quota),
-    /// Delete the quota: the current version becomes deleted.
-    DeleteQuota(Quota),
-    /// Delete the current version of the quota and put the one that it closed in force again, if there is one.
-    ReopenQuota(Quota),
-}
-
-/// A version of a quota, in force or not.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct QuotaVersion {
-    /// What it says.
-    pub quota: Quota,
-    /// What became of it.
-    pub state: QuotaState,
-    /// When it was closed or deleted.
-    pub close_time: Option<Timestamp>,
-}
-
-/// The changes of one scope: of one tenant's catalog, or of the installation's.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ScopeWrite {
-    /// Whose catalog; `None`: the installation's.
-    pub tenant: Option<String>,
-    /// Write only if the version that [`CatalogStore::load`] gives for this scope is still this one.
-    pub expect_version: Option<u64>,
-    /// The changes, in order.
-    pub changes: Vec<CatalogWrite>,
-}
-
-/// Who writes to the catalog, and when.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WriteContext {
-    /// Who asks, for the audit.
-    pub actor: String,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// The outcome of a catalog write.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Written {
-    /// Done; the new version of every scope that had a change. Without any change: the version as it was.
-    Done(u64),
-    /// The version of a scope was another one: nothing was written.
-    Conflict(u64),
-}
-
-/// A scope (a tenant; `None`: the installation) and the version of its own part.
-pub type ScopeVersion = (Option<String>, u64);
-
-/// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
-pub trait CatalogStore: Send + Sync {
-    /// Everything that the tenant sees; `None`: the installation's own and nothing else. The version is that of what is
-    /// seen: the greater of the tenant's and the installation's.
-    fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
-
-    /// The version of what the tenant sees, as [`CatalogStore::load`] gives it; `None`: of the whole installation with
-    /// all its tenants, which every write raises.
-    fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>>;
-
-    /// Every version that a scope's quota of a subject on a meter had, newest first.
-    fn quota_versions<'a>(
-        &'a self,
-        tenant: Option<&'a str>,
-        subject: &'a Subject,
-        meter: &'a MeterName,
-    ) -> Boxed<'a, Result<Vec<QuotaVersion>, StoreError>>;
-
-    /// Names of all tenants that have anything configured, in order.
-    fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>>;
-
-    /// The version of every scope that was ever written, each its own part alone; `None`: the installation's. A counter
-    /// store that begins anew learns from it what it may decide under.
-    fn versions(&self) -> Boxed<'_, Result<Vec<ScopeVersion>, StoreError>>;
-
-    /// Writes all changes of all scopes, the audit entries and the new version in one transaction.
-    fn write<'a>(
-        &'a self,
-        context: &'a WriteContext,
-        scopes: &'a [ScopeWrite],
-    ) -> Boxed<'a, Result<Written, StoreError>>;
-
-    /// A small text kept by name (the digest of the catalog file applied last).
-    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<String>, StoreError>>;
-
-    /// Keeps a small text by name.
-    fn set_note<'a>(&'a self, name: &'a str, text: &'a str) -> Boxed<'a, Result<(), StoreError>>;
 }
 
 /// Why nothing can be put into a spool.

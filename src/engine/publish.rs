@@ -3,7 +3,7 @@
 
 use super::manage::{Applied, Apply, ApplyError, Catalogs, Changed, Exported, QuotaChange, QuotaContext, QuotaError};
 use super::operation::Counters;
-use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
+use super::ports::{CatalogStore, QuotaVersion, StoreError};
 use super::snapshots::Snapshots;
 use crate::domain::name::{MeterName, Uid};
 use crate::domain::quota::Subject;
@@ -102,7 +102,7 @@ impl Publisher {
     /// From here on no decision is made under an older version of that scope.
     async fn bind(&self, scope: Option<&str>, version: u64) -> Result<(), StoreError> {
         self.counters.raise(scope.map(Uid::of), version).await?;
-        self.snapshots.refresh(scope).await
+        self.snapshots.refresh(scope, version).await
     }
 
     /// The catalog as a document.
@@ -113,12 +113,9 @@ impl Publisher {
         self.catalogs.export(tenant).await
     }
 
-    /// Everything that a tenant sees; `None`: the installation's own.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the catalog can't be read.
-    pub async fn read(&self, tenant: Option<&str>) -> Result<CatalogData, StoreError> {
-        self.store.load(tenant).await
+    /// The catalog's store, to read from.
+    pub fn store(&self) -> &dyn CatalogStore {
+        &*self.store
     }
 
     /// Applies a file's document unless it is the one that was applied last under that name; answers whether it did.

@@ -51,8 +51,7 @@ impl Runner {
     /// # Errors
     /// [`CallError`] from the preparation, or where a store can't answer.
     pub async fn run(&self, tenant: &TenantCtx, stamp: Stamp, prepare: &Prepare<'_>) -> Result<Done, CallError> {
-        let snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
-        let operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        let (snapshot, operation) = self.begin(tenant, stamp, prepare).await?;
         self.catch_up(&operation).await?;
         self.drive(tenant, snapshot, operation, prepare).await
     }
@@ -68,9 +67,26 @@ impl Runner {
         known: Known,
         prepare: &Prepare<'_>,
     ) -> Result<Done, CallError> {
-        let snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
-        let operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        let (snapshot, operation) = self.begin(tenant, stamp, prepare).await?;
         self.drive(tenant, snapshot, Operation { known, ..operation }, prepare).await
+    }
+
+    /// The operation under the snapshot that is there; what it refuses is refused only if the database has none newer.
+    async fn begin(
+        &self,
+        tenant: &TenantCtx,
+        stamp: Stamp,
+        prepare: &Prepare<'_>,
+    ) -> Result<(Arc<Snapshot>, Operation), CallError> {
+        let name = tenant.name().as_str();
+        let snapshot = self.snapshots.get(name, 0).await?;
+        let refused = match build(tenant, stamp, &snapshot, self.clock.now(), prepare) {
+            Ok(operation) => return Ok((snapshot, operation)),
+            Err(refused) => refused,
+        };
+        let Some(snapshot) = self.snapshots.newer(name, snapshot.version()).await else { return Err(refused) };
+        let operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
+        Ok((snapshot, operation))
     }
 
     /// Sends an operation until it is decided.

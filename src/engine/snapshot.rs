@@ -1,13 +1,13 @@
 //! Snapshots: one version of one tenant's catalog in memory, with what was looked up in it kept for the next call.
 
+use super::contents::Contents;
 use super::operation::{Bound, CounterPlan};
-use super::ports::{CatalogData, CounterKey};
-use crate::domain::account::Account;
+use super::ports::{CatalogChanges, CatalogData, CounterKey};
 use crate::domain::amount;
 use crate::domain::counter::{STEPS, WindowPlan};
 use crate::domain::meter::{Family, Meter};
 use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
-use crate::domain::quota::{Candidate, EffectiveQuota, Enforcement, Origin, Quota, Subject, resolve};
+use crate::domain::quota::{Enforcement, resolve};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind, WindowSpec};
 use arc_swap::ArcSwap;
@@ -24,11 +24,7 @@ const DEFAULT_ZONE: &str = "UTC";
 /// One version of one tenant's catalog.
 pub struct Snapshot {
     version: u64,
-    meters: HashMap<MeterName, Arc<Meter>, foldhash::fast::RandomState>,
-    accounts: HashMap<String, Account>,
-    own: HashMap<(String, MeterId), Quota>,
-    plans: HashMap<(String, MeterId), (Origin, Quota)>,
-    patterns: HashMap<MeterId, Vec<(Origin, Quota)>>,
+    contents: Contents,
     lifetime: Option<Arc<Window>>,
     chains: Vec<Mutex<Chains>>,
     hasher: foldhash::fast::RandomState,
@@ -61,34 +57,19 @@ pub struct Planned {
 impl Snapshot {
     /// Builds the look-ups of one version.
     pub fn new(data: CatalogData) -> Snapshot {
-        let mut own = HashMap::new();
-        let mut plans: HashMap<(String, MeterId), (Origin, Quota)> = HashMap::new();
-        let mut patterns: HashMap<MeterId, Vec<(Origin, Quota)>> = HashMap::new();
-        for quota in data.quotas {
-            let meter = quota.meter.id();
-            let origin = if quota.tenant.is_some() { Origin::Tenant } else { Origin::Installation };
-            match &quota.subject {
-                Subject::Account(name) => {
-                    own.insert((name.as_str().to_owned(), meter), quota);
-                }
-                Subject::Plan(plan) => {
-                    let key = (plan.clone(), meter);
-                    // A tenant's plan wins over the installation's of the same name.
-                    if plans.get(&key).is_none_or(|(other, _)| origin < *other) {
-                        plans.insert(key, (origin, quota));
-                    }
-                }
-                Subject::Pattern(_) => patterns.entry(meter).or_default().push((origin, quota)),
-            }
-        }
+        Snapshot::of(data.version, Contents::new(data))
+    }
+
+    /// The next version: it shares with this one all that did not change.
+    pub fn changed(&self, changes: CatalogChanges) -> Snapshot {
+        Snapshot::of(changes.version, self.contents.changed(changes))
+    }
+
+    fn of(version: u64, contents: Contents) -> Snapshot {
         let lifetime = WindowSpec { kind: WindowKind::Lifetime, zone: None, anchor: None, length: None, cron: None };
         Snapshot {
-            version: data.version,
-            meters: data.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter))).collect(),
-            accounts: data.accounts.into_iter().map(|account| (account.name.as_str().to_owned(), account)).collect(),
-            own,
-            plans,
-            patterns,
+            version,
+            contents,
             lifetime: lifetime.compile(DEFAULT_ZONE).ok().map(Arc::new),
             chains: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
@@ -102,12 +83,12 @@ impl Snapshot {
 
     /// A meter by name.
     pub fn meter(&self, name: &MeterName) -> Option<&Arc<Meter>> {
-        self.meters.get(name)
+        self.contents.meter(name)
     }
 
     /// All meters, by name.
     pub fn meters(&self) -> Vec<&Arc<Meter>> {
-        let mut all: Vec<_> = self.meters.values().collect();
+        let mut all: Vec<_> = self.contents.meters().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
@@ -134,33 +115,14 @@ impl Snapshot {
         let mut levels = Vec::with_capacity(account.depth());
         for (name, (collection, id)) in account.chain().zip(account.pairs()) {
             uid = uid.child(collection, id, 0);
-            let record = self.accounts.get(name);
+            let record = self.contents.account(name);
             zone = record.and_then(|record| record.time_zone.as_deref()).unwrap_or(zone);
-            let quota = self.effective(name, record, meter, zone);
+            let quota = resolve(&self.contents.candidates(name, record, meter.name.id()), zone);
             let key = CounterKey { account: uid, meter: meter.name.id() };
             let bound = Bound { key, account: name.into(), meter: meter.name.as_str().into(), quota };
             levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
         }
         Chain { levels }
-    }
-
-    fn effective(&self, name: &str, record: Option<&Account>, meter: &Meter, zone: &str) -> EffectiveQuota {
-        let id = meter.name.id();
-        let mut candidates = Vec::new();
-        if let Some(quota) = self.own.get(&(name.to_owned(), id)) {
-            candidates.push(Candidate { origin: Origin::Own, quota });
-        }
-        if let Some(plan) = record.and_then(|record| record.plan.as_deref())
-            && let Some((_, quota)) = self.plans.get(&(plan.to_owned(), id))
-        {
-            candidates.push(Candidate { origin: Origin::Plan, quota });
-        }
-        for (origin, quota) in self.patterns.get(&id).into_iter().flatten() {
-            if matches!(&quota.subject, Subject::Pattern(pattern) if pattern.matches(name)) {
-                candidates.push(Candidate { origin: *origin, quota });
-            }
-        }
-        resolve(&candidates, zone)
     }
 }
 

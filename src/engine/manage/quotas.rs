@@ -7,7 +7,9 @@ use super::validate::{Current, validate};
 use crate::domain::name::MeterName;
 use crate::domain::quota::{Quota, Subject};
 use crate::domain::time::Timestamp;
-use crate::engine::ports::{CatalogData, CatalogWrite, QuotaVersion, ScopeWrite, StoreError, WriteContext, Written};
+use crate::engine::ports::{
+    CatalogData, CatalogWrite, QuotaKey, QuotaVersion, ScopeWrite, StoreError, WriteContext, Written,
+};
 use thiserror::Error;
 
 /// How often a race with another server is run again; within one server writers wait for each other.
@@ -119,9 +121,10 @@ impl Catalogs {
     /// # Errors
     /// [`QuotaError`].
     pub async fn change_quotas(&self, context: Context<'_>, change: &QuotaChange<'_>) -> Result<Changed, QuotaError> {
+        let keys = change.keys();
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
-            let current = self.store.load(context.tenant).await?;
+            let current = self.store.load_for(context.tenant, &keys).await?;
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
             let write = ScopeWrite {
@@ -131,9 +134,9 @@ impl Catalogs {
             };
             let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
             if let Written::Done(version) = self.store.write(&by, &[write]).await? {
-                let now = self.store.load(context.tenant).await?;
-                let in_force = |(subject, meter)| find(&now, context.tenant, subject, meter).cloned();
-                let quotas = change.subjects().into_iter().filter_map(in_force).collect();
+                let now = self.store.load_for(context.tenant, &keys).await?;
+                let in_force = |(subject, meter): &QuotaKey| find(&now, context.tenant, subject, meter).cloned();
+                let quotas = keys.iter().filter_map(in_force).collect();
                 return Ok(Changed { quotas, etag: etag_of(version) });
             }
         }
@@ -171,11 +174,13 @@ impl QuotaChange<'_> {
         }
     }
 
-    fn subjects(&self) -> Vec<(&Subject, &MeterName)> {
+    /// The quotas that it is about, in its order.
+    fn keys(&self) -> Vec<QuotaKey> {
+        let of = |draft: &DraftQuota| (draft.subject.clone(), draft.meter.clone());
         match self {
-            QuotaChange::Create { drafts, .. } => drafts.iter().map(|draft| (&draft.subject, &draft.meter)).collect(),
-            QuotaChange::Edit { draft, .. } => vec![(&draft.subject, &draft.meter)],
-            QuotaChange::Delete { subject, meter, .. } => vec![(subject, meter)],
+            QuotaChange::Create { drafts, .. } => drafts.iter().map(of).collect(),
+            QuotaChange::Edit { draft, .. } => vec![of(draft)],
+            QuotaChange::Delete { subject, meter, .. } => vec![((*subject).clone(), (*meter).clone())],
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::authority::{Authority, stamp, unexpected};
 use crate::engine::call::{CallError, MeterUsage, UsageState, WindowUsage};
 use crate::engine::operation::{Outcome, Verb};
 use crate::engine::plan::plan_usage;
-use crate::engine::snapshot::{Level, Snapshot};
+use crate::engine::snapshot::Level;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Meters read in one step.
@@ -28,8 +28,7 @@ impl Authority {
         account: &AccountName,
         meter: Option<&MeterName>,
     ) -> Result<(Timestamp, Vec<MeterUsage>), CallError> {
-        let snapshot = self.runner.snapshots.get(tenant.as_str(), 0).await?;
-        let meters = wanted(&snapshot, meter)?;
+        let meters = self.meters(tenant, meter).await?;
         let mut report = Vec::with_capacity(meters.len());
         let mut as_of = self.runner.clock.now();
         for some in meters.chunks(AT_ONCE) {
@@ -38,6 +37,23 @@ impl Authority {
             report.extend(usages);
         }
         Ok((as_of, report))
+    }
+
+    /// One meter, or all that the database has now.
+    async fn meters(&self, tenant: &AccountName, wanted: Option<&MeterName>) -> Result<Vec<Arc<Meter>>, CallError> {
+        let snapshots = &self.runner.snapshots;
+        let kept = snapshots.get(tenant.as_str(), 0).await?;
+        if let Some(meter) = wanted.and_then(|name| kept.meter(name)) {
+            return Ok(vec![meter.clone()]);
+        }
+        let snapshot = snapshots.newer(tenant.as_str(), kept.version()).await.unwrap_or(kept);
+        match wanted {
+            None => Ok(snapshot.meters().into_iter().cloned().collect()),
+            Some(name) => match snapshot.meter(name) {
+                Some(meter) => Ok(vec![meter.clone()]),
+                None => Err(CallError::MeterNotFound(vec![(0, name.to_string())])),
+            },
+        }
     }
 
     async fn read(
@@ -67,16 +83,6 @@ impl Authority {
             .map(|((meter, level), (gauges, top_up))| meter_usage(meter, level, &gauges, top_up, done.now))
             .collect();
         Ok((done.now, usages))
-    }
-}
-
-fn wanted(snapshot: &Snapshot, meter: Option<&MeterName>) -> Result<Vec<Arc<Meter>>, CallError> {
-    match meter {
-        None => Ok(snapshot.meters().into_iter().cloned().collect()),
-        Some(name) => match snapshot.meter(name) {
-            Some(meter) => Ok(vec![meter.clone()]),
-            None => Err(CallError::MeterNotFound(vec![(0, name.to_string())])),
-        },
     }
 }
 

@@ -18,7 +18,26 @@ impl Page {
         Page { size: page::size(size, bad) as usize, after: page::decode(token, &scope, bad), scope }
     }
 
-    /// The items of the page, and the token of the next one; empty on the last.
+    /// The key after which it begins.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// How many items to read, to know whether there is a page after it.
+    pub fn with_one_more(&self) -> usize {
+        self.size + 1
+    }
+
+    /// The page of items that were read for it, and the token of the next one; empty on the last.
+    pub fn end<T>(&self, mut found: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+        let more = found.len() > self.size;
+        found.truncate(self.size);
+        let last = found.last().filter(|_| more);
+        let next = last.map_or_else(String::new, |last| page::encode(&key(last), &self.scope));
+        (found, next)
+    }
+
+    /// The items of the page of all that there are, and the token of the next one; empty on the last.
     pub fn cut<T>(&self, items: BTreeMap<String, T>) -> (Vec<T>, String) {
         let mut rest = items.into_iter().filter(|(key, _)| self.after.as_ref().is_none_or(|after| key > after));
         let mut found = Vec::new();

@@ -4,14 +4,13 @@ use super::apply::scope;
 use super::errors::from_store;
 use super::listing::Page;
 use crate::domain::name::{AccountName, MeterName, NameError};
-use crate::domain::quota::{Quota, Subject};
-use crate::engine::ports::CatalogData;
+use crate::domain::quota::Subject;
+use crate::engine::ports::{CatalogData, QuotaPage};
 use crate::engine::publish::Publisher;
 use crate::proto::v1;
 use crate::services::convert::{self, account, meter, quota};
 use crate::services::status::{Reason, bad_fields, internal};
 use crate::services::violations::Violations;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tonic::Status;
 
@@ -24,7 +23,7 @@ pub async fn get_meter(catalogs: Arc<Publisher>, request: v1::GetMeterRequest) -
     let tenant = scope(&request.tenant, &mut bad);
     let name = named("meter", request.meter.parse::<MeterName>(), &mut bad);
     bad.finish()?;
-    let data = load(&catalogs, tenant.as_ref()).await?;
+    let data = frame(&catalogs, tenant.as_ref()).await?;
     let found = data.meters.iter().find(|meter| Some(&meter.name) == name.as_ref());
     let found = found.ok_or_else(|| missing(Reason::MeterNotFound, "meter", format!("no meter {}", request.meter)))?;
     Ok(v1::GetMeterResponse { meter: Some(meter::meter(found)) })
@@ -40,7 +39,7 @@ pub async fn list_meters(
     let tenant = scope(&request.tenant, &mut bad);
     let page = Page::read(request.page_size, &request.page_token, &["meters", &request.tenant], &mut bad);
     bad.finish()?;
-    let data = load(&catalogs, tenant.as_ref()).await?;
+    let data = frame(&catalogs, tenant.as_ref()).await?;
     let (meters, next_page_token) = page.cut(data.meters.iter().map(|meter| (meter.name.to_string(), meter)).collect());
     Ok(v1::ListMetersResponse { meters: meters.into_iter().map(meter::meter).collect(), next_page_token })
 }
@@ -53,9 +52,10 @@ pub async fn get_quota(catalogs: Arc<Publisher>, request: v1::GetQuotaRequest) -
     let subject = named("subject", Subject::parse(&request.subject), &mut bad);
     let meter = named("meter", request.meter.parse::<MeterName>(), &mut bad);
     bad.finish()?;
-    let data = load(&catalogs, tenant.as_ref()).await?;
-    let mut found = quotas(&data, subject.as_ref(), meter.as_ref());
-    let (_, found) = found.pop_first().ok_or_else(|| {
+    let tenant = tenant.as_ref().map(AccountName::as_str);
+    let page = QuotaPage { subject, meter, after: None, limit: 1 };
+    let found = catalogs.store().list_quotas(tenant, &page).await.map_err(from_store)?;
+    let found = found.first().ok_or_else(|| {
         let why = format!("no quota of {} on {}", request.subject, request.meter);
         missing(Reason::QuotaNotFound, "subject", why)
     })?;
@@ -76,9 +76,14 @@ pub async fn list_quotas(
     let subject = (!subject.is_empty()).then(|| named("subject", Subject::parse(&subject), &mut bad)).flatten();
     let meter = (!meter.is_empty()).then(|| named("meter", meter.parse::<MeterName>(), &mut bad)).flatten();
     bad.finish()?;
-    let data = load(&catalogs, scope.as_ref()).await?;
-    let (quotas, next_page_token) = page.cut(quotas(&data, subject.as_ref(), meter.as_ref()));
-    Ok(v1::ListQuotasResponse { quotas: quotas.into_iter().map(quota::quota).collect(), next_page_token })
+    // A blank is in no name.
+    let after = page.after().and_then(|after| after.split_once(' '));
+    let after = after.map(|(subject, meter)| (subject.to_owned(), meter.to_owned()));
+    let wanted = QuotaPage { subject, meter, after, limit: page.with_one_more() };
+    let found =
+        catalogs.store().list_quotas(scope.as_ref().map(AccountName::as_str), &wanted).await.map_err(from_store)?;
+    let (quotas, next_page_token) = page.end(found, |quota| format!("{} {}", quota.subject, quota.meter));
+    Ok(v1::ListQuotasResponse { quotas: quotas.iter().map(quota::quota).collect(), next_page_token })
 }
 
 /// GetAccount.
@@ -91,11 +96,10 @@ pub async fn get_account(
     let tenant = convert::charge::tenant(&request.tenant, &mut bad);
     let name = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
     bad.finish()?;
-    let data = load(&catalogs, Some(&present(tenant)?)).await?;
-    let found = data.accounts.iter().find(|account| Some(&account.name) == name.as_ref());
+    let found = catalogs.store().account(&present(name)?).await.map_err(from_store)?;
     let found = found
         .ok_or_else(|| missing(Reason::AccountNotFound, "account", format!("no record of {}", request.account)))?;
-    Ok(v1::GetAccountResponse { account: Some(account::account(found)) })
+    Ok(v1::GetAccountResponse { account: Some(account::account(&found)) })
 }
 
 /// ListAccounts.
@@ -109,43 +113,23 @@ pub async fn list_accounts(
     let page = Page::read(request.page_size, &request.page_token, &["accounts", &request.tenant], &mut bad);
     bad.finish()?;
     let tenant = present(tenant)?;
-    let data = load(&catalogs, Some(&tenant)).await?;
-    let own = data.accounts.iter().filter(|account| account.name.tenant() == tenant.as_str());
-    let (accounts, next_page_token) = page.cut(own.map(|account| (account.name.to_string(), account)).collect());
-    Ok(v1::ListAccountsResponse { accounts: accounts.into_iter().map(account::account).collect(), next_page_token })
+    let found = catalogs.store().list_accounts(tenant.as_str(), page.after(), page.with_one_more()).await;
+    let (accounts, next_page_token) = page.end(found.map_err(from_store)?, |account| account.name.to_string());
+    Ok(v1::ListAccountsResponse { accounts: accounts.iter().map(account::account).collect(), next_page_token })
 }
 
-async fn load(catalogs: &Publisher, tenant: Option<&AccountName>) -> Result<CatalogData, Status> {
-    catalogs.read(tenant.map(AccountName::as_str)).await.map_err(from_store)
-}
-
-/// The quotas that are seen, by subject and meter. A tenant's plan wins over the installation's of the same name.
-fn quotas<'a>(
-    data: &'a CatalogData,
-    subject: Option<&Subject>,
-    meter: Option<&MeterName>,
-) -> BTreeMap<String, &'a Quota> {
-    let wanted = |quota: &&Quota| {
-        subject.is_none_or(|subject| quota.subject == *subject) && meter.is_none_or(|meter| quota.meter == *meter)
-    };
-    let mut seen: BTreeMap<String, &Quota> = BTreeMap::new();
-    for quota in data.quotas.iter().filter(wanted) {
-        // A blank is in no name and sorts before all that are, so that this is the order by subject, then by meter.
-        let key = format!("{} {}", quota.subject, quota.meter);
-        if quota.tenant.is_some() || !seen.contains_key(&key) {
-            seen.insert(key, quota);
-        }
-    }
-    seen
+/// What a tenant sees of meters and plans.
+async fn frame(catalogs: &Publisher, tenant: Option<&AccountName>) -> Result<CatalogData, Status> {
+    catalogs.store().load_for(tenant.map(AccountName::as_str), &[]).await.map_err(from_store)
 }
 
 fn named<T>(field: &str, name: Result<T, NameError>, bad: &mut Violations) -> Option<T> {
     name.map_err(|error| bad.add(field, error.to_string())).ok()
 }
 
-/// A tenant whose absence has been a violation.
-fn present(tenant: Option<AccountName>) -> Result<AccountName, Status> {
-    tenant.ok_or_else(|| internal("a request without tenant passed"))
+/// A name whose absence has been a violation.
+fn present(name: Option<AccountName>) -> Result<AccountName, Status> {
+    name.ok_or_else(|| internal("a request without a name passed"))
 }
 
 fn missing(reason: Reason, field: &str, why: String) -> Status {

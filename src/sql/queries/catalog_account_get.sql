@@ -1,4 +1,4 @@
 -- Purpose: reads one account of a scope.
 -- $1 scope, $2 name
--- Rows: none or one: definition.
-SELECT definition FROM account_record WHERE scope = $1 AND name = $2 AND deleted = 0
+-- Rows: none or one: definition, create_time.
+SELECT definition, create_time FROM account_record WHERE scope = $1 AND name = $2 AND deleted = 0

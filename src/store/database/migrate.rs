@@ -27,6 +27,12 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../sql/migrations/sqlite/0003_incarnation.sql"),
         include_str!("../../sql/migrations/postgres/0003_incarnation.sql"),
     ),
+    (
+        4,
+        "catalog_changes",
+        include_str!("../../sql/migrations/sqlite/0004_catalog_changes.sql"),
+        include_str!("../../sql/migrations/postgres/0004_catalog_changes.sql"),
+    ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.
 const LOOKS: u32 = 10;

@@ -3,8 +3,8 @@
 use crate::support::redis::until;
 use crate::support::{Options, Server, Shared, TempDir};
 use quotad::proto::v1::{
-    Charge, CommitRequest, ConsumeRequest, GetReservationRequest, GetUsageRequest, ReleaseRequest, Reservation,
-    ReservationState, ReserveRequest, consume_response, reserve_response,
+    ApplyRequest, Charge, CommitRequest, ConsumeRequest, GetMeterRequest, GetReservationRequest, GetUsageRequest,
+    ReleaseRequest, Reservation, ReservationState, ReserveRequest, consume_response, reserve_response,
 };
 use std::fs;
 use tokio::task::JoinSet;
@@ -238,4 +238,33 @@ async fn tenants_and_installations_are_apart() {
     let strays: Vec<String> =
         keys().into_iter().filter(|key| !key.starts_with("i0:") && !key.starts_with("i1:")).collect();
     assert_eq!(strays, Vec::<String>::new());
+}
+
+/// S0.02, S2.14: a meter is added while all replicas run: every one of them counts on it at once and shows it, under the names
+/// that it was given, and what was counted on others stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_meter_is_added_without_a_restart() {
+    let Pair { one, two, shared: _shared, _folder, .. } = &pair();
+    assert!(consume(one, USER, "", 3, false).await.unwrap() && consume(two, USER, "", 2, false).await.unwrap());
+    let of = |meter: &str| {
+        let charge = Charge { meter: meter.into(), ..charges(USER, 4).remove(0) };
+        ConsumeRequest { tenant: "tenants/a".into(), charges: vec![charge], ..ConsumeRequest::default() }
+    };
+    assert_eq!(two.quota().consume(of("labels")).await.unwrap_err().code(), Code::NotFound);
+
+    let yaml =
+        "meters: [{name: labels, unit: picture, display_names: {en: Annotation, zh: 自动标注}, unit_names: {zh: 张}}]";
+    let request = ApplyRequest { yaml: yaml.into(), ..ApplyRequest::default() };
+    assert_eq!(one.catalog().apply(request).await.unwrap().into_inner().changes.len(), 1);
+    let answer = two.quota().consume(of("labels")).await.unwrap().into_inner();
+    assert!(matches!(answer.outcome, Some(consume_response::Outcome::Granted(_))));
+    let request = GetUsageRequest { tenant: "tenants/a".into(), account: USER.into(), meter: String::new() };
+    for server in [one, two] {
+        let report = server.usage().get_usage(request.clone()).await.unwrap().into_inner();
+        let used: Vec<(&str, i64)> = report.meters.iter().map(|m| (m.meter.as_str(), m.windows[0].used)).collect();
+        assert_eq!(used, [("labels", 4), ("runs", 5)]);
+        let request = GetMeterRequest { tenant: "tenants/a".into(), meter: "labels".into() };
+        let meter = server.catalog().get_meter(request).await.unwrap().into_inner().meter.unwrap();
+        assert_eq!((meter.display_names["zh"].as_str(), meter.unit_names["zh"].as_str()), ("自动标注", "张"));
+    }
 }

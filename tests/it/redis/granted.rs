@@ -57,7 +57,7 @@ fn template(id: &str) -> Reservation {
 
 /// Tells a node of what was granted `ago` milliseconds before now. The reservation, and whether it was known.
 async fn tell(node: &Node, id: &str, amount: u64, ago: i64, consume: bool) -> (Reservation, bool) {
-    let snapshot = Snapshot::new(node.catalogs.read(Some(TENANT)).await.unwrap());
+    let snapshot = Snapshot::new(node.catalogs.store().load(Some(TENANT)).await.unwrap());
     let (account, meter) = (USER.parse().unwrap(), "calls".parse().unwrap());
     let charges = [ChargeRequest { account, meter, amount: Some(amount), item: String::new(), also: Vec::new() }];
     let granted = Some(Timestamp::from_millis(NOW - ago));

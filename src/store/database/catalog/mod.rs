@@ -1,8 +1,10 @@
 //! The catalog's store on the database.
 //!
-//! `read` loads what a scope sees, `write` changes scopes in one transaction with versions and audit, `rows` turns domain
+//! `read` loads what a scope sees, `changes` what is otherwise since then, `page` a list's page of it, `write` changes scopes in one transaction with versions and audit, `rows` turns domain
 //! values into rows and back. Quotas keep every version that they had.
 
+mod changes;
+mod page;
 mod read;
 mod rows;
 mod statements;

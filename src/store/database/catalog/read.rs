@@ -6,12 +6,14 @@ use super::super::row::Row;
 use super::super::values::Values;
 use super::rows;
 use super::statements::{
-    ACCOUNT, METER, METER_REMOVED, PLAN, QUOTA_LIST, QUOTA_VERSIONS, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET,
-    VERSIONS,
+    ACCOUNT, METER, METER_REMOVED, PLAN, QUOTA_GET, QUOTA_LIST, QUOTA_VERSIONS, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS,
+    VERSION_GET, VERSIONS,
 };
-use crate::domain::name::MeterName;
+use crate::domain::account::Account;
+use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
-use crate::engine::ports::{CatalogData, QuotaVersion, StoreError};
+use crate::engine::ports::{CatalogData, QuotaKey, QuotaVersion, StoreError};
+use std::collections::BTreeSet;
 
 /// The scope of the installation.
 pub(super) const INSTALLATION: &str = "";
@@ -19,13 +21,14 @@ pub(super) const INSTALLATION: &str = "";
 /// Everything that a tenant sees, or the installation's own.
 pub(super) async fn load(database: &Database, tenant: Option<&str>) -> Result<CatalogData, StoreError> {
     let mut transaction = database.snapshot().await?;
-    let mut data = CatalogData {
-        version: version(&mut transaction, tenant.unwrap_or(INSTALLATION)).await?,
-        ..CatalogData::default()
-    };
-    add(&mut transaction, INSTALLATION, &mut data).await?;
-    if let Some(tenant) = tenant {
-        add(&mut transaction, tenant, &mut data).await?;
+    let mut data = load_frame(&mut transaction, tenant).await?;
+    for scope in [Some(INSTALLATION), tenant].into_iter().flatten() {
+        for row in transaction.fetch(ACCOUNT.list, of(scope)).await? {
+            data.accounts.push(rows::account_from_json(&row.text(0)?, &row.text(1)?, row.int(2)?)?);
+        }
+        for row in transaction.fetch(QUOTA_LIST, of(scope)).await? {
+            data.quotas.push(rows::quota_from_row(scope, &row)?);
+        }
     }
     transaction.commit().await?;
     Ok(data)
@@ -87,8 +90,56 @@ pub(super) async fn versions(database: &Database) -> Result<Vec<(Option<String>,
     rows.iter().map(|row| Ok((owner(row.text(0)?), row.int(1)?.unsigned_abs()))).collect()
 }
 
+/// What a scope sees with no other quotas than these, and the records on their subjects' paths.
+pub(super) async fn load_for(
+    database: &Database,
+    tenant: Option<&str>,
+    quotas: &[QuotaKey],
+) -> Result<CatalogData, StoreError> {
+    let mut transaction = database.snapshot().await?;
+    let mut data = load_frame(&mut transaction, tenant).await?;
+    let scopes = [Some(INSTALLATION), tenant].into_iter().flatten();
+    for scope in scopes {
+        for (subject, meter) in quotas {
+            let row = transaction.fetch_optional(QUOTA_GET, |values| {
+                values.text(scope).text(&subject.to_string()).text(meter.as_str());
+            });
+            data.quotas.extend(row.await?.map(|row| rows::quota_from_row(scope, &row)).transpose()?);
+        }
+    }
+    let paths = quotas.iter().filter_map(|(subject, _)| match subject {
+        Subject::Account(name) => Some(name),
+        Subject::Pattern(_) | Subject::Plan(_) => None,
+    });
+    let names: BTreeSet<&str> = paths.flat_map(AccountName::chain).collect();
+    for name in names {
+        data.accounts.extend(account(&mut transaction, name).await?);
+    }
+    transaction.commit().await?;
+    Ok(data)
+}
+
+/// One account's record.
+pub(super) async fn account(connection: &mut Connection, name: &str) -> Result<Option<Account>, StoreError> {
+    let tenant = name.parse::<AccountName>().map(|name| name.tenant().to_owned()).unwrap_or_default();
+    let row = connection.fetch_optional(ACCOUNT.get, |values| {
+        values.text(&tenant).text(name);
+    });
+    row.await?.map(|row| rows::account_from_json(name, &row.text(0)?, row.int(1)?)).transpose()
+}
+
+/// What a scope sees without accounts and quotas.
+pub(super) async fn load_frame(connection: &mut Connection, tenant: Option<&str>) -> Result<CatalogData, StoreError> {
+    let mut data =
+        CatalogData { version: version(connection, tenant.unwrap_or(INSTALLATION)).await?, ..CatalogData::default() };
+    for scope in [Some(INSTALLATION), tenant].into_iter().flatten() {
+        add_frame(connection, scope, &mut data).await?;
+    }
+    Ok(data)
+}
+
 /// Adds what one scope has of its own; its meters and plans take the place of those of the same name.
-async fn add(connection: &mut Connection, scope: &str, data: &mut CatalogData) -> Result<(), StoreError> {
+async fn add_frame(connection: &mut Connection, scope: &str, data: &mut CatalogData) -> Result<(), StoreError> {
     let meters = connection.fetch(METER.list, of(scope)).await?;
     let meters = meters.iter().map(|row| rows::meter_from_json(scope, &row.text(0)?, &row.text(1)?));
     let meters: Vec<_> = meters.collect::<Result<_, _>>()?;
@@ -102,13 +153,6 @@ async fn add(connection: &mut Connection, scope: &str, data: &mut CatalogData) -
     let plans = plans.iter().map(|row| rows::plan_from_json(scope, &row.text(0)?, &row.text(1)?));
     let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
     data.plans = merge(std::mem::take(&mut data.plans), plans, |plan| plan.name.clone());
-
-    for row in connection.fetch(ACCOUNT.list, of(scope)).await? {
-        data.accounts.push(rows::account_from_json(&row.text(0)?, &row.text(1)?, row.int(2)?)?);
-    }
-    for row in connection.fetch(QUOTA_LIST, of(scope)).await? {
-        data.quotas.push(rows::quota_from_row(scope, &row)?);
-    }
     Ok(())
 }
 

@@ -278,6 +278,7 @@ fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }
 
-fn damaged(what: &str, text: &str, error: &dyn std::fmt::Display) -> StoreError {
+/// What is said of a text that nobody here has written.
+pub(super) fn damaged(what: &str, text: &str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("catalog: the {what} {text:?} can't be what was written: {error}"))
 }

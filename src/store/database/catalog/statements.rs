@@ -38,10 +38,20 @@ pub(super) const ACCOUNT: Noun = Noun {
     delete: sql!("catalog_account_delete"),
 };
 
+/// A page of the accounts of a scope.
+pub(super) const ACCOUNT_PAGE: Sql = sql!("catalog_account_page");
+/// The accounts that changed.
+pub(super) const ACCOUNT_CHANGED: Sql = sql!("catalog_account_changed");
+/// How much changed of what is neither account nor quota.
+pub(super) const FRAME_CHANGED: Sql = sql!("catalog_frame_changed");
 /// The meters that a scope had.
 pub(super) const METER_REMOVED: Sql = sql!("catalog_meter_removed");
 /// The current quotas of a scope.
 pub(super) const QUOTA_LIST: Sql = sql!("catalog_quota_list");
+/// A page of them.
+pub(super) const QUOTA_PAGE: Sql = sql!("catalog_quota_page");
+/// The quotas that changed.
+pub(super) const QUOTA_CHANGED: Sql = sql!("catalog_quota_changed");
 /// One current quota.
 pub(super) const QUOTA_GET: Sql = sql!("catalog_quota_get");
 /// Ends a current quota.

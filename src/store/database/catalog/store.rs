@@ -1,11 +1,13 @@
 //! The catalog port over a database.
 
 use super::super::Database;
-use super::{read, write};
-use crate::domain::name::MeterName;
-use crate::domain::quota::Subject;
+use super::{changes, page, read, write};
+use crate::domain::account::Account;
+use crate::domain::name::{AccountName, MeterName};
+use crate::domain::quota::{Quota, Subject};
 use crate::engine::ports::{
-    Boxed, CatalogData, CatalogStore, QuotaVersion, ScopeWrite, StoreError, WriteContext, Written,
+    Boxed, CatalogChanges, CatalogData, CatalogStore, QuotaKey, QuotaPage, QuotaVersion, ScopeWrite, StoreError,
+    WriteContext, Written,
 };
 
 /// The catalog in a database.
@@ -32,6 +34,39 @@ impl DatabaseCatalog {
 impl CatalogStore for DatabaseCatalog {
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>> {
         Box::pin(read::load(&self.database, tenant))
+    }
+
+    fn load_for<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        quotas: &'a [QuotaKey],
+    ) -> Boxed<'a, Result<CatalogData, StoreError>> {
+        Box::pin(read::load_for(&self.database, tenant, quotas))
+    }
+
+    fn changes<'a>(&'a self, tenant: &'a str, since: u64) -> Boxed<'a, Result<Option<CatalogChanges>, StoreError>> {
+        Box::pin(changes::changes(&self.database, tenant, since))
+    }
+
+    fn list_quotas<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        page: &'a QuotaPage,
+    ) -> Boxed<'a, Result<Vec<Quota>, StoreError>> {
+        Box::pin(page::quotas(&self.database, tenant, page))
+    }
+
+    fn list_accounts<'a>(
+        &'a self,
+        tenant: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Boxed<'a, Result<Vec<Account>, StoreError>> {
+        Box::pin(page::accounts(&self.database, tenant, after, limit))
+    }
+
+    fn account<'a>(&'a self, name: &'a AccountName) -> Boxed<'a, Result<Option<Account>, StoreError>> {
+        Box::pin(async move { read::account(&mut self.database.read().await?, name.as_str()).await })
     }
 
     fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>> {

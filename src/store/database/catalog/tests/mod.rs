@@ -1,6 +1,7 @@
 //! Tests of the catalog in a real database, through the use cases that write it.
 
 mod applying;
+mod changes;
 mod helpers;
 mod history;
 mod races;

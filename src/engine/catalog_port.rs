@@ -1,0 +1,206 @@
+//! The catalog's port: what is configured, version by version, and how it is changed.
+
+use super::ports::{Boxed, StoreError};
+use crate::domain::account::{Account, Plan};
+use crate::domain::meter::Meter;
+use crate::domain::name::{AccountName, MeterName};
+use crate::domain::quota::{Quota, QuotaState, Subject};
+use crate::domain::time::Timestamp;
+
+/// Everything configured for one tenant, with its version: what a snapshot is made of.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CatalogData {
+    /// Version of the tenant's view: the greater of the tenant's and the installation's, both drawn from one sequence.
+    pub version: u64,
+    /// The installation's meters and the tenant's own; the tenant's wins where both have the name.
+    pub meters: Vec<Meter>,
+    /// Meters that the installation and the tenant had once: what was counted on them is still there, so that a meter of the
+    /// same name must count alike. For judging documents only.
+    pub removed: Vec<Meter>,
+    /// The tenant's accounts.
+    pub accounts: Vec<Account>,
+    /// The installation's plans and the tenant's own.
+    pub plans: Vec<Plan>,
+    /// The installation's quotas and the tenant's own, the current versions.
+    pub quotas: Vec<Quota>,
+}
+
+/// What a tenant sees otherwise since some version.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CatalogChanges {
+    /// The version now.
+    pub version: u64,
+    /// If any of it changed, all that [`CatalogData`] has beside accounts and quotas, which it leaves empty.
+    pub frame: Option<CatalogData>,
+    /// The records that changed, each as it is now; `None`: gone.
+    pub accounts: Vec<(AccountName, Option<Account>)>,
+    /// The quotas that changed.
+    pub quotas: Vec<ChangedQuota>,
+}
+
+/// A quota that changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangedQuota {
+    /// Whether it is the installation's, not the tenant's.
+    pub of_installation: bool,
+    /// Whose limits it sets.
+    pub subject: Subject,
+    /// On what.
+    pub meter: MeterName,
+    /// As it is now; `None`: gone.
+    pub quota: Option<Quota>,
+}
+
+/// What names a quota within its scope.
+pub type QuotaKey = (Subject, MeterName);
+
+/// Which quotas to list, in the order of subject and meter as texts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QuotaPage {
+    /// Only those of this subject.
+    pub subject: Option<Subject>,
+    /// Only those on this meter.
+    pub meter: Option<MeterName>,
+    /// Only those after this subject and meter.
+    pub after: Option<(String, String)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A change of the catalog, in the order of the document that asked for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CatalogWrite {
+    /// Make the meter be so.
+    PutMeter(Meter),
+    /// Remove the meter.
+    DeleteMeter(Meter),
+    /// Make the account's record be so.
+    PutAccount(Account),
+    /// Remove the record.
+    DeleteAccount(Account),
+    /// Make the plan be so.
+    PutPlan(Plan),
+    /// Remove the plan.
+    DeletePlan(Plan),
+    /// Make the quota be so: a new version, the current one closed.
+    PutQuota(Quota),
+    /// A new version of the quota, the current one closed, even if it says the same.
+    SupersedeQuota(Quota),
+    /// Make the current version of the quota say this, in place.
+    EditQuota(Quota),
+    /// Delete the quota: the current version becomes deleted.
+    DeleteQuota(Quota),
+    /// Delete the current version of the quota and put the one that it closed in force again, if there is one.
+    ReopenQuota(Quota),
+}
+
+/// A version of a quota, in force or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct QuotaVersion {
+    /// What it says.
+    pub quota: Quota,
+    /// What became of it.
+    pub state: QuotaState,
+    /// When it was closed or deleted.
+    pub close_time: Option<Timestamp>,
+}
+
+/// The changes of one scope: of one tenant's catalog, or of the installation's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeWrite {
+    /// Whose catalog; `None`: the installation's.
+    pub tenant: Option<String>,
+    /// Write only if the version that [`CatalogStore::load`] gives for this scope is still this one.
+    pub expect_version: Option<u64>,
+    /// The changes, in order.
+    pub changes: Vec<CatalogWrite>,
+}
+
+/// Who writes to the catalog, and when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WriteContext {
+    /// Who asks, for the audit.
+    pub actor: String,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// The outcome of a catalog write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// Done; the new version of every scope that had a change. Without any change: the version as it was.
+    Done(u64),
+    /// The version of a scope was another one: nothing was written.
+    Conflict(u64),
+}
+
+/// A scope (a tenant; `None`: the installation) and the version of its own part.
+pub type ScopeVersion = (Option<String>, u64);
+
+/// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
+pub trait CatalogStore: Send + Sync {
+    /// Everything that the tenant sees; `None`: the installation's own and nothing else. The version is that of what is
+    /// seen: the greater of the tenant's and the installation's.
+    fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// The same with no other quotas than these, and of the accounts only those on their subjects' paths: all that it takes
+    /// to judge a change of them.
+    fn load_for<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        quotas: &'a [QuotaKey],
+    ) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// What the tenant sees otherwise since version `since`; `None`: so much that it is better loaded anew.
+    fn changes<'a>(&'a self, tenant: &'a str, since: u64) -> Boxed<'a, Result<Option<CatalogChanges>, StoreError>>;
+
+    /// A page of the quotas that the tenant sees. A tenant's plan's quota takes the place of the installation's.
+    fn list_quotas<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        page: &'a QuotaPage,
+    ) -> Boxed<'a, Result<Vec<Quota>, StoreError>>;
+
+    /// A page of the tenant's account records by name, at most `limit` after `after`.
+    fn list_accounts<'a>(
+        &'a self,
+        tenant: &'a str,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> Boxed<'a, Result<Vec<Account>, StoreError>>;
+
+    /// One record.
+    fn account<'a>(&'a self, name: &'a AccountName) -> Boxed<'a, Result<Option<Account>, StoreError>>;
+
+    /// The version of what the tenant sees, as [`CatalogStore::load`] gives it; `None`: of the whole installation with
+    /// all its tenants, which every write raises.
+    fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>>;
+
+    /// Every version that a scope's quota of a subject on a meter had, newest first.
+    fn quota_versions<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        subject: &'a Subject,
+        meter: &'a MeterName,
+    ) -> Boxed<'a, Result<Vec<QuotaVersion>, StoreError>>;
+
+    /// Names of all tenants that have anything configured, in order.
+    fn tenants(&self) -> Boxed<'_, Result<Vec<String>, StoreError>>;
+
+    /// The version of every scope that was ever written, each its own part alone; `None`: the installation's. A counter
+    /// store that begins anew learns from it what it may decide under.
+    fn versions(&self) -> Boxed<'_, Result<Vec<ScopeVersion>, StoreError>>;
+
+    /// Writes all changes of all scopes, the audit entries and the new version in one transaction.
+    fn write<'a>(
+        &'a self,
+        context: &'a WriteContext,
+        scopes: &'a [ScopeWrite],
+    ) -> Boxed<'a, Result<Written, StoreError>>;
+
+    /// A small text kept by name (the digest of the catalog file applied last).
+    fn note<'a>(&'a self, name: &'a str) -> Boxed<'a, Result<Option<String>, StoreError>>;
+
+    /// Keeps a small text by name.
+    fn set_note<'a>(&'a self, name: &'a str, text: &'a str) -> Boxed<'a, Result<(), StoreError>>;
+}

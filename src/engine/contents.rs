@@ -1,0 +1,135 @@
+//! What one version of a tenant's catalog contains, as look-ups. The next version shares with it all that did not change, so that
+//! one quota more costs the same beside ten others as beside a million.
+
+use super::ports::{CatalogChanges, CatalogData, ChangedQuota};
+use crate::domain::account::Account;
+use crate::domain::meter::Meter;
+use crate::domain::name::{MeterId, MeterName};
+use crate::domain::quota::{Candidate, Origin, Quota, Subject};
+use rpds::HashTrieMapSync;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+type Shared<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
+
+/// The contents of one version.
+#[derive(Clone)]
+pub(super) struct Contents {
+    meters: Arc<HashMap<MeterName, Arc<Meter>, foldhash::fast::RandomState>>,
+    accounts: Shared<Arc<str>, Arc<Account>>,
+    own: Shared<(Arc<str>, MeterId), Arc<Quota>>,
+    plans: Shared<(Origin, String, MeterId), Arc<Quota>>,
+    patterns: Shared<MeterId, Vec<(Origin, Arc<Quota>)>>,
+}
+
+impl Contents {
+    /// Of everything that a tenant sees.
+    pub(super) fn new(data: CatalogData) -> Contents {
+        let mut contents =
+            Contents { meters: Arc::default(), accounts: empty(), own: empty(), plans: empty(), patterns: empty() };
+        for account in &data.accounts {
+            contents.accounts.insert_mut(account.name.as_str().into(), Arc::new(account.clone()));
+        }
+        for quota in &data.quotas {
+            contents.put(Arc::new(quota.clone()));
+        }
+        contents.set_frame(data);
+        contents
+    }
+
+    /// The next version.
+    pub(super) fn changed(&self, changes: CatalogChanges) -> Contents {
+        let mut next = self.clone();
+        for (name, record) in changes.accounts {
+            match record {
+                Some(record) => next.accounts.insert_mut(name.as_str().into(), Arc::new(record)),
+                None => drop(next.accounts.remove_mut(name.as_str())),
+            }
+        }
+        for change in changes.quotas {
+            next.remove(&change);
+            if let Some(quota) = change.quota {
+                next.put(Arc::new(quota));
+            }
+        }
+        if let Some(frame) = changes.frame {
+            next.set_frame(frame);
+        }
+        next
+    }
+
+    /// Everything but accounts and quotas.
+    fn set_frame(&mut self, frame: CatalogData) {
+        let meters = frame.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter)));
+        self.meters = Arc::new(meters.collect());
+    }
+
+    fn put(&mut self, quota: Arc<Quota>) {
+        let (origin, meter) = (origin(quota.tenant.is_none()), quota.meter.id());
+        match &quota.subject {
+            Subject::Account(name) => self.own.insert_mut((name.as_str().into(), meter), quota),
+            Subject::Plan(plan) => self.plans.insert_mut((origin, plan.clone(), meter), quota),
+            Subject::Pattern(_) => {
+                let mut patterns = self.patterns.get(&meter).cloned().unwrap_or_default();
+                patterns.push((origin, quota));
+                self.patterns.insert_mut(meter, patterns);
+            }
+        }
+    }
+
+    fn remove(&mut self, change: &ChangedQuota) {
+        let (origin, meter) = (origin(change.of_installation), change.meter.id());
+        match &change.subject {
+            Subject::Account(name) => drop(self.own.remove_mut(&(Arc::from(name.as_str()), meter))),
+            Subject::Plan(plan) => drop(self.plans.remove_mut(&(origin, plan.clone(), meter))),
+            Subject::Pattern(_) => {
+                let mut patterns = self.patterns.get(&meter).cloned().unwrap_or_default();
+                patterns.retain(|(of, quota)| *of != origin || quota.subject != change.subject);
+                self.patterns.insert_mut(meter, patterns);
+            }
+        }
+    }
+
+    /// A meter by name.
+    pub(super) fn meter(&self, name: &MeterName) -> Option<&Arc<Meter>> {
+        self.meters.get(name)
+    }
+
+    /// All meters, in no order.
+    pub(super) fn meters(&self) -> impl Iterator<Item = &Arc<Meter>> {
+        self.meters.values()
+    }
+
+    /// An account's record.
+    pub(super) fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name).map(|account| &**account)
+    }
+
+    /// The quotas that an account may have its limits on a meter from.
+    pub(super) fn candidates(&self, name: &str, record: Option<&Account>, meter: MeterId) -> Vec<Candidate<'_>> {
+        let mut found = Vec::new();
+        if let Some(quota) = self.own.get(&(Arc::from(name), meter)) {
+            found.push(Candidate { origin: Origin::Own, quota });
+        }
+        if let Some(plan) = record.and_then(|record| record.plan.as_deref()) {
+            // A tenant's plan wins over the installation's of the same name.
+            let of = |origin| self.plans.get(&(origin, plan.to_owned(), meter));
+            let quota = of(Origin::Tenant).or_else(|| of(Origin::Installation));
+            found.extend(quota.map(|quota| Candidate { origin: Origin::Plan, quota }));
+        }
+        for (origin, quota) in self.patterns.get(&meter).into_iter().flatten() {
+            if matches!(&quota.subject, Subject::Pattern(pattern) if pattern.matches(name)) {
+                found.push(Candidate { origin: *origin, quota });
+            }
+        }
+        found
+    }
+}
+
+fn origin(of_installation: bool) -> Origin {
+    if of_installation { Origin::Installation } else { Origin::Tenant }
+}
+
+fn empty<K: Eq + std::hash::Hash, V>() -> Shared<K, V> {
+    Shared::new_with_hasher_and_ptr_kind(foldhash::fast::RandomState::default())
+}

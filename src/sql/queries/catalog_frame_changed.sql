@@ -1,0 +1,6 @@
+-- Purpose: counts what else a scope sees that was written after a version of the catalog: meters and plans, its own and the
+-- installation's, deleted ones too.
+-- $1 scope, $2 version
+-- Rows: one: how many.
+SELECT (SELECT COUNT(*) FROM meter_def WHERE (scope = $1 OR scope = '') AND catalog_version > $2)
+     + (SELECT COUNT(*) FROM plan WHERE (scope = $1 OR scope = '') AND catalog_version > $2)

@@ -1,0 +1,79 @@
+//! What changed in the catalog that a tenant sees, since the version that a replica has.
+
+use super::super::Database;
+use super::super::connection::Connection;
+use super::read::{INSTALLATION, load_frame, number, version};
+use super::rows;
+use super::statements::{ACCOUNT_CHANGED, FRAME_CHANGED, QUOTA_CHANGED};
+use crate::domain::quota::Subject;
+use crate::engine::ports::{CatalogChanges, ChangedQuota, StoreError};
+
+/// Of so many changes of one kind the whole is as quickly loaded.
+const MOST: usize = 10_000;
+
+/// What the tenant sees otherwise since a version, from one snapshot; `None`: too much, or not to be told.
+pub(super) async fn changes(
+    database: &Database,
+    tenant: &str,
+    since: u64,
+) -> Result<Option<CatalogChanges>, StoreError> {
+    let mut transaction = database.snapshot().await?;
+    let connection = &mut transaction;
+    let mut changes = CatalogChanges { version: version(connection, tenant).await?, ..CatalogChanges::default() };
+    if changes.version < since {
+        // The database was put back to a time before: nothing that is known of it holds.
+        return Ok(None);
+    }
+    let since = since.cast_signed();
+    let frame = connection.fetch_optional(FRAME_CHANGED, |values| {
+        values.text(tenant).int(since);
+    });
+    if number(frame.await?)? > 0 {
+        changes.frame = Some(load_frame(connection, Some(tenant)).await?);
+    }
+    add_accounts(connection, tenant, since, &mut changes).await?;
+    for scope in [INSTALLATION, tenant] {
+        add_quotas(connection, scope, since, &mut changes).await?;
+    }
+    transaction.commit().await?;
+    let few = changes.accounts.len().max(changes.quotas.len()) < MOST;
+    Ok(few.then_some(changes))
+}
+
+async fn add_accounts(
+    connection: &mut Connection,
+    tenant: &str,
+    since: i64,
+    changes: &mut CatalogChanges,
+) -> Result<(), StoreError> {
+    let rows = connection.fetch(ACCOUNT_CHANGED, |values| {
+        values.text(tenant).int(since).int(MOST as i64);
+    });
+    for row in rows.await? {
+        let record = rows::account_from_json(&row.text(0)?, &row.text(1)?, row.int(2)?)?;
+        let deleted = row.int(3)? != 0;
+        changes.accounts.push((record.name.clone(), (!deleted).then_some(record)));
+    }
+    Ok(())
+}
+
+async fn add_quotas(
+    connection: &mut Connection,
+    scope: &str,
+    since: i64,
+    changes: &mut CatalogChanges,
+) -> Result<(), StoreError> {
+    let rows = connection.fetch(QUOTA_CHANGED, |values| {
+        values.text(scope).int(since).int(MOST as i64);
+    });
+    for row in rows.await? {
+        let (subject, meter) = (row.text(0)?, row.text(1)?);
+        changes.quotas.push(ChangedQuota {
+            of_installation: scope == INSTALLATION,
+            quota: row.maybe_int(2)?.map(|_| rows::quota_from_row(scope, &row)).transpose()?,
+            subject: Subject::parse(&subject).map_err(|error| rows::damaged("subject", &subject, &error))?,
+            meter: meter.parse().map_err(|error| rows::damaged("meter", &meter, &error))?,
+        });
+    }
+    Ok(())
+}
