@@ -65,17 +65,17 @@ impl Node {
         let flushers = Arc::new(Flushers::new(counters.clone(), ledger.clone(), interval, shared, &watermarks));
         let seen = catalog.version(None).await?;
         let snapshots = Arc::new(Snapshots::new(catalog.clone()));
-        let catalogs = Arc::new(Publisher::new(catalog, counters.clone(), snapshots.clone()));
         let authority = Authority::new(
             counters.clone(),
             ledger.clone(),
-            snapshots,
+            snapshots.clone(),
             flushers.clone(),
             clock.clone(),
             promised,
             shelf.clone(),
         );
         let authority = Arc::new(authority);
+        let catalogs = Arc::new(Publisher::new(catalog, counters.clone(), snapshots, authority.clone()));
 
         let mut tasks: Vec<JoinHandle<()>> =
             (0..partitions).map(|partition| tokio::spawn(flushers.clone().run(partition, stop.clone()))).collect();

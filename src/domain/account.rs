@@ -2,7 +2,7 @@
 
 use super::name::AccountName;
 use super::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the catalog knows of one account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,4 +30,6 @@ pub struct Plan {
     pub tenant: Option<String>,
     /// A name for people.
     pub display_name: String,
+    /// What a tenant that carries it may do beside: words that a default's `locked_without` asks for (S4.05).
+    pub features: BTreeSet<String>,
 }

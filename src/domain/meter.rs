@@ -25,6 +25,10 @@ pub struct Meter {
     pub max_limit: Option<u64>,
     /// Whether an account's limit may be lifted altogether (S2.05: -1 only where the minimum is -1).
     pub may_be_unlimited: bool,
+    /// Whether of one quota's limits daily must not be above monthly, nor monthly above yearly (S4.08).
+    pub ordered_limits: bool,
+    /// Whether an account's limit must not be above what the accounts above it have available when it is set (S1.32).
+    pub within_parent: bool,
     /// Above this share of a limit the state is LOW, in percent (S0.12).
     pub warn_percent: u8,
     /// What an account without any limit is told (S0.19).
@@ -48,6 +52,8 @@ impl Meter {
             min_limit: 0,
             max_limit: None,
             may_be_unlimited: true,
+            ordered_limits: true,
+            within_parent: false,
             warn_percent: 80,
             default_policy: DefaultPolicy::Allow,
             failure_policy: FailurePolicy::FailClosed,

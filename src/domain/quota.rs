@@ -23,6 +23,9 @@ pub struct Quota {
     pub hold_share_percent: Option<u8>,
     /// Whether it denies or only records.
     pub enforcement: Enforcement,
+    /// Of a default of the installation: it holds for tenants whose plan lacks this feature, whose own quotas on the meter rest
+    /// meanwhile; where the plan has it, the default does not apply (S4.04-S4.06).
+    pub locked_without: Option<String>,
     /// A note for people (S0.10).
     pub note: String,
     /// Counts up with each change, from 1.
@@ -193,6 +196,29 @@ pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str) -> EffectiveQuo
     }
     result.limits.sort_by_key(|limit| limit.window.kind());
     result
+}
+
+/// Whether a default is locked for some tenants, that of this account perhaps among them: its first pair stands for the tenant.
+pub fn locks_below(quota: &Quota, account: &str) -> bool {
+    let collection = |text: &str| text.split('/').next().map(str::to_owned);
+    quota.locked_without.is_some()
+        && matches!(&quota.subject, Subject::Pattern(pattern) if collection(pattern.as_str()) == collection(account))
+}
+
+/// What is left of an account's candidates by the plan of its tenant: without the feature that one of the `locks` asks for, the
+/// tenant's own quotas rest; with it, the default that is locked without it does not apply (S4.04-S4.06).
+pub fn lock<'a>(
+    candidates: Vec<Candidate<'a>>,
+    locks: impl Iterator<Item = &'a Quota>,
+    lacks: impl Fn(&str) -> bool,
+) -> Vec<Candidate<'a>> {
+    let lacking = |quota: &Quota| quota.locked_without.as_deref().is_some_and(&lacks);
+    let locked = locks.into_iter().any(lacking);
+    let stays = |candidate: &Candidate<'_>| match &candidate.quota.locked_without {
+        Some(feature) => lacks(feature),
+        None => !locked || candidate.quota.tenant.is_none(),
+    };
+    candidates.into_iter().filter(stays).collect()
 }
 
 fn specificity(quota: &Quota) -> Option<impl Ord + use<>> {

@@ -143,8 +143,8 @@ pub trait CatalogStore: Send + Sync {
     /// seen: the greater of the tenant's and the installation's.
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
 
-    /// The same with no other quotas than these, and of the accounts only those on their subjects' paths: all that it takes
-    /// to judge a change of them.
+    /// The same with no other quotas than these and those that lock them, and of the accounts only the tenant's own and those
+    /// on their subjects' paths: all that it takes to judge a change of them.
     fn load_for<'a>(
         &'a self,
         tenant: Option<&'a str>,

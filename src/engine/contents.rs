@@ -5,9 +5,9 @@ use super::ports::{CatalogChanges, CatalogData, ChangedQuota};
 use crate::domain::account::Account;
 use crate::domain::meter::Meter;
 use crate::domain::name::{MeterId, MeterName};
-use crate::domain::quota::{Candidate, Origin, Quota, Subject};
+use crate::domain::quota::{Candidate, Origin, Quota, Subject, lock, locks_below};
 use rpds::HashTrieMapSync;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 type Shared<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
@@ -16,6 +16,7 @@ type Shared<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
 #[derive(Clone)]
 pub(super) struct Contents {
     meters: Arc<HashMap<MeterName, Arc<Meter>, foldhash::fast::RandomState>>,
+    features: Arc<HashMap<String, BTreeSet<String>>>,
     accounts: Shared<Arc<str>, Arc<Account>>,
     own: Shared<(Arc<str>, MeterId), Arc<Quota>>,
     plans: Shared<(Origin, String, MeterId), Arc<Quota>>,
@@ -25,8 +26,14 @@ pub(super) struct Contents {
 impl Contents {
     /// Of everything that a tenant sees.
     pub(super) fn new(data: CatalogData) -> Contents {
-        let mut contents =
-            Contents { meters: Arc::default(), accounts: empty(), own: empty(), plans: empty(), patterns: empty() };
+        let mut contents = Contents {
+            meters: Arc::default(),
+            features: Arc::default(),
+            accounts: empty(),
+            own: empty(),
+            plans: empty(),
+            patterns: empty(),
+        };
         for account in &data.accounts {
             contents.accounts.insert_mut(account.name.as_str().into(), Arc::new(account.clone()));
         }
@@ -62,6 +69,7 @@ impl Contents {
     fn set_frame(&mut self, frame: CatalogData) {
         let meters = frame.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter)));
         self.meters = Arc::new(meters.collect());
+        self.features = Arc::new(frame.plans.into_iter().map(|plan| (plan.name, plan.features)).collect());
     }
 
     fn put(&mut self, quota: Arc<Quota>) {
@@ -107,6 +115,7 @@ impl Contents {
 
     /// The quotas that an account may have its limits on a meter from.
     pub(super) fn candidates(&self, name: &str, record: Option<&Account>, meter: MeterId) -> Vec<Candidate<'_>> {
+        let lacks = |feature: &str| !self.has_feature(name, feature);
         let mut found = Vec::new();
         if let Some(quota) = self.own.get(&(Arc::from(name), meter)) {
             found.push(Candidate { origin: Origin::Own, quota });
@@ -122,7 +131,15 @@ impl Contents {
                 found.push(Candidate { origin: *origin, quota });
             }
         }
-        found
+        let locks = self.patterns.get(&meter).into_iter().flatten().map(|(_, quota)| &**quota);
+        lock(found, locks.filter(|quota| locks_below(quota, name)), lacks)
+    }
+
+    /// Whether the plan of an account's tenant has a feature.
+    fn has_feature(&self, name: &str, feature: &str) -> bool {
+        let tenant = name.match_indices('/').nth(1).map_or(name, |(end, _)| &name[..end]);
+        let plan = self.account(tenant).and_then(|record| record.plan.as_ref());
+        plan.and_then(|plan| self.features.get(plan)).is_some_and(|features| features.contains(feature))
     }
 }
 

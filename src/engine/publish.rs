@@ -1,7 +1,9 @@
 //! Changing the catalog so that it binds: written in the database, raised in the counter store, then answered (DESIGN: a
 //! lowered limit binds everywhere from the moment its call returned).
 
-use super::manage::{Applied, Apply, ApplyError, Catalogs, Changed, Exported, QuotaChange, QuotaContext, QuotaError};
+use super::manage::{
+    Applied, Apply, ApplyError, Catalogs, Changed, Exported, LiveUse, QuotaChange, QuotaContext, QuotaError,
+};
 use super::operation::Counters;
 use super::ports::{CatalogStore, QuotaVersion, StoreError};
 use super::snapshots::Snapshots;
@@ -15,12 +17,18 @@ pub struct Publisher {
     store: Arc<dyn CatalogStore>,
     counters: Arc<dyn Counters>,
     snapshots: Arc<Snapshots>,
+    live: Arc<dyn LiveUse>,
 }
 
 impl Publisher {
-    /// Over a catalog's store, for a counter store and the snapshots that decisions are planned with.
-    pub fn new(store: Arc<dyn CatalogStore>, counters: Arc<dyn Counters>, snapshots: Arc<Snapshots>) -> Publisher {
-        Publisher { catalogs: Catalogs::new(store.clone()), store, counters, snapshots }
+    /// Over a catalog's store, for a counter store and the snapshots that decisions are planned with; `live` says what is used.
+    pub fn new(
+        store: Arc<dyn CatalogStore>,
+        counters: Arc<dyn Counters>,
+        snapshots: Arc<Snapshots>,
+        live: Arc<dyn LiveUse>,
+    ) -> Publisher {
+        Publisher { catalogs: Catalogs::new(store.clone()), store, counters, snapshots, live }
     }
 
     /// Applies a document; once this returns, no decision is made under what was before.
@@ -50,7 +58,7 @@ impl Publisher {
         context: QuotaContext<'_>,
         change: &QuotaChange<'_>,
     ) -> Result<Changed, QuotaError> {
-        let changed = self.catalogs.change_quotas(context, change).await;
+        let changed = self.catalogs.change_quotas(context, change, &*self.live).await;
         // Also where it finds the quota otherwise: it may be the repeat of a call that wrote, and came no further.
         if changed.as_ref().map_or_else(QuotaError::finds_it_otherwise, |_| true) {
             self.bind_what_stands(context.tenant).await?;

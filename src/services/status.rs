@@ -68,6 +68,8 @@ reasons! {
     ShuttingDown "SHUTTING_DOWN" Unavailable,
     QuotaExists "QUOTA_EXISTS" AlreadyExists,
     QuotaNotCurrent "QUOTA_NOT_CURRENT" FailedPrecondition,
+    FeatureMissing "FEATURE_MISSING" FailedPrecondition,
+    LimitAboveParent "LIMIT_ABOVE_PARENT" FailedPrecondition,
 }
 
 /// A status with its reason.

@@ -66,6 +66,18 @@ async fn bad_requests() {
     golden("QUOTA_EXISTS", &refused(api.create_quotas(create).await));
     let edit = UpdateQuotaRequest { tenant: TENANT.into(), quota: Some(again(7)), ..Default::default() };
     golden("QUOTA_NOT_CURRENT", &refused(api.update_quota(edit).await));
+    let more = "meters: [{name: job.locked}, {name: job.within, within_parent: true}]
+quotas: [{subject: tenants/-, meter: job.locked, limits: {day: 5}, locked_without: own_quotas}]
+tenants: [{name: tenants/acme, quotas: [{subject: tenants/acme, meter: job.within, limits: {lifetime: 5}}]}]";
+    api.apply(ApplyRequest { yaml: more.into(), ..Default::default() }).await.unwrap();
+    let of = |meter: &str, amount: i64| {
+        let window = Window { kind: WindowKind::Lifetime.into(), ..Default::default() };
+        let limits = vec![Limit { window: Some(window), value: Some(limit::Value::Amount(amount)) }];
+        let quotas = vec![Quota { subject: user("a"), meter: meter.into(), limits, ..Default::default() }];
+        CreateQuotasRequest { tenant: TENANT.into(), quotas, ..Default::default() }
+    };
+    golden("FEATURE_MISSING", &refused(api.create_quotas(of("job.locked", 1)).await));
+    golden("LIMIT_ABOVE_PARENT", &refused(api.create_quotas(of("job.within", 6)).await));
     let document = |yaml: &str, etag: &str| ApplyRequest {
         tenant: TENANT.into(),
         yaml: yaml.as_bytes().to_vec(),

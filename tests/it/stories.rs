@@ -7,6 +7,7 @@ mod expect;
 mod names;
 mod operation;
 mod parse;
+mod quotas;
 mod run;
 mod world;
 

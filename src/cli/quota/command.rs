@@ -71,6 +71,9 @@ pub struct ContentArgs {
     /// The share of a limit that one hold may take, 1 to 100 percent
     #[arg(long, value_name = "PERCENT")]
     hold_share: Option<i32>,
+    /// Of a default of the installation: it holds for tenants whose plan lacks this feature, and their own quotas rest
+    #[arg(long, value_name = "FEATURE", default_value = "", hide_default_value = true)]
+    locked_without: String,
     /// Only record what it would deny
     #[arg(long)]
     shadow: bool,
@@ -202,6 +205,7 @@ impl ContentArgs {
             limits: self.limits,
             top_up: self.top_up,
             hold_share_percent: self.hold_share,
+            locked_without: self.locked_without,
             enforcement: enforcement.into(),
             note: self.note,
             ..Default::default()

@@ -51,6 +51,9 @@ fn content(quota: &Quota) -> String {
     if quota.enforcement() == Enforcement::Shadow {
         parts.push("shadow".to_owned());
     }
+    if !quota.locked_without.is_empty() {
+        parts.push(format!("locked without {}", quota.locked_without));
+    }
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 

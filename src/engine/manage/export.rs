@@ -65,6 +65,12 @@ pub fn meter(meter: &Meter) -> Yaml {
     if !meter.may_be_unlimited {
         put_bare(&mut map, "may_be_unlimited", false);
     }
+    if !meter.ordered_limits {
+        put_bare(&mut map, "ordered_limits", false);
+    }
+    if meter.within_parent {
+        put_bare(&mut map, "within_parent", true);
+    }
     if meter.warn_percent != Meter::new(meter.name.clone()).warn_percent {
         put_bare(&mut map, "warn_percent", meter.warn_percent);
     }
@@ -147,6 +153,7 @@ fn plan_map(plan: &Plan) -> Map {
     let mut map = Vec::new();
     put_text(&mut map, "name", &plan.name);
     put_text(&mut map, "display_name", &plan.display_name);
+    put_list(&mut map, "features", plan.features.iter().map(|feature| Yaml::Text(feature.clone())).collect());
     map
 }
 
@@ -169,6 +176,7 @@ fn put_quota(map: &mut Map, quota: &Quota) {
         put_bare(map, "hold_share_percent", share);
     }
     put_choice(map, "enforcement", &quota_words::ENFORCEMENTS, quota.enforcement);
+    put_text(map, "locked_without", quota.locked_without.as_deref().unwrap_or_default());
     put_text(map, "note", &quota.note);
 }
 

@@ -2,13 +2,14 @@
 //!
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
 //! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
-//! one by one, by the same judgement.
+//! one by one, by the same judgement; `parent` asks what is left above.
 
 mod apply;
 mod diff;
 pub mod document;
 mod emit;
 mod export;
+mod parent;
 mod quotas;
 mod validate;
 
@@ -19,5 +20,6 @@ pub use apply::{Applied, Apply, ApplyError, Catalogs, Exported};
 pub use diff::{Change, ChangeKind, Diff, diff};
 pub use emit::Yaml;
 pub use export::{content_of, export_installation, export_tenant};
+pub use parent::LiveUse;
 pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaChange, QuotaError};
 pub use validate::{Current, ScopeContent, validate};

@@ -3,10 +3,12 @@
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::quota::DraftQuota;
 use super::document::{DraftScope, Problems};
+use super::parent::{self, LiveUse, Wanted};
 use super::validate::{Current, validate};
 use crate::domain::name::MeterName;
-use crate::domain::quota::{Quota, Subject};
+use crate::domain::quota::{Quota, Subject, locks_below};
 use crate::domain::time::Timestamp;
+use crate::engine::call::CallError;
 use crate::engine::ports::{
     CatalogData, CatalogWrite, QuotaKey, QuotaVersion, ScopeWrite, StoreError, WriteContext, Written,
 };
@@ -93,6 +95,24 @@ pub enum QuotaError {
     /// The version is not the current one, which is this.
     #[error("the version is not the current one: that is {0}")]
     NotCurrent(i64),
+    /// The tenant's plan lacks a feature, without which its quotas on the meter rest and can't be changed.
+    #[error("the plan {} lacks the feature {feature}: the quotas of {tenant} on {meter} can't be changed", plan.as_deref().unwrap_or("(none)"))]
+    Locked {
+        /// The tenant.
+        tenant: String,
+        /// The meter.
+        meter: MeterName,
+        /// Its plan, where it has one.
+        plan: Option<String>,
+        /// What that lacks.
+        feature: String,
+    },
+    /// Limits above what the accounts above have available: the field of each, and by how much.
+    #[error("a limit is above what the accounts above it have available")]
+    AboveParent(Vec<(String, String)>),
+    /// What is used could not be asked.
+    #[error(transparent)]
+    Use(#[from] CallError),
     /// As for a document: another etag, a race lost again and again, a store that can't answer.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -104,7 +124,9 @@ impl QuotaError {
         match self {
             QuotaError::Exists(_) | QuotaError::NotFound(..) | QuotaError::NotCurrent(_) => true,
             QuotaError::Apply(error) => matches!(error, ApplyError::EtagMismatch(_)),
-            QuotaError::Invalid(_) => false,
+            QuotaError::Invalid(_) | QuotaError::Locked { .. } | QuotaError::AboveParent(_) | QuotaError::Use(_) => {
+                false
+            }
         }
     }
 }
@@ -120,17 +142,25 @@ impl Catalogs {
     ///
     /// # Errors
     /// [`QuotaError`].
-    pub async fn change_quotas(&self, context: Context<'_>, change: &QuotaChange<'_>) -> Result<Changed, QuotaError> {
+    pub async fn change_quotas(
+        &self,
+        context: Context<'_>,
+        change: &QuotaChange<'_>,
+        live: &dyn LiveUse,
+    ) -> Result<Changed, QuotaError> {
         let keys = change.keys();
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
             let current = self.store.load_for(context.tenant, &keys).await?;
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
+            check_unlocked(context, &keys, &current)?;
+            let changes = change.judge(context, &current)?;
+            parent::check(&change.wanted(context, &changes, &current), &current.meters, live).await?;
             let write = ScopeWrite {
                 tenant: context.tenant.map(str::to_owned),
                 expect_version: Some(current.version),
-                changes: change.judge(context, &current)?,
+                changes,
             };
             let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
             if let Written::Done(version) = self.store.write(&by, &[write]).await? {
@@ -174,6 +204,25 @@ impl QuotaChange<'_> {
         }
     }
 
+    /// What it sets, with the field that each came in.
+    fn wanted<'a>(
+        &self,
+        context: Context<'_>,
+        changes: &'a [CatalogWrite],
+        current: &'a CatalogData,
+    ) -> Vec<Wanted<'a>> {
+        let one = matches!(self, QuotaChange::Edit { .. });
+        let wanted = changes.iter().enumerate().filter_map(|(at, change)| match change {
+            CatalogWrite::SupersedeQuota(quota) | CatalogWrite::EditQuota(quota) => Some(Wanted {
+                field: if one { String::from("quota") } else { format!("quotas[{at}]") },
+                quota,
+                before: find(current, context.tenant, &quota.subject, &quota.meter),
+            }),
+            _ => None,
+        });
+        wanted.collect()
+    }
+
     /// The quotas that it is about, in its order.
     fn keys(&self) -> Vec<QuotaKey> {
         let of = |draft: &DraftQuota| (draft.subject.clone(), draft.meter.clone());
@@ -183,6 +232,28 @@ impl QuotaChange<'_> {
             QuotaChange::Delete { subject, meter, .. } => vec![((*subject).clone(), (*meter).clone())],
         }
     }
+}
+
+/// Refuses a tenant what its plan does not let it change (S4.05).
+fn check_unlocked(context: Context<'_>, keys: &[QuotaKey], current: &CatalogData) -> Result<(), QuotaError> {
+    let Some(tenant) = context.tenant else { return Ok(()) };
+    let record = current.accounts.iter().find(|account| account.name.as_str() == tenant);
+    let plan = record.and_then(|record| record.plan.as_ref());
+    let features =
+        plan.and_then(|name| current.plans.iter().find(|plan| plan.name == *name)).map(|plan| &plan.features);
+    let lacks = |feature: &str| !features.is_some_and(|features| features.contains(feature));
+    for (_, meter) in keys {
+        let locks = current.quotas.iter().filter(|quota| quota.meter == *meter && locks_below(quota, tenant));
+        if let Some(feature) = locks.filter_map(|quota| quota.locked_without.clone()).find(|feature| lacks(feature)) {
+            return Err(QuotaError::Locked {
+                tenant: tenant.to_owned(),
+                meter: meter.clone(),
+                plan: plan.cloned(),
+                feature,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn created(

@@ -224,7 +224,13 @@ fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, proble
         };
         limits.push(Limit { window: limit.window.clone(), value });
     }
-    check_order(draft, &limits, problems);
+    if meter.ordered_limits {
+        check_order(draft, &limits, problems);
+    }
+    if draft.locked_without.is_some() && (tenant.is_some() || !matches!(draft.subject, Subject::Pattern(_))) {
+        let at = draft.at.key("locked_without", draft.at.line);
+        problems.add(&at, "is of the installation's patterns only, like tenants/-");
+    }
     Quota {
         tenant,
         subject: draft.subject.clone(),
@@ -233,6 +239,7 @@ fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, proble
         top_up: draft.top_up.as_ref().and_then(|amount| amount_of(amount, meter, problems)),
         hold_share_percent: draft.hold_share_percent,
         enforcement: draft.enforcement,
+        locked_without: draft.locked_without.clone(),
         note: draft.note.clone(),
         version: 0,
         create_time: Timestamp::MIN,

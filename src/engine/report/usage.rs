@@ -9,8 +9,10 @@ use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind};
 use crate::engine::authority::{Authority, stamp, unexpected};
 use crate::engine::call::{CallError, MeterUsage, UsageState, WindowUsage};
+use crate::engine::manage::LiveUse;
 use crate::engine::operation::{Outcome, Verb};
 use crate::engine::plan::plan_usage;
+use crate::engine::ports::Boxed;
 use crate::engine::snapshot::Level;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -83,6 +85,19 @@ impl Authority {
             .map(|((meter, level), (gauges, top_up))| meter_usage(meter, level, &gauges, top_up, done.now))
             .collect();
         Ok((done.now, usages))
+    }
+}
+
+impl LiveUse for Authority {
+    fn windows<'a>(
+        &'a self,
+        account: &'a AccountName,
+        meter: &'a MeterName,
+    ) -> Boxed<'a, Result<Option<MeterUsage>, CallError>> {
+        Box::pin(async move {
+            let tenant = AccountName::tenant_from(account.tenant()).map_err(|_| unexpected())?;
+            Ok(self.usage(&tenant, account, Some(meter)).await?.1.pop())
+        })
     }
 }
 

@@ -52,6 +52,12 @@ pub fn from_quota(error: QuotaError) -> Status {
         QuotaError::NotCurrent(current) => {
             status(Reason::QuotaNotCurrent, message, [("current".to_owned(), current.to_string())].into())
         }
+        QuotaError::Locked { plan, feature, .. } => {
+            let metadata = [("plan".to_owned(), plan.unwrap_or_default()), ("feature".to_owned(), feature)];
+            status(Reason::FeatureMissing, message, metadata.into())
+        }
+        QuotaError::Use(error) => status::from_call(error, true),
+        QuotaError::AboveParent(quotas) => bad_fields(Reason::LimitAboveParent, quotas),
         QuotaError::Apply(error) => from_apply(error),
     }
 }

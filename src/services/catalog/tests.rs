@@ -226,6 +226,7 @@ fn limits_keep_their_shape() {
         top_up: Some(3),
         hold_share_percent: Some(50),
         enforcement: Enforcement::Shadow,
+        locked_without: None,
         note: String::new(),
         version: 4,
         create_time: Timestamp::from_millis(1500),

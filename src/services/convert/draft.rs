@@ -4,6 +4,7 @@ use crate::domain::name::MeterName;
 use crate::domain::quota::{Enforcement, Subject};
 use crate::domain::time::Span;
 use crate::domain::window::{WindowKind, WindowSpec};
+use crate::engine::manage::document::account::feature;
 use crate::engine::manage::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftValue, MAX_NOTE, check_window};
 use crate::engine::manage::document::{Place, Problems};
 use crate::proto::v1;
@@ -24,6 +25,7 @@ pub fn quota(quota: v1::Quota, at: &Place, problems: &mut Problems) -> Option<Dr
         limits: limits(quota.limits, &field("limits"), problems),
         top_up: quota.top_up.map(|units| DraftAmount { at: field("top_up"), value: DraftValue::Units(units) }),
         hold_share_percent: share(quota.hold_share_percent, &field("hold_share_percent"), problems),
+        locked_without: locked_without(&quota.locked_without, &field("locked_without"), problems),
         enforcement: enforcement(quota.enforcement, &field("enforcement"), problems),
         at: at.clone(),
         subject: subject?,
@@ -44,6 +46,10 @@ fn share(percent: Option<i32>, at: &Place, problems: &mut Problems) -> Option<u8
         problems.add(at, "must be 1 to 100");
     }
     share
+}
+
+fn locked_without(text: &str, at: &Place, problems: &mut Problems) -> Option<String> {
+    if text.is_empty() { None } else { named(feature(text), at, problems) }
 }
 
 fn enforcement(number: i32, at: &Place, problems: &mut Problems) -> Enforcement {

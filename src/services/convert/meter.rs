@@ -23,6 +23,9 @@ pub fn meter(meter: &Meter) -> v1::Meter {
         warn_percent: Some(meter.warn_percent.into()),
         default_policy: default_policy(meter.default_policy).into(),
         failure_policy: failure_policy(meter.failure_policy).into(),
+        may_be_unlimited: meter.may_be_unlimited,
+        ordered_limits: meter.ordered_limits,
+        within_parent: meter.within_parent,
     }
 }
 

@@ -23,6 +23,7 @@ pub fn quota(quota: &Quota) -> v1::Quota {
         create_time: timestamp(quota.create_time),
         update_time: timestamp(quota.update_time),
         close_time: None,
+        locked_without: quota.locked_without.clone().unwrap_or_default(),
     }
 }
 

@@ -33,6 +33,12 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../sql/migrations/sqlite/0004_catalog_changes.sql"),
         include_str!("../../sql/migrations/postgres/0004_catalog_changes.sql"),
     ),
+    (
+        5,
+        "locked_defaults",
+        include_str!("../../sql/migrations/sqlite/0005_locked_defaults.sql"),
+        include_str!("../../sql/migrations/postgres/0005_locked_defaults.sql"),
+    ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.
 const LOOKS: u32 = 10;

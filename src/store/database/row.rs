@@ -48,4 +48,9 @@ impl Row {
     pub(super) fn text(&self, at: usize) -> Result<String, StoreError> {
         column!(self, at)
     }
+
+    /// A text or nothing.
+    pub(super) fn maybe_text(&self, at: usize) -> Result<Option<String>, StoreError> {
+        column!(self, at)
+    }
 }

@@ -77,7 +77,7 @@ impl World {
         let flushers = Flushers::new(port.clone(), ledger.clone(), Duration::from_millis(5), true, &marks);
         let flushers = Arc::new(flushers);
         let snapshots = Arc::new(Snapshots::new(catalog.clone()));
-        let authority = Authority::new(
+        let authority = Arc::new(Authority::new(
             port.clone(),
             ledger.clone(),
             snapshots.clone(),
@@ -85,14 +85,14 @@ impl World {
             ours,
             Durability::Applied,
             None,
-        );
+        ));
         let stop = CancellationToken::new();
         let flush = |partition| tokio::spawn(flushers.clone().run(partition, stop.clone()));
         let mut tasks: Vec<JoinHandle<()>> = (0..partitions).map(flush).collect();
         tasks.push(tokio::spawn(expire::run(port.clone(), stop.clone())));
         World {
-            authority: Arc::new(authority),
-            catalogs: Arc::new(Publisher::new(catalog, port, snapshots)),
+            catalogs: Arc::new(Publisher::new(catalog, port, snapshots, authority.clone())),
+            authority,
             counters,
             ledger,
             flushers,

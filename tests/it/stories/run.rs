@@ -5,6 +5,7 @@ use super::expect::{Answer, Facts, compare};
 use super::names::Names;
 use super::operation::Call;
 use super::parse::{Step, Story, read};
+use super::quotas;
 use super::world::{Place, World};
 use quotad::proto::v1::{
     ApplyRequest, CheckRequest, CommitRequest, ConsumeRequest, ExtendRequest, FreeRequest, GetReservationRequest,
@@ -81,6 +82,8 @@ impl Teller<'_> {
             "catalog" => return self.catalog(arguments).await.map(Some),
             "apply" => return self.apply(&step.block, arguments).await.map(Some),
             "quota" => return self.quota(arguments).await.map(Some),
+            "set" => return quotas::set(&mut self.world.catalog, arguments, &self.names).await.map(Some),
+            "unset" => return quotas::unset(&mut self.world.catalog, arguments, &self.names).await.map(Some),
             "usage" => return self.usage(arguments).await.map(Some),
             "race" => return self.race(arguments).await.map(Some),
             _ => {

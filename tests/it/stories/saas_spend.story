@@ -121,3 +121,35 @@ usage . ai.spend -> day limit 500_000 origin INSTALLATION from tenants/- zone Eu
 consume - users/a ai.spend 300_000 -> committed 300_000
 consume - users/b ai.spend 200_000 -> committed 200_000
 reserve - users/c ai.spend 1 -> denied . day SPENT limit 500_000 used 500_000
+
+# S4.04, S4.05: the default binds a tenant whose plan lacks the feature; it is seen, and can't be changed
+catalog saas-spend newcomer
+usage . ai.spend -> day limit 500_000 origin INSTALLATION from tenants/-
+set . ai.spend day=1_000_000 -> error FAILED_PRECONDITION FEATURE_MISSING message "lacks the feature own_quotas"
+set users/a ai.spend day=1_000 -> error FAILED_PRECONDITION FEATURE_MISSING message "the plan (none)"
+unset . ai.spend -> error FAILED_PRECONDITION FEATURE_MISSING
+consume - users/a ai.spend 500_000 -> committed 500_000
+reserve - users/b ai.spend 1 -> denied . day SPENT limit 500_000 used 500_000
+
+# S4.06: with the feature it has its own; without it again these rest, and are back with the next upgrade
+catalog saas-spend newcomer
+consume - users/a ai.spend 500_000 -> committed 500_000
+apply
+    plan: business
+usage . ai.spend -> month limit 5_000_000_000 used 500_000 origin PLAN
+reserve - users/b ai.spend 1_000_000 -> held 1_000_000
+set . ai.spend day=2_000_000 month=40_000_000 -> set 1
+set users/a ai.spend day=600_000 -> set 1
+usage . ai.spend -> day limit 2_000_000 used 500_000 held 1_000_000; month limit 40_000_000
+reserve - users/a ai.spend 100_001 -> denied users/a day SPENT limit 600_000
+apply
+    time_zone: Europe/Berlin
+-- What is held already commits; what comes next is held to the default.
+usage . ai.spend -> day limit 500_000 used 500_000 held 1_000_000 origin INSTALLATION
+usage users/a ai.spend -> lifetime limit none used 500_000
+reserve - users/a ai.spend 1 -> denied . day SPENT limit 500_000
+set . ai.spend day=9_000_000 if=supersede -> error FAILED_PRECONDITION FEATURE_MISSING
+apply
+    plan: business
+usage . ai.spend -> day limit 2_000_000; month limit 40_000_000
+usage users/a ai.spend -> day limit 600_000 used 500_000 origin OWN

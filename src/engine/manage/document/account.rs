@@ -2,17 +2,19 @@
 
 use super::draft::Found;
 use super::errors::{Place, Problems, quoted};
-use super::fields::Fields;
+use super::fields::{Fields, scalar};
 use super::yaml::Node;
 use crate::domain::account::{Account, Plan};
 use crate::domain::name::{AccountName, Pattern};
 use crate::domain::time::Timestamp;
 use crate::domain::window::{WindowKind, WindowSpec};
+use std::collections::BTreeSet;
 
 const ACCOUNT_KEYS: [&str; 5] = ["name", "display_name", "plan", "time_zone", "labels"];
-const PLAN_KEYS: [&str; 3] = ["name", "display_name", "quotas"];
+const PLAN_KEYS: [&str; 4] = ["name", "display_name", "features", "quotas"];
 const MAX_DISPLAY_NAME: usize = 1_024;
 const MAX_LABEL: usize = 1_024;
+const MAX_FEATURE: usize = 63;
 
 /// Reads one account's record.
 pub fn read_account(node: &Node<'_>, at: &Place, tenant: &str, problems: &mut Problems) -> Option<Found<Account>> {
@@ -49,8 +51,32 @@ pub fn read_plan<'n, 'a>(
     let fields = Fields::open(node, at, &PLAN_KEYS, problems)?;
     let name = fields.needed("name", plan_name, problems)?;
     let display_name = fields.text("display_name", MAX_DISPLAY_NAME, problems).unwrap_or_default();
-    let plan = Plan { name, tenant: tenant.map(str::to_owned), display_name };
+    let features = read_features(&fields, problems);
+    let plan = Plan { name, tenant: tenant.map(str::to_owned), display_name, features };
     Some((Found { at: at.clone(), value: plan }, fields))
+}
+
+fn read_features(fields: &Fields<'_, '_>, problems: &mut Problems) -> BTreeSet<String> {
+    let items = fields.list("features", problems);
+    let read = |(node, at): (&Node<'_>, Place)| {
+        let text = scalar(node, &at, usize::MAX, problems)?;
+        feature(&text).map_err(|error| problems.add(&at, format!("{error}; it is {}", quoted(&text)))).ok()
+    };
+    items.into_iter().filter_map(read).collect()
+}
+
+/// The name of a plan's feature.
+///
+/// # Errors
+/// What it must be.
+pub fn feature(text: &str) -> Result<String, &'static str> {
+    let word =
+        |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.len() <= MAX_FEATURE && word(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a feature's name: a lower-case letter, then lower-case letters, digits, - or _, at most 63")
+    }
 }
 
 fn plan_name(text: &str) -> Result<String, String> {

@@ -10,7 +10,7 @@ use crate::domain::meter::{
 };
 use crate::domain::name::MeterName;
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "name",
     "unit",
     "decimals",
@@ -24,6 +24,8 @@ const KEYS: [&str; 16] = [
     "min_limit",
     "max_limit",
     "may_be_unlimited",
+    "ordered_limits",
+    "within_parent",
     "warn_percent",
     "default_policy",
     "failure_policy",
@@ -75,6 +77,8 @@ pub fn read_meter(node: &Node<'_>, at: &Place, tenant: Option<&str>, problems: &
         problems.add(&fields.place("max_limit"), "must not be below min_limit");
     }
     meter.may_be_unlimited = fields.flag("may_be_unlimited", true, problems);
+    meter.ordered_limits = fields.flag("ordered_limits", true, problems);
+    meter.within_parent = fields.flag("within_parent", false, problems);
     meter.warn_percent = fields.number("warn_percent", 0..=100, problems).unwrap_or(meter.warn_percent);
     meter.default_policy = fields.choice("default_policy", &DEFAULT_POLICIES, problems);
     meter.failure_policy = fields.choice("failure_policy", &FAILURE_POLICIES, problems);

@@ -3,7 +3,7 @@
 //! `yaml` reads text to a tree, `fields` reads maps, `meter`, `account` and `quota` read one noun each, `draft` puts them
 //! together, `errors` collects everything that is wrong. The format is described in `deploy/catalogs/README.md`.
 
-mod account;
+pub mod account;
 pub mod amount;
 mod draft;
 mod errors;

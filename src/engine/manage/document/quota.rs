@@ -1,6 +1,7 @@
 //! Reads the `quotas` of a document. Amounts stay text here: their decimals are the meter's, which may stand in the
 //! catalog or further down.
 
+use super::account::feature;
 use super::amount::read_length;
 use super::errors::{Place, Problems};
 use super::fields::{Fields, scalar};
@@ -10,7 +11,8 @@ use crate::domain::quota::{Enforcement, Subject};
 use crate::domain::time::Span;
 use crate::domain::window::{WindowKind, WindowSpec};
 
-const KEYS: [&str; 7] = ["subject", "meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
+const KEYS: [&str; 8] =
+    ["subject", "meter", "limits", "top_up", "hold_share_percent", "enforcement", "locked_without", "note"];
 const PLAN_QUOTA_KEYS: [&str; 6] = ["meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
 const LIMIT_KEYS: [&str; 5] = ["amount", "zone", "anchor", "length", "cron"];
 /// The longest note, in bytes.
@@ -53,6 +55,8 @@ pub struct DraftQuota {
     pub hold_share_percent: Option<u8>,
     /// Whether it denies.
     pub enforcement: Enforcement,
+    /// The feature without which it is locked.
+    pub locked_without: Option<String>,
     /// The note.
     pub note: String,
 }
@@ -104,6 +108,7 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
     }
     let hold_share_percent = fields.number("hold_share_percent", 1..=100, problems);
     let enforcement = fields.choice("enforcement", &ENFORCEMENTS, problems);
+    let locked_without = fields.get("locked_without").and_then(|_| fields.needed("locked_without", feature, problems));
     let note = fields.text("note", MAX_NOTE, problems).unwrap_or_default();
     Some(DraftQuota {
         at: at.clone(),
@@ -115,6 +120,7 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
         top_up: top_up.map(|text| DraftAmount { at: fields.place("top_up"), value: DraftValue::Text(text) }),
         hold_share_percent,
         enforcement,
+        locked_without,
         note,
     })
 }

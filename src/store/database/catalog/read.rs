@@ -6,8 +6,8 @@ use super::super::row::Row;
 use super::super::values::Values;
 use super::rows;
 use super::statements::{
-    ACCOUNT, METER, METER_REMOVED, PLAN, QUOTA_GET, QUOTA_LIST, QUOTA_VERSIONS, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS,
-    VERSION_GET, VERSIONS,
+    ACCOUNT, METER, METER_REMOVED, PLAN, QUOTA_GET, QUOTA_LIST, QUOTA_LOCKED, QUOTA_VERSIONS, SEQUENCE_GET,
+    SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
 use crate::domain::account::Account;
 use crate::domain::name::{AccountName, MeterName};
@@ -61,7 +61,7 @@ pub(super) async fn tenants(database: &Database) -> Result<Vec<String>, StoreErr
     rows.iter().map(|row| row.text(0)).collect()
 }
 
-/// The one value of a statement about a scope.
+/// The one value of a statement about a scope, or a meter.
 fn of(scope: &str) -> impl FnOnce(&mut Values) {
     move |values| {
         values.text(scope);
@@ -90,7 +90,8 @@ pub(super) async fn versions(database: &Database) -> Result<Vec<(Option<String>,
     rows.iter().map(|row| Ok((owner(row.text(0)?), row.int(1)?.unsigned_abs()))).collect()
 }
 
-/// What a scope sees with no other quotas than these, and the records on their subjects' paths.
+/// What a scope sees with no other quotas than these and those that lock them, and of the records the tenant's own and those on
+/// their subjects' paths.
 pub(super) async fn load_for(
     database: &Database,
     tenant: Option<&str>,
@@ -107,11 +108,20 @@ pub(super) async fn load_for(
             data.quotas.extend(row.await?.map(|row| rows::quota_from_row(scope, &row)).transpose()?);
         }
     }
+    let meters: BTreeSet<&MeterName> = quotas.iter().map(|(_, meter)| meter).collect();
+    for meter in meters {
+        for row in transaction.fetch(QUOTA_LOCKED, of(meter.as_str())).await? {
+            let locked = rows::quota_from_row(INSTALLATION, &row)?;
+            if !data.quotas.contains(&locked) {
+                data.quotas.push(locked);
+            }
+        }
+    }
     let paths = quotas.iter().filter_map(|(subject, _)| match subject {
         Subject::Account(name) => Some(name),
         Subject::Pattern(_) | Subject::Plan(_) => None,
     });
-    let names: BTreeSet<&str> = paths.flat_map(AccountName::chain).collect();
+    let names: BTreeSet<&str> = paths.flat_map(AccountName::chain).chain(tenant).collect();
     for name in names {
         data.accounts.extend(account(&mut transaction, name).await?);
     }

@@ -11,7 +11,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::ports::{QuotaVersion, StoreError};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SHADOW: &str = "shadow";
 const ENFORCE: &str = "enforce";
@@ -30,6 +30,10 @@ struct MeterJson {
     min_limit: u64,
     max_limit: Option<u64>,
     may_be_unlimited: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    any_order: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    within_parent: bool,
     warn_percent: u8,
     deny_by_default: bool,
     fail_open: bool,
@@ -38,6 +42,8 @@ struct MeterJson {
 #[derive(Serialize, Deserialize)]
 struct PlanJson {
     display_name: String,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    features: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,6 +111,8 @@ pub(super) fn meter_to_json(meter: &Meter) -> Result<String, StoreError> {
         min_limit: meter.min_limit,
         max_limit: meter.max_limit,
         may_be_unlimited: meter.may_be_unlimited,
+        any_order: !meter.ordered_limits,
+        within_parent: meter.within_parent,
         warn_percent: meter.warn_percent,
         deny_by_default: meter.default_policy == DefaultPolicy::Deny,
         fail_open: meter.failure_policy == FailurePolicy::FailOpen,
@@ -124,6 +132,8 @@ pub(super) fn meter_from_json(scope: &str, name: &str, json: &str) -> Result<Met
         min_limit: row.min_limit,
         max_limit: row.max_limit,
         may_be_unlimited: row.may_be_unlimited,
+        ordered_limits: !row.any_order,
+        within_parent: row.within_parent,
         warn_percent: row.warn_percent,
         default_policy: if row.deny_by_default { DefaultPolicy::Deny } else { DefaultPolicy::Allow },
         failure_policy: if row.fail_open { FailurePolicy::FailOpen } else { FailurePolicy::FailClosed },
@@ -139,13 +149,13 @@ pub(super) fn meter_from_json(scope: &str, name: &str, json: &str) -> Result<Met
 
 /// A plan's definition.
 pub(super) fn plan_to_json(plan: &Plan) -> Result<String, StoreError> {
-    to_json(&PlanJson { display_name: plan.display_name.clone() })
+    to_json(&PlanJson { display_name: plan.display_name.clone(), features: plan.features.clone() })
 }
 
 /// A plan from its definition.
 pub(super) fn plan_from_json(scope: &str, name: &str, json: &str) -> Result<Plan, StoreError> {
     let row: PlanJson = from_json(json)?;
-    Ok(Plan { name: name.to_owned(), tenant: tenant_of(scope), display_name: row.display_name })
+    Ok(Plan { name: name.to_owned(), tenant: tenant_of(scope), display_name: row.display_name, features: row.features })
 }
 
 /// An account's definition.
@@ -218,6 +228,7 @@ pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError
         hold_share_percent: hold_share.map_err(|error| damaged("hold share", &subject, &error))?,
         enforcement: if row.text(8)? == SHADOW { Enforcement::Shadow } else { Enforcement::Enforce },
         note: row.text(9)?,
+        locked_without: row.maybe_text(10)?,
         version: row.int(2)?,
         create_time: Timestamp::from_millis(row.int(3)?),
         update_time: Timestamp::from_millis(row.int(4)?),
@@ -227,7 +238,7 @@ pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError
 
 /// A version from its row, whose columns are in the order of `catalog_quota_versions.sql`.
 pub(super) fn version_from_row(scope: &str, row: &Row) -> Result<QuotaVersion, StoreError> {
-    let state = row.text(10)?;
+    let state = row.text(11)?;
     Ok(QuotaVersion {
         quota: quota_from_row(scope, row)?,
         state: match state.as_str() {
@@ -236,7 +247,7 @@ pub(super) fn version_from_row(scope: &str, row: &Row) -> Result<QuotaVersion, S
             "deleted" => QuotaState::Deleted,
             _ => return Err(damaged("state", &state, &"no such state")),
         },
-        close_time: row.maybe_int(11)?.map(Timestamp::from_millis),
+        close_time: row.maybe_int(12)?.map(Timestamp::from_millis),
     })
 }
 
@@ -262,8 +273,14 @@ pub(super) fn quota_to_json(quota: &Quota) -> Result<String, StoreError> {
         "top_up": quota.top_up,
         "hold_share_percent": quota.hold_share_percent,
         "enforcement": enforcement_text(quota.enforcement),
+        "locked_without": quota.locked_without,
         "note": quota.note,
     }))
+}
+
+/// Whether to leave a flag out: what was written before there was one has none.
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn tenant_of(scope: &str) -> Option<String> {

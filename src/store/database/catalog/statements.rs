@@ -52,6 +52,8 @@ pub(super) const QUOTA_LIST: Sql = sql!("catalog_quota_list");
 pub(super) const QUOTA_PAGE: Sql = sql!("catalog_quota_page");
 /// The quotas that changed.
 pub(super) const QUOTA_CHANGED: Sql = sql!("catalog_quota_changed");
+/// The installation's quotas on a meter that are locked without a feature.
+pub(super) const QUOTA_LOCKED: Sql = sql!("catalog_quota_locked");
 /// One current quota.
 pub(super) const QUOTA_GET: Sql = sql!("catalog_quota_get");
 /// Ends a current quota.

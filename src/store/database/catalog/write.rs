@@ -180,6 +180,7 @@ impl Writer<'_> {
             values.text(&quota.subject.to_string()).text(quota.meter.as_str()).int(now).int(version).text(&limits);
             values.maybe_int(top_up).maybe_int(quota.hold_share_percent.map(i64::from));
             values.text(rows::enforcement_text(quota.enforcement)).text(&quota.note);
+            values.maybe_text(quota.locked_without.as_deref());
         })
         .await
     }
