@@ -77,6 +77,6 @@ fn claimed() -> BTreeMap<String, String> {
 
 #[test]
 fn items_are_counted() {
-    assert_eq!(needed().len(), 10 + 31 + 6 + 2 + 19);
+    assert_eq!(needed().len(), 10 + 31 + 6 + 10 + 10 + 22);
     assert!(is_item("S0.45") && !is_item("S0.46") && !is_item("S9.01") && !is_item("X.00"));
 }
