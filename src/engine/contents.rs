@@ -25,7 +25,7 @@ pub(super) struct Contents {
 
 impl Contents {
     /// Of everything that a tenant sees.
-    pub(super) fn new(data: CatalogData) -> Contents {
+    pub(super) fn new(mut data: CatalogData) -> Contents {
         let mut contents = Contents {
             meters: Arc::default(),
             features: Arc::default(),
@@ -34,11 +34,11 @@ impl Contents {
             plans: empty(),
             patterns: empty(),
         };
-        for account in &data.accounts {
-            contents.accounts.insert_mut(account.name.as_str().into(), Arc::new(account.clone()));
+        for account in std::mem::take(&mut data.accounts) {
+            contents.accounts.insert_mut(account.name.as_str().into(), Arc::new(account));
         }
-        for quota in &data.quotas {
-            contents.put(Arc::new(quota.clone()));
+        for quota in std::mem::take(&mut data.quotas) {
+            contents.put(Arc::new(quota));
         }
         contents.set_frame(data);
         contents

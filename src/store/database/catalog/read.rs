@@ -4,11 +4,11 @@ use super::super::Database;
 use super::super::connection::Connection;
 use super::super::row::Row;
 use super::super::values::Values;
-use super::rows;
 use super::statements::{
-    ACCOUNT, METER, METER_REMOVED, PLAN, QUOTA_GET, QUOTA_LIST, QUOTA_LOCKED, QUOTA_VERSIONS, SEQUENCE_GET,
+    ACCOUNT, METER_LIST, METER_REMOVED, PLAN_LIST, QUOTA_GET, QUOTA_LOCKED, QUOTA_VERSIONS, SEQUENCE_GET,
     SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
+use super::{page, rows};
 use crate::domain::account::Account;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
@@ -23,12 +23,8 @@ pub(super) async fn load(database: &Database, tenant: Option<&str>) -> Result<Ca
     let mut transaction = database.snapshot().await?;
     let mut data = load_frame(&mut transaction, tenant).await?;
     for scope in [Some(INSTALLATION), tenant].into_iter().flatten() {
-        for row in transaction.fetch(ACCOUNT.list, of(scope)).await? {
-            data.accounts.push(rows::account_from_json(&row.text(0)?, &row.text(1)?, row.int(2)?)?);
-        }
-        for row in transaction.fetch(QUOTA_LIST, of(scope)).await? {
-            data.quotas.push(rows::quota_from_row(scope, &row)?);
-        }
+        page::all_accounts(&mut transaction, scope, &mut data.accounts).await?;
+        page::all_quotas(&mut transaction, scope, &mut data.quotas).await?;
     }
     transaction.commit().await?;
     Ok(data)
@@ -150,7 +146,7 @@ pub(super) async fn load_frame(connection: &mut Connection, tenant: Option<&str>
 
 /// Adds what one scope has of its own; its meters and plans take the place of those of the same name.
 async fn add_frame(connection: &mut Connection, scope: &str, data: &mut CatalogData) -> Result<(), StoreError> {
-    let meters = connection.fetch(METER.list, of(scope)).await?;
+    let meters = connection.fetch(METER_LIST, of(scope)).await?;
     let meters = meters.iter().map(|row| rows::meter_from_json(scope, &row.text(0)?, &row.text(1)?));
     let meters: Vec<_> = meters.collect::<Result<_, _>>()?;
     data.meters = merge(std::mem::take(&mut data.meters), meters, |meter| meter.name.clone());
@@ -159,7 +155,7 @@ async fn add_frame(connection: &mut Connection, scope: &str, data: &mut CatalogD
         data.removed.push(rows::meter_from_json(scope, &row.text(0)?, &row.text(1)?)?);
     }
 
-    let plans = connection.fetch(PLAN.list, of(scope)).await?;
+    let plans = connection.fetch(PLAN_LIST, of(scope)).await?;
     let plans = plans.iter().map(|row| rows::plan_from_json(scope, &row.text(0)?, &row.text(1)?));
     let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
     data.plans = merge(std::mem::take(&mut data.plans), plans, |plan| plan.name.clone());

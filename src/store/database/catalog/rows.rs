@@ -215,7 +215,7 @@ fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
     Ok(rows.into_iter().map(limit).collect())
 }
 
-/// A quota from its row, whose columns are in the order of `catalog_quota_list.sql`.
+/// A quota from its row, whose columns are in the order of `catalog_quota_page.sql`.
 pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError> {
     let (subject, meter) = (row.text(0)?, row.text(1)?);
     let top_up = row.maybe_int(6)?.map(u64::try_from).transpose();

@@ -2,11 +2,9 @@
 
 use super::super::connection::{Sql, sql};
 
-/// The four statements that meters, plans and accounts have each.
+/// The statements that meters, plans and accounts have each.
 pub(super) struct Noun {
-    /// The scope's rows that are not deleted.
-    pub list: Sql,
-    /// One of them.
+    /// One of a scope's that is not deleted.
     pub get: Sql,
     /// Makes one be so.
     pub put: Sql,
@@ -15,29 +13,21 @@ pub(super) struct Noun {
 }
 
 /// Meters.
-pub(super) const METER: Noun = Noun {
-    list: sql!("catalog_meter_list"),
-    get: sql!("catalog_meter_get"),
-    put: sql!("catalog_meter_put"),
-    delete: sql!("catalog_meter_delete"),
-};
+pub(super) const METER: Noun =
+    Noun { get: sql!("catalog_meter_get"), put: sql!("catalog_meter_put"), delete: sql!("catalog_meter_delete") };
 
 /// Plans.
-pub(super) const PLAN: Noun = Noun {
-    list: sql!("catalog_plan_list"),
-    get: sql!("catalog_plan_get"),
-    put: sql!("catalog_plan_put"),
-    delete: sql!("catalog_plan_delete"),
-};
+pub(super) const PLAN: Noun =
+    Noun { get: sql!("catalog_plan_get"), put: sql!("catalog_plan_put"), delete: sql!("catalog_plan_delete") };
 
 /// Records of accounts.
-pub(super) const ACCOUNT: Noun = Noun {
-    list: sql!("catalog_account_list"),
-    get: sql!("catalog_account_get"),
-    put: sql!("catalog_account_put"),
-    delete: sql!("catalog_account_delete"),
-};
+pub(super) const ACCOUNT: Noun =
+    Noun { get: sql!("catalog_account_get"), put: sql!("catalog_account_put"), delete: sql!("catalog_account_delete") };
 
+/// The meters of a scope.
+pub(super) const METER_LIST: Sql = sql!("catalog_meter_list");
+/// The plans of a scope.
+pub(super) const PLAN_LIST: Sql = sql!("catalog_plan_list");
 /// A page of the accounts of a scope.
 pub(super) const ACCOUNT_PAGE: Sql = sql!("catalog_account_page");
 /// The accounts that changed.
@@ -46,9 +36,7 @@ pub(super) const ACCOUNT_CHANGED: Sql = sql!("catalog_account_changed");
 pub(super) const FRAME_CHANGED: Sql = sql!("catalog_frame_changed");
 /// The meters that a scope had.
 pub(super) const METER_REMOVED: Sql = sql!("catalog_meter_removed");
-/// The current quotas of a scope.
-pub(super) const QUOTA_LIST: Sql = sql!("catalog_quota_list");
-/// A page of them.
+/// A page of the current quotas of a scope.
 pub(super) const QUOTA_PAGE: Sql = sql!("catalog_quota_page");
 /// The quotas that changed.
 pub(super) const QUOTA_CHANGED: Sql = sql!("catalog_quota_changed");

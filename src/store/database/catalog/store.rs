@@ -62,7 +62,7 @@ impl CatalogStore for DatabaseCatalog {
         after: Option<&'a str>,
         limit: usize,
     ) -> Boxed<'a, Result<Vec<Account>, StoreError>> {
-        Box::pin(page::accounts(&self.database, tenant, after, limit))
+        Box::pin(async move { page::accounts(&mut self.database.read().await?, tenant, after, limit).await })
     }
 
     fn account<'a>(&'a self, name: &'a AccountName) -> Boxed<'a, Result<Option<Account>, StoreError>> {
