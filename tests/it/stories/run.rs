@@ -28,6 +28,7 @@ pub(super) fn play(file: &str, place: Place) {
             let mut teller = Teller { file, names: Names::new(file, number + 1), world: &mut world };
             failures.extend(teller.tell(story).await.err());
         }
+        failures.extend(world.verify().err());
         failures
     });
     assert!(failures.is_empty(), "{} stories go otherwise:\n\n{}", failures.len(), failures.join("\n\n"));

@@ -96,6 +96,12 @@ impl World {
         Ok(())
     }
 
+    /// Whether everything that the stories left is right: ledger, and what is live in Redis.
+    pub(super) fn verify(&self) -> Result<(), String> {
+        let found = self.server.verify();
+        if found.status == Some(0) { Ok(()) } else { Err(format!("quotad verify, afterwards: {found:?}")) }
+    }
+
     /// A connection of its own.
     pub(super) fn connection(&self) -> QuotaServiceClient<Channel> {
         self.server.quota()

@@ -1,5 +1,6 @@
 //! The real program as a child: started on free ports, killed, ended, started again on the same data.
 
+use super::cli::{Output, cli};
 use super::tempdir::TempDir;
 use quotad::domain::time::Timestamp;
 use quotad::proto::v1::{
@@ -134,6 +135,18 @@ impl Server {
     /// The data folder.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
+    }
+
+    /// What `quotad verify` says of all that it keeps, while it runs.
+    pub(crate) fn verify(&self) -> Output {
+        let mut args = vec![String::from("verify"), String::from("--data-dir"), self.data_dir().display().to_string()];
+        let redis = self.options.redis_place().map(|(url, prefix)| ["--redis-url", url, "--redis-prefix", prefix]);
+        args.extend(redis.into_iter().flatten().map(str::to_owned));
+        args.extend(self.options.args.iter().filter(|arg| *arg == "--redis-cluster").cloned());
+        args.extend(
+            self.options.database_url().into_iter().flat_map(|url| ["--database-url".to_owned(), url.to_owned()]),
+        );
+        cli(args)
     }
 
     /// How long the last start took until it was ready.
