@@ -2,6 +2,7 @@
 
 use crate::app::Node;
 use crate::domain::name::{AccountName, MeterName};
+use crate::domain::price::Quantities;
 use crate::engine::call::{ChargeRequest, ReserveCall, SettleCall};
 use crate::engine::manage::Apply;
 use crate::proto::v1;
@@ -122,7 +123,9 @@ impl Workload {
             account: self.account(number).parse::<AccountName>().ok()?,
             meter: METER.parse::<MeterName>().ok()?,
             amount: Some(1),
+            quantities: Quantities::default(),
             item: String::new(),
+            service: String::new(),
             also: Vec::new(),
         };
         Some(ReserveCall {

@@ -1,13 +1,14 @@
 //! Journal entries: what the atomic step writes about itself, and all that the flusher needs to fill the ledger.
 
 use super::name::{IdKey, MeterId, Uid};
+use super::price::LinePrice;
 use super::reservation::Reservation;
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The format of an encoded entry; its first byte. Readers take this and the one before.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// One entry of a partition's journal: what one group commit (or one script call) did.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -98,6 +99,8 @@ pub struct Line {
     pub levels: Vec<LineLevel>,
     /// How many of `levels` are the charged account's own chain.
     pub chain: u8,
+    /// What it says about money, where a rate card prices the charge.
+    pub price: Option<Box<LinePrice>>,
 }
 
 impl Line {

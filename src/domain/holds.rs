@@ -3,6 +3,7 @@
 
 use super::amount::grow;
 use super::meter::ChargeMoment;
+use super::price::{Priced, Quantities};
 use super::reservation::Held;
 
 /// What one charge changes on every account of its path.
@@ -16,17 +17,25 @@ pub struct Change {
     pub held: i64,
     /// By level of the path: the parts of these that stand in the top-up, (used, held).
     pub top_up: Vec<(i64, i64)>,
+    /// Where a part was priced: the quantities that were priced before it.
+    pub priced: Option<Quantities>,
 }
 
 impl Change {
     pub(super) fn none(charge: usize, held: &Held) -> Change {
-        Change { charge, used: 0, held: 0, top_up: vec![(0, 0); held.path.len()] }
+        Change { charge, used: 0, held: 0, top_up: vec![(0, 0); held.path.len()], priced: None }
     }
 
-    /// Whether nothing moves.
+    /// Whether nothing moves, and nothing was priced: what is free leaves a line too (S3.19).
     pub fn is_empty(&self) -> bool {
-        self.used == 0 && self.held == 0 && self.top_up.iter().all(|parts| *parts == (0, 0))
+        self.used == 0 && self.held == 0 && self.priced.is_none() && self.top_up.iter().all(|parts| *parts == (0, 0))
     }
+}
+
+/// A part was priced: from now on the charge's price state is this.
+pub(super) fn price(charge: &mut Held, after: Box<Priced>, change: &mut Change) {
+    change.priced = Some(charge.priced());
+    charge.price = Some(after);
 }
 
 /// What is in use on one level of a charge's path: what can be taken back there.

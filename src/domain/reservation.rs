@@ -3,6 +3,7 @@
 use super::amount;
 use super::meter::Rules;
 use super::name::{IdKey, MeterId, Uid};
+use super::price::{LinePrice, Priced, Quantities};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +126,10 @@ pub struct Held {
     pub rules: Rules,
     /// The accounts that it counts on, the charged one's chain first; frozen.
     pub path: Vec<Level>,
+    /// The prices that it froze, with what was priced by them so far; `None`: no rate card prices it.
+    pub price: Option<Box<Priced>>,
+    /// The quantities of which `asked` is the price: what a commit as held stands for.
+    pub estimate: Option<Box<Quantities>>,
 }
 
 impl Held {
@@ -136,6 +141,22 @@ impl Held {
     /// How many levels of the path are the charged account's own chain; the last of them is the account itself.
     pub fn chain_len(&self) -> usize {
         self.account.split('/').count() / 2
+    }
+
+    /// The price state with nothing but the estimate in it: what is priced once the estimate has become true.
+    pub fn estimated(&self) -> Option<Priced> {
+        Some(self.price.as_ref()?.holding(Quantities::clone(self.estimate.as_ref()?)))
+    }
+
+    /// The quantities that were priced so far.
+    pub fn priced(&self) -> Quantities {
+        self.price.as_ref().map(|price| price.quantities.clone()).unwrap_or_default()
+    }
+
+    /// What the ledger's line of a change says about money: `before` has what was priced before it, if it priced a part.
+    pub fn line_price(&self, used: i64, before: Option<&Quantities>) -> Option<Box<LinePrice>> {
+        let price = self.price.as_ref()?;
+        (used != 0 || before.is_some()).then(|| Box::new(price.line(used, before)))
     }
 
     /// Whether what it committed can be freed.

@@ -5,10 +5,12 @@
 
 use super::amount::grow;
 use super::error::RuleError;
-use super::holds::{give_back, release_hold, return_use, take, take_by_rule, use_hold, use_more};
+use super::holds::{give_back, price, release_hold, return_use, take, take_by_rule, use_hold, use_more};
 use super::meter::{ChargeMoment, Expiry, Overage};
+use super::price::Priced;
 use super::reservation::{Held, Reservation, State};
 use super::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 pub use super::holds::{Change, InUse, Left, Room};
 
@@ -22,12 +24,49 @@ pub struct Settlement {
 }
 
 /// One charge that a commit, release or extend lists.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Listed {
     /// Index in the reservation.
     pub charge: usize,
     /// The amount; `None`: as held.
     pub amount: Option<u64>,
+    /// Where the amount comes from.
+    pub pricing: Pricing,
+}
+
+/// Where the amount of a listed charge comes from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Pricing {
+    /// It was said, or is as held.
+    #[default]
+    Said,
+    /// From quantities that are not priced yet.
+    Open,
+    /// From quantities: they bring the charge's price state from `before` to `after`.
+    Priced {
+        /// The price state that they were priced on.
+        before: Option<Box<Priced>>,
+        /// The price state that they make of it.
+        after: Box<Priced>,
+    },
+}
+
+impl Pricing {
+    /// Whether it was priced on another state than the charge has; of what was committed, the state after it tells a repeat.
+    fn differs(&self, charge: &Held, state: State) -> bool {
+        match self {
+            Pricing::Said => false,
+            Pricing::Open => true,
+            Pricing::Priced { before, after } => {
+                charge.price != *before && !(state == State::Committed && charge.price.as_ref() == Some(after))
+            }
+        }
+    }
+}
+
+/// Whether what is listed must be priced, by the prices that the reservation froze and on what was priced so far.
+pub fn needs_price(before: &Reservation, listed: &[Listed]) -> bool {
+    listed.iter().any(|item| item.pricing.differs(&before.charges[item.charge], before.state))
 }
 
 /// Whether a commit needs to know the limits: it goes above its hold where a rule or a top-up asks what fits.
@@ -49,6 +88,17 @@ pub fn needs_left(reservation: &Reservation, listed: &[Listed], is_final: bool) 
             let amount = item.map_or(0, |item| item.amount.unwrap_or(charge.as_held()));
             gives_back(charge, charge.unconfirmed.saturating_sub(amount)) > 0 && charge.is_allocation()
         })
+}
+
+/// The price state after a commit of an amount: that of the quantities, or of the estimate where it was true.
+fn priced(charge: &Held, item: &Listed, amount: u64) -> Option<Box<Priced>> {
+    match &item.pricing {
+        Pricing::Priced { after, .. } => Some(after.clone()),
+        Pricing::Said if item.amount.is_none() && charge.asked == Some(amount) && charge.priced().is_empty() => {
+            charge.estimated().map(Box::new)
+        }
+        Pricing::Said | Pricing::Open => None,
+    }
 }
 
 /// What of the unconfirmed rest goes back: what was freed meanwhile has gone already.
@@ -108,7 +158,10 @@ pub fn commit(
         let item = listed.iter().find(|item| item.charge == index);
         let mut change = Change::none(index, charge);
         let amount = item.map_or(0, |item| item.amount.unwrap_or(charge.as_held()));
-        if item.is_some() {
+        if let Some(item) = item {
+            if let Some(after) = priced(charge, item, amount) {
+                price(charge, after, &mut change);
+            }
             let confirmed = amount.min(charge.unconfirmed);
             charge.unconfirmed -= confirmed;
             let covered = (amount - confirmed).min(charge.held);
@@ -159,7 +212,11 @@ pub fn repeats_commit(before: &Reservation, listed: &[Listed], as_held: bool) ->
     as_held
         || before.charges.iter().enumerate().all(|(index, charge)| {
             let item = listed.iter().find(|item| item.charge == index);
-            item.map_or(Some(0), |item| item.amount.or(charge.final_amount)) == charge.final_amount
+            let priced = item.is_none_or(|item| match &item.pricing {
+                Pricing::Priced { after, .. } => charge.price.as_ref() == Some(after),
+                Pricing::Said | Pricing::Open => true,
+            });
+            priced && item.map_or(Some(0), |item| item.amount.or(charge.final_amount)) == charge.final_amount
         })
 }
 
@@ -237,6 +294,9 @@ pub fn record_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) 
     let mut change = Change::none(index, charge);
     take(charge, amount, top_up, true, &mut change);
     charge.final_amount = Some(amount);
+    if let Some(after) = charge.estimated() {
+        price(charge, Box::new(after), &mut change);
+    }
     change
 }
 

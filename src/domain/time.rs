@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 ///
@@ -68,6 +69,16 @@ impl fmt::Display for Timestamp {
             Ok(time) => write!(f, "{time}"),
             Err(_) => write!(f, "{}ms", self.0),
         }
+    }
+}
+
+/// RFC 3339, also with an offset.
+impl FromStr for Timestamp {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Timestamp, &'static str> {
+        let time: jiff::Timestamp = text.parse().map_err(|_| "must be a time, like 2026-01-01T00:00:00Z")?;
+        Ok(Timestamp(time.as_millisecond()))
     }
 }
 

@@ -9,6 +9,7 @@ use super::snapshots::Snapshots;
 use super::spool::shelf::Shelf;
 use super::tasks::flush::Flushers;
 use crate::domain::name::{AccountName, IdKey, IdSpace};
+use crate::domain::settlement::Pricing;
 use crate::domain::time::Span;
 use std::sync::Arc;
 
@@ -55,6 +56,9 @@ pub(super) fn listed(charges: &[ChargeRequest]) -> Charges {
         meter: charge.meter.as_str().into(),
         item: charge.item.as_str().into(),
         amount: charge.amount,
+        quantities: charge.quantities.clone(),
+        service: charge.service.as_str().into(),
+        pricing: if charge.quantities.is_empty() { Pricing::Said } else { Pricing::Open },
     };
     Charges(charges.iter().map(listed).collect())
 }

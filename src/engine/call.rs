@@ -4,6 +4,7 @@ use super::ports::StoreError;
 use crate::domain::decision::Refusal;
 use crate::domain::error::RuleError;
 use crate::domain::name::{AccountName, MeterName};
+use crate::domain::price::Quantities;
 use crate::domain::quota::{Enforcement, Origin};
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Period, Span, Timestamp};
@@ -20,10 +21,21 @@ pub struct ChargeRequest {
     pub meter: MeterName,
     /// How much, in the smallest unit; `None`: not known yet, or as held.
     pub amount: Option<u64>,
+    /// What a rate card makes the amount from; empty: it is said, or not known.
+    pub quantities: Quantities,
     /// What it is for.
     pub item: String,
+    /// The service that uses it, by which discounts go.
+    pub service: String,
     /// Further accounts on the path.
     pub also: Vec<AccountName>,
+}
+
+impl ChargeRequest {
+    /// Whether it says how much, as an amount or in quantities.
+    pub fn says_how_much(&self) -> bool {
+        self.amount.is_some() || !self.quantities.is_empty()
+    }
 }
 
 /// Asks only.
@@ -240,6 +252,9 @@ pub enum CallError {
     /// Fields that only the catalog could judge: index of the charge and what is wrong with it.
     #[error("{}", .0.iter().map(|(at, why)| format!("charges[{at}]: {why}")).collect::<Vec<_>>().join("; "))]
     BadCharges(Vec<(usize, &'static str)>),
+    /// Charges that no rate card prices: index, field and why.
+    #[error("{}", .0.iter().map(|(at, field, why)| format!("charges[{at}].{field}: {why}")).collect::<Vec<_>>().join("; "))]
+    NoRateCard(Vec<(usize, &'static str, String)>),
     /// More limits than one decision may touch (rule 17).
     #[error("the request touches {0} limits, and one decision may touch 128")]
     TooManyLimits(usize),

@@ -5,6 +5,7 @@ use crate::domain::account::{Account, Plan};
 use crate::domain::meter::Meter;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::{Quota, QuotaState, Subject};
+use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
 
 /// Everything configured for one tenant, with its version: what a snapshot is made of.
@@ -23,6 +24,8 @@ pub struct CatalogData {
     pub plans: Vec<Plan>,
     /// The installation's quotas and the tenant's own, the current versions.
     pub quotas: Vec<Quota>,
+    /// The installation's rate cards and the tenant's own.
+    pub rate_cards: Vec<RateCard>,
 }
 
 /// What a tenant sees otherwise since some version.
@@ -82,6 +85,10 @@ pub enum CatalogWrite {
     PutPlan(Plan),
     /// Remove the plan.
     DeletePlan(Plan),
+    /// Make the rate card of its meter and time be so.
+    PutRateCard(RateCard),
+    /// Remove the rate card.
+    DeleteRateCard(RateCard),
     /// Make the quota be so: a new version, the current one closed.
     PutQuota(Quota),
     /// A new version of the quota, the current one closed, even if it says the same.

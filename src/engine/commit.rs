@@ -1,10 +1,11 @@
 //! Commit: turns a hold into recorded use, with the amounts that were really used. Nothing that happened is refused.
 
 use super::authority::{Authority, listed, stamp, unexpected};
-use super::call::{Answer, CallError, ReserveCall, SettleCall};
+use super::call::{Answer, CallError, ChargeRequest, ReserveCall, SettleCall};
 use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
 use super::plan::{Amounts, plan_charges};
+use super::pricing::guess;
 use super::reserve::template;
 use super::run::Prepare;
 use super::snapshot::Snapshot;
@@ -31,9 +32,13 @@ impl Authority {
         let print = fingerprint(Rpc::Commit, &call.reservation_id, &call.charges, None, is_final);
         let stamp = stamp(&tenant, call.request_id.as_deref(), print);
         let listed = listed(&call.charges);
-        let complete = !call.charges.is_empty() && call.charges.iter().all(|charge| charge.amount.is_some());
-        let verb = |recover| Verb::Commit { key, listed: listed.clone(), is_final, recover, forced: false };
-        let held = |_: &Snapshot, _| Ok((verb(None), None));
+        let complete = !call.charges.is_empty() && call.charges.iter().all(ChargeRequest::says_how_much);
+        let verb = |listed, recover| Verb::Commit { key, listed, is_final, recover, forced: false };
+        let held = |snapshot: &Snapshot, now| {
+            let mut listed = listed.clone();
+            guess(snapshot, &mut listed, now);
+            Ok((verb(listed, None), None))
+        };
         // Neither store nor ledger knows it, but the caller says all there is to know (rule 7).
         let unknown = |snapshot: &Snapshot, now| {
             let (charges, plan) = plan_charges(snapshot, &call.charges, Amounts::Recorded, now)?;
@@ -41,7 +46,7 @@ impl Authority {
             (reservation.tenant, reservation.key) = (tenant.uid(), key);
             reservation.id = call.reservation_id.as_str().into();
             reservation.fingerprint = print;
-            Ok((verb(Some(Box::new(reservation))), Some(plan)))
+            Ok((verb(listed.clone(), Some(Box::new(reservation))), Some(plan)))
         };
         let answered = match self.runner.run(&tenant, stamp, &held).await {
             Ok(done) if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)) && complete => {

@@ -6,6 +6,7 @@ use crate::domain::account::Account;
 use crate::domain::meter::Meter;
 use crate::domain::name::{MeterId, MeterName};
 use crate::domain::quota::{Candidate, Origin, Quota, Subject, lock, locks_below};
+use crate::domain::rate_card::RateCard;
 use rpds::HashTrieMapSync;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ type Shared<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
 pub(super) struct Contents {
     meters: Arc<HashMap<MeterName, Arc<Meter>, foldhash::fast::RandomState>>,
     features: Arc<HashMap<String, BTreeSet<String>>>,
+    rate_cards: Arc<HashMap<MeterId, Vec<RateCard>>>,
     accounts: Shared<Arc<str>, Arc<Account>>,
     own: Shared<(Arc<str>, MeterId), Arc<Quota>>,
     plans: Shared<(Origin, String, MeterId), Arc<Quota>>,
@@ -29,6 +31,7 @@ impl Contents {
         let mut contents = Contents {
             meters: Arc::default(),
             features: Arc::default(),
+            rate_cards: Arc::default(),
             accounts: empty(),
             own: empty(),
             plans: empty(),
@@ -70,6 +73,11 @@ impl Contents {
         let meters = frame.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter)));
         self.meters = Arc::new(meters.collect());
         self.features = Arc::new(frame.plans.into_iter().map(|plan| (plan.name, plan.features)).collect());
+        let mut rate_cards: HashMap<MeterId, Vec<RateCard>> = HashMap::new();
+        for card in frame.rate_cards {
+            rate_cards.entry(card.meter.id()).or_default().push(card);
+        }
+        self.rate_cards = Arc::new(rate_cards);
     }
 
     fn put(&mut self, quota: Arc<Quota>) {
@@ -106,6 +114,11 @@ impl Contents {
     /// All meters, in no order.
     pub(super) fn meters(&self) -> impl Iterator<Item = &Arc<Meter>> {
         self.meters.values()
+    }
+
+    /// The rate cards of a meter, in no order.
+    pub(super) fn rate_cards(&self, meter: MeterId) -> &[RateCard] {
+        self.rate_cards.get(&meter).map_or(&[], Vec::as_slice)
     }
 
     /// An account's record.

@@ -58,6 +58,14 @@ pub fn fingerprint(
         also.sort_unstable();
         hash.update((also.len() as u64).to_be_bytes());
         also.into_iter().for_each(|account| text(&mut hash, account));
+        // Charges without either keep the fingerprints that they had before there were rate cards.
+        if !charge.quantities.is_empty() || !charge.service.is_empty() {
+            text(&mut hash, &charge.service);
+            for (component, quantity) in charge.quantities.iter() {
+                text(&mut hash, component);
+                hash.update(quantity.to_be_bytes());
+            }
+        }
     }
     let digest = hash.finalize();
     let mut first = [0; 8];

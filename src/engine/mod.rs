@@ -17,6 +17,7 @@ pub mod manage;
 pub mod operation;
 pub mod plan;
 pub mod ports;
+mod pricing;
 pub mod publish;
 mod release;
 pub mod report;

@@ -192,6 +192,8 @@ pub enum Reply {
     Miss(Miss),
     /// The reservation's limits are needed: plan its counters as of its create time, then send it again.
     NeedPlan(Arc<Reservation>),
+    /// The reservation froze other prices, or more was priced on it by now: price again, then send it again.
+    Reprice(Arc<Reservation>),
 }
 
 /// A decided operation.

@@ -2,9 +2,11 @@
 
 use super::call::{CallError, ChargeRequest};
 use super::operation::Plan;
+use super::pricing::{Quote, quote};
 use super::snapshot::{Chain, Level, Snapshot};
 use crate::domain::meter::{Admission, DefaultPolicy, Meter};
 use crate::domain::name::AccountName;
+use crate::domain::price::Priced;
 use crate::domain::reservation::{self, Held, Reservation};
 use crate::domain::time::{Period, Timestamp};
 use std::sync::Arc;
@@ -26,10 +28,11 @@ pub enum Amounts {
 }
 
 impl Amounts {
-    /// What is wrong with an amount on a meter.
-    fn fault(self, amount: Option<u64>, meter: &Meter) -> Option<&'static str> {
-        let positive = meter.rules.admission == Admission::Positive;
-        match (self, amount) {
+    /// What is wrong with a charge's amount on a meter. What is priced may cost nothing.
+    fn fault(self, charge: &ChargeRequest, meter: &Meter, quote: &Quote) -> Option<&'static str> {
+        let positive = meter.rules.admission == Admission::Positive || quote.is_free();
+        match (self, charge.amount) {
+            _ if !charge.quantities.is_empty() => None,
             (Amounts::Asked, None) if positive => None,
             (_, None) => Some("is required"),
             (Amounts::Asked | Amounts::Consumed, Some(0)) if positive => None,
@@ -43,7 +46,7 @@ impl Amounts {
 /// Plans charges: what they would hold, and every counter on their paths with what limits it at `now`.
 ///
 /// # Errors
-/// [`CallError`] for unknown meters, bad amounts (every one is named), or too many limits.
+/// [`CallError`] for unknown meters, charges without a price, bad amounts (every one is named), or too many limits.
 pub fn plan_charges(
     snapshot: &Snapshot,
     charges: &[ChargeRequest],
@@ -51,11 +54,11 @@ pub fn plan_charges(
     now: Timestamp,
 ) -> Result<(Vec<Held>, Plan), CallError> {
     let meters = find_meters(snapshot, charges)?;
-    let faults: Vec<(usize, &'static str)> = charges
-        .iter()
-        .zip(&meters)
+    let quotes = find_quotes(snapshot, charges, &meters, amounts, now)?;
+    let asked = charges.iter().zip(meters.iter().zip(&quotes));
+    let faults: Vec<(usize, &'static str)> = asked
         .enumerate()
-        .filter_map(|(index, (charge, meter))| Some((index, amounts.fault(charge.amount, meter)?)))
+        .filter_map(|(index, (charge, (meter, quote)))| Some((index, amounts.fault(charge, meter, quote)?)))
         .collect();
     if !faults.is_empty() {
         return Err(CallError::BadCharges(faults));
@@ -63,7 +66,8 @@ pub fn plan_charges(
 
     let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
     let mut held = Vec::with_capacity(charges.len());
-    for (index, (charge, meter)) in charges.iter().zip(&meters).enumerate() {
+    for (index, ((charge, meter), quote)) in charges.iter().zip(&meters).zip(quotes).enumerate() {
+        plan.valid = plan.valid.map(|valid| valid.intersect(&quote.valid));
         let levels = path(snapshot, charge, meter);
         let limited = levels.iter().any(|level| !level.bound.quota.limits.is_empty());
         if meter.default_policy == DefaultPolicy::Deny && !limited {
@@ -71,7 +75,7 @@ pub fn plan_charges(
         }
         let path = levels.iter().map(|level| add(&mut plan, level, now)).collect();
         plan.paths.push(path);
-        held.push(template(charge, meter, &levels));
+        held.push(template(charge, meter, quote, &levels));
     }
     let limits = plan.counters.iter().map(|counter| counter.windows.len()).sum();
     if limits > MAX_LIMITS { Err(CallError::TooManyLimits(limits)) } else { Ok((held, plan)) }
@@ -133,6 +137,24 @@ fn find_meters(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<Vec<Arc
     }
 }
 
+/// What the rate cards in force say of each charge.
+fn find_quotes(
+    snapshot: &Snapshot,
+    charges: &[ChargeRequest],
+    meters: &[Arc<Meter>],
+    amounts: Amounts,
+    now: Timestamp,
+) -> Result<Vec<Quote>, CallError> {
+    let (mut quotes, mut unpriced) = (Vec::with_capacity(charges.len()), Vec::new());
+    for (index, (charge, meter)) in charges.iter().zip(meters).enumerate() {
+        match quote(snapshot, charge, meter, amounts == Amounts::Recorded, now) {
+            Ok(quote) => quotes.push(quote),
+            Err((field, why)) => unpriced.push((index, field, why)),
+        }
+    }
+    if unpriced.is_empty() { Ok(quotes) } else { Err(CallError::NoRateCard(unpriced)) }
+}
+
 /// The accounts that one charge must satisfy: the chain of the charged account, then what the further accounts add.
 fn path(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter) -> Vec<Arc<Level>> {
     let chain: Arc<Chain> = snapshot.chain(&charge.account, meter);
@@ -160,21 +182,26 @@ fn add(plan: &mut Plan, level: &Level, now: Timestamp) -> u16 {
 }
 
 /// A charge with nothing held yet.
-fn template(charge: &ChargeRequest, meter: &Meter, levels: &[Arc<Level>]) -> Held {
+fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, levels: &[Arc<Level>]) -> Held {
+    let mut rules = meter.rules;
+    if quote.is_free() {
+        rules.admission = Admission::Fits;
+    }
+    let estimate = (!charge.quantities.is_empty()).then(|| Box::new(charge.quantities.clone()));
     Held {
         account: charge.account.as_str().into(),
         meter: charge.meter.as_str().into(),
         meter_id: charge.meter.id(),
         item: charge.item.as_str().into(),
         also: charge.also.iter().map(|account| account.as_str().into()).collect(),
-        asked: charge.amount,
+        asked: quote.amount,
         held: 0,
         committed: 0,
         unconfirmed: 0,
         lapsed: 0,
         freed: 0,
         final_amount: None,
-        rules: meter.rules,
+        rules,
         path: levels
             .iter()
             .map(|level| reservation::Level {
@@ -184,5 +211,7 @@ fn template(charge: &ChargeRequest, meter: &Meter, levels: &[Arc<Level>]) -> Hel
                 used_top_up: 0,
             })
             .collect(),
+        price: quote.tariff.map(|tariff| Box::new(Priced::new(tariff))),
+        estimate,
     }
 }

@@ -5,6 +5,7 @@ use super::call::{CallError, Durability};
 use super::operation::{Counters, Done, Known, Miss, Operation, Plan, Reply, Verb};
 use super::plan::plan_reservation;
 use super::ports::{Clock, Ledger, StoreError};
+use super::pricing::reprice;
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 use super::spool::shelf::Shelf;
@@ -121,6 +122,11 @@ impl Runner {
                     let plan = plan_reservation(&snapshot, &reservation);
                     let forced = matches!(operation.verb, Verb::Commit { forced: true, .. });
                     operation.plan = Some(if forced { plan.lifted() } else { plan });
+                }
+                Reply::Reprice(reservation) => {
+                    if let Verb::Commit { listed, .. } = &mut operation.verb {
+                        reprice(&snapshot, &reservation, listed, self.clock.now())?;
+                    }
                 }
                 Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).await?,
             }

@@ -8,6 +8,7 @@ use crate::domain::counter::{STEPS, WindowPlan};
 use crate::domain::meter::{Family, Meter};
 use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
 use crate::domain::quota::{Enforcement, resolve};
+use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind, WindowSpec};
 use arc_swap::ArcSwap;
@@ -91,6 +92,11 @@ impl Snapshot {
         let mut all: Vec<_> = self.contents.meters().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
+    }
+
+    /// The rate card of a meter in force at a time, and the time in which it is that one; `None`: none is.
+    pub fn rate_card(&self, meter: &Meter, at: Timestamp) -> (Option<&RateCard>, Period) {
+        in_force(self.contents.rate_cards(meter.name.id()), at)
     }
 
     /// The chain of an account on a meter. Looked up once, then kept.

@@ -2,7 +2,7 @@
 -- what the caller says, if that is complete.
 --
 -- Arguments from 8 on: key, listed, final (0, 1), record to recover by or false (the plan is then for it). Reply:
--- {1, replayed, seq, record (packed), false}, a refusal, a miss, or {11, record (packed)}. Example:
+-- {1, replayed, seq, record (packed), false}, a refusal, a miss, {11, record (packed)} or {14, record (packed)}. Example:
 --   {3, tenant, 0, request, fp, false, false, key, {{match, 4}}, 1, false} -> {1, 0, 42, "\154...", false}
 
 local commit = {}
@@ -39,7 +39,9 @@ do
   local function judge(before, listed, final, seq, packed)
     local matched, unmatched, index = settlement.matched(before, listed)
     local rule = settlement.not_committable(before)
-    if rule and matched and final and settlement.repeats_commit(before, matched, #listed == 0) then
+    if matched and (not rule or (rule == RULE_COMMITTED and final)) and settlement.needs_price(before, matched) then
+      return nil, {IS_REPRICE, packed}
+    elseif rule and matched and final and settlement.repeats_commit(before, matched, #listed == 0) then
       return nil, {IS_RESERVATION, 1, seq, packed, false}
     elseif rule then
       return nil, settle.refused(rule, -1, packed)

@@ -142,6 +142,7 @@ impl QuotaApi {
             amount: None,
             quantities: std::collections::HashMap::new(),
             item: charge.item,
+            service: charge.service,
             also: charge.also.iter().map(ToString::to_string).collect(),
         }));
         for (charge, amount) in freed.iter_mut().zip(&answer.value.amounts) {

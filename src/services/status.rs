@@ -117,6 +117,10 @@ pub fn from_call(error: CallError, has_ids: bool) -> Status {
             let fields = charges.iter().map(|(at, why)| (format!("charges[{at}].amount"), (*why).to_owned()));
             bad_fields(Reason::InvalidField, fields.collect())
         }
+        CallError::NoRateCard(charges) => {
+            let fields = charges.into_iter().map(|(at, field, why)| (format!("charges[{at}].{field}"), why));
+            bad_fields(Reason::NoRateCard, fields.collect())
+        }
         CallError::TooManyLimits(_) => status(Reason::TooManyLimits, error.to_string(), HashMap::new()),
         CallError::NotDurable => {
             status(Reason::LedgerUnavailable, error.to_string(), [("applied".into(), "true".into())].into())

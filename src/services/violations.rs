@@ -10,7 +10,6 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 #[derive(Debug, Default)]
 pub struct Violations {
     fields: Vec<FieldViolation>,
-    no_rate_card: bool,
     too_deep: bool,
     elsewhere: bool,
     malformed: bool,
@@ -28,12 +27,6 @@ impl Violations {
         for problem in problems.list() {
             self.add(&problem.at.path, &problem.message);
         }
-    }
-
-    /// Quantities that no rate card prices.
-    pub fn no_rate_card(&mut self, field: impl Into<String>) {
-        self.no_rate_card = true;
-        self.fields.push(FieldViolation::new(field, "no rate card prices these quantities"));
     }
 
     /// An account with more levels than one decision may touch.
@@ -58,8 +51,6 @@ impl Violations {
         }
         let (code, reason) = if self.malformed {
             (Code::InvalidArgument, Reason::InvalidField)
-        } else if self.no_rate_card {
-            (Code::InvalidArgument, Reason::NoRateCard)
         } else if self.too_deep {
             (Code::FailedPrecondition, Reason::TooManyLimits)
         } else {

@@ -2,7 +2,7 @@
 
 use super::table::{Column, View, instant_or_dash, words};
 use crate::cli::output::Fault;
-use crate::proto::v1::{ChargeState, Durability, ListReservationsResponse, Reservation, ReservationState};
+use crate::proto::v1::{ChargeCost, ChargeState, Durability, ListReservationsResponse, Reservation, ReservationState};
 
 /// What a response says beside the reservation.
 pub struct Aside {
@@ -133,9 +133,14 @@ fn lines(reservation: &Reservation) -> Vec<Line> {
 }
 
 impl Line {
+    /// What its quantities cost, once some were priced.
+    fn cost(&self) -> Option<&ChargeCost> {
+        self.state.cost.as_ref().filter(|cost| !cost.quantities.is_empty())
+    }
+
     /// "held 1 training.runs on tenants/acme/users/u1".
     fn sentence(&self, state: ReservationState) -> String {
-        let ChargeState { account, meter, item, held, committed, freed } = &self.state;
+        let ChargeState { account, meter, item, held, committed, freed, .. } = &self.state;
         let item = if item.is_empty() { String::new() } else { format!(" ({item})") };
         let what = |word: &str, amount: i64| format!("{word} {amount} {meter}{item} on {account}");
         let mut text = match state {
@@ -152,13 +157,24 @@ impl Line {
         if *freed > 0 {
             text.push_str(&format!(", {freed} freed"));
         }
+        if let Some(cost) = self.cost() {
+            text.push_str(&format!(": {}", cost_words(cost)));
+        }
         text
     }
 }
 
+/// "0.0021 = 0.0042 x 0.50 for input 1000, output 275".
+fn cost_words(cost: &ChargeCost) -> String {
+    let mut quantities: Vec<String> =
+        cost.quantities.iter().map(|(name, quantity)| format!("{name} {quantity}")).collect();
+    quantities.sort();
+    format!("{} = {} x {} for {}", cost.r#final, cost.original, cost.discount, quantities.join(", "))
+}
+
 fn charge_table(view: &View, lines: &[Line]) -> String {
     use Column::{Number, Text};
-    let columns = [
+    let mut columns = vec![
         Text("account"),
         Text("meter"),
         Text("item"),
@@ -167,8 +183,13 @@ fn charge_table(view: &View, lines: &[Line]) -> String {
         Number("committed"),
         Number("freed"),
     ];
-    let rows = lines.iter().map(|Line { reserved, state }| {
-        vec![
+    let costs: Vec<String> = lines.iter().map(|line| line.cost().map(cost_words).unwrap_or_default()).collect();
+    let priced = costs.iter().any(|cost| !cost.is_empty());
+    if priced {
+        columns.push(Text("cost"));
+    }
+    let rows = lines.iter().zip(costs).map(|(Line { reserved, state }, cost)| {
+        let mut row = vec![
             state.account.clone(),
             state.meter.clone(),
             state.item.clone(),
@@ -176,7 +197,9 @@ fn charge_table(view: &View, lines: &[Line]) -> String {
             state.held.to_string(),
             state.committed.to_string(),
             state.freed.to_string(),
-        ]
+        ];
+        row.extend(priced.then_some(cost));
+        row
     });
     view.table(&columns, rows.collect())
 }

@@ -199,6 +199,10 @@ impl Catalogs {
                 let message = format!("the meter {} is in use by the quota of {}", quota.meter, quota.subject);
                 return Err(ApplyError::InUse(message));
             }
+            if let Some(card) = content.rate_cards.iter().find(|card| gone(&card.meter)) {
+                let message = format!("the meter {} is in use by a rate card of {tenant}", card.meter);
+                return Err(ApplyError::InUse(message));
+            }
             let own: BTreeSet<&str> = content.plans.iter().map(|plan| plan.name.as_str()).collect();
             let uses = |plan: &str| plans.contains(plan) && !own.contains(plan);
             if let Some(account) = content.accounts.iter().find(|account| account.plan.as_deref().is_some_and(uses)) {

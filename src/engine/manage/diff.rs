@@ -6,6 +6,7 @@ use super::validate::ScopeContent;
 use crate::domain::account::{Account, Plan};
 use crate::domain::meter::Meter;
 use crate::domain::quota::{Quota, Subject};
+use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::CatalogWrite;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,8 +51,10 @@ pub fn diff(wanted: &ScopeContent, current: &ScopeContent, prune: bool, now: Tim
     diff.put(&wanted.plans, &current.plans, now);
     diff.put(&wanted.accounts, &current.accounts, now);
     diff.put(&wanted.quotas, &current.quotas, now);
+    diff.put(&wanted.rate_cards, &current.rate_cards, now);
     if prune {
         // The other way round: what refers goes before what is referred to.
+        diff.remove(&wanted.rate_cards, &current.rate_cards);
         diff.remove(&wanted.quotas, &current.quotas);
         diff.remove(&wanted.accounts, &current.accounts);
         diff.remove(&wanted.plans, &current.plans);
@@ -186,6 +189,24 @@ impl Item for Quota {
     }
     fn remove(self) -> CatalogWrite {
         CatalogWrite::DeleteQuota(self)
+    }
+}
+
+impl Item for RateCard {
+    fn subject(&self) -> String {
+        format!("rate card {}{}", self.name(), of(self.tenant.as_deref()))
+    }
+    fn dated(&self, _: Option<&Self>, _: Timestamp) -> Self {
+        self.clone()
+    }
+    fn yaml(&self) -> Yaml {
+        export::rate_card(self)
+    }
+    fn put(self) -> CatalogWrite {
+        CatalogWrite::PutRateCard(self)
+    }
+    fn remove(self) -> CatalogWrite {
+        CatalogWrite::DeleteRateCard(self)
     }
 }
 

@@ -7,6 +7,7 @@ use super::validate::{Current, ScopeContent};
 use crate::domain::account::{Account, Plan};
 use crate::domain::meter::Meter;
 use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
+use crate::domain::rate_card::{Discount, ExchangeRate, ItemPrice, RateCard};
 use crate::domain::window::WindowSpec;
 use crate::engine::ports::CatalogData;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,11 +34,13 @@ pub fn content_of(tenant: Option<&str>, data: &CatalogData) -> ScopeContent {
         plans: data.plans.iter().filter(|plan| plan.tenant.as_deref() == tenant).cloned().collect(),
         accounts: data.accounts.iter().filter(|account| Some(account.name.tenant()) == tenant).cloned().collect(),
         quotas: data.quotas.iter().filter(|quota| quota.tenant.as_deref() == tenant).cloned().collect(),
+        rate_cards: data.rate_cards.iter().filter(|card| card.tenant.as_deref() == tenant).cloned().collect(),
     };
     content.meters.sort_by(|a, b| a.name.cmp(&b.name));
     content.plans.sort_by(|a, b| a.name.cmp(&b.name));
     content.accounts.sort_by(|a, b| a.name.cmp(&b.name));
     content.quotas.sort_by(|a, b| (&a.subject, &a.meter).cmp(&(&b.subject, &b.meter)));
+    content.rate_cards.sort_by(|a, b| (&a.meter, a.from).cmp(&(&b.meter, b.from)));
     content
 }
 
@@ -100,6 +103,17 @@ pub fn quota(quota: &Quota) -> Yaml {
     Yaml::Map(map)
 }
 
+/// A rate card as an item of `rate_cards`.
+pub fn rate_card(card: &RateCard) -> Yaml {
+    let mut map = Vec::new();
+    put_text(&mut map, "meter", card.meter.as_str());
+    put_text(&mut map, "from", &card.from.to_string());
+    put_list(&mut map, "prices", card.prices.iter().map(item_price).collect());
+    put_list(&mut map, "discounts", card.discounts.iter().map(discount).collect());
+    put_list(&mut map, "rates", card.rates.iter().map(exchange_rate).collect());
+    Yaml::Map(map)
+}
+
 type Map = Vec<(String, Yaml)>;
 
 fn tenant_block(name: &str, data: &CatalogData) -> Map {
@@ -146,6 +160,7 @@ fn scope(content: &ScopeContent) -> Map {
     put_list(&mut map, "plans", plans.collect());
     put_list(&mut map, "accounts", content.accounts.iter().map(account).collect());
     put_list(&mut map, "quotas", quotas);
+    put_list(&mut map, "rate_cards", content.rate_cards.iter().map(rate_card).collect());
     map
 }
 
@@ -194,6 +209,34 @@ fn limit(limit: &Limit) -> (String, Yaml) {
     put_text(&mut map, "length", &length.map(write_length).unwrap_or_default());
     put_text(&mut map, "cron", cron.as_deref().unwrap_or_default());
     (name.to_owned(), if map.len() == 1 { amount } else { Yaml::Map(map) })
+}
+
+fn item_price(price: &ItemPrice) -> Yaml {
+    let mut map = Vec::new();
+    put_text(&mut map, "item", &price.item);
+    put_text(&mut map, "currency", price.currency.as_deref().unwrap_or_default());
+    if price.per != 1 {
+        put_bare(&mut map, "per", price.per);
+    }
+    let components = price.components.iter().map(|(name, price)| (name.clone(), price.to_string()));
+    put_texts(&mut map, "components", &components.collect());
+    Yaml::Map(map)
+}
+
+fn discount(discount: &Discount) -> Yaml {
+    let mut map = Vec::new();
+    put_text(&mut map, "service", &discount.service);
+    put_text(&mut map, "item", discount.item.as_deref().unwrap_or_default());
+    put_text(&mut map, "factor", &discount.factor.to_string());
+    Yaml::Map(map)
+}
+
+fn exchange_rate(rate: &ExchangeRate) -> Yaml {
+    let mut map = Vec::new();
+    put_text(&mut map, "currency", &rate.currency);
+    put_text(&mut map, "since", &rate.since.map(|since| since.to_string()).unwrap_or_default());
+    put_text(&mut map, "rate", &rate.rate.to_string());
+    Yaml::Map(map)
 }
 
 fn put_text(map: &mut Map, key: &str, text: &str) {

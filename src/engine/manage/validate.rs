@@ -9,6 +9,7 @@ use crate::domain::amount::MAX;
 use crate::domain::meter::{Family, Meter};
 use crate::domain::name::{MeterId, MeterName};
 use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
+use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
 use crate::domain::window::WindowKind;
 use crate::engine::ports::CatalogData;
@@ -27,6 +28,8 @@ pub struct ScopeContent {
     pub accounts: Vec<Account>,
     /// Its quotas.
     pub quotas: Vec<Quota>,
+    /// Its rate cards.
+    pub rate_cards: Vec<RateCard>,
 }
 
 /// The catalog as it is: what the store gives for the installation and for each tenant of the document.
@@ -70,6 +73,7 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
         check_doubles(&scope.accounts, |account| account.name.to_string(), problems);
         check_plans_of_accounts(scope, &seen, problems);
         let quotas = check_quotas(scope, &seen, problems);
+        check_rate_cards(scope, &seen, problems);
         if scope.tenant.is_none() {
             installation = seen;
         }
@@ -79,6 +83,7 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
             plans: scope.plans.iter().map(|found| found.value.clone()).collect(),
             accounts: scope.accounts.iter().map(|found| found.value.clone()).collect(),
             quotas,
+            rate_cards: scope.rate_cards.iter().map(|found| found.value.clone()).collect(),
         });
     }
     contents
@@ -173,6 +178,31 @@ fn check_quotas(scope: &DraftScope, seen: &Seen, problems: &mut Problems) -> Vec
         quotas.push(check_quota(draft, scope.tenant.clone(), meter, problems));
     }
     quotas
+}
+
+/// A card prices a consumption meter, and converts every currency that is not the meter's.
+fn check_rate_cards(scope: &DraftScope, seen: &Seen, problems: &mut Problems) {
+    check_doubles(&scope.rate_cards, RateCard::name, problems);
+    for Found { at, value: card } in &scope.rate_cards {
+        let field = |key| at.key(key, at.line);
+        let Some(meter) = seen.meters.get(&card.meter) else {
+            problems.add(&field("meter"), format!("there is no meter {}", quoted(card.meter.as_str())));
+            continue;
+        };
+        if meter.rules.family == Family::Allocation {
+            problems.add(&field("meter"), "must be a consumption meter: what is occupied has no price");
+        }
+        if card.rates.iter().any(|rate| rate.currency == meter.unit) {
+            problems.add(&field("rates"), format!("{} is the meter's own unit and needs no rate", meter.unit));
+        }
+        for price in &card.prices {
+            let Some(currency) = price.currency.as_ref().filter(|currency| **currency != meter.unit) else { continue };
+            if card.rates.iter().all(|rate| rate.currency != *currency) {
+                let item = quoted(&price.item);
+                problems.add(&field("rates"), format!("has no rate of {currency}, in which {item} is priced"));
+            }
+        }
+    }
 }
 
 fn check_subject(draft: &DraftQuota, tenant: Option<&str>, seen: &Seen, problems: &mut Problems) {

@@ -9,7 +9,7 @@ use crate::engine::listed::Charges;
 use serde::{Deserialize, Serialize};
 
 /// The format of an encoded entry; its first byte.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// An answered call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -51,6 +51,16 @@ pub enum Act {
 }
 
 impl Act {
+    /// Whether what it lists must be priced again: more was priced on the reservation since.
+    pub fn needs_price(&self, before: &Reservation) -> bool {
+        match self {
+            Act::Commit { listed, .. } => {
+                listed.matched(before).is_ok_and(|matched| settlement::needs_price(before, &matched))
+            }
+            Act::Reserve { .. } | Act::Consume | Act::Release { .. } => false,
+        }
+    }
+
     /// What it makes of a reservation that stands in the spool; `None`: it repeats what was done.
     ///
     /// # Errors

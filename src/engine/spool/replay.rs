@@ -4,6 +4,7 @@
 use super::entry::{Act, Spooled};
 use super::shelf::{End, Shelf};
 use crate::domain::name::{AccountName, IdKey};
+use crate::domain::price::Quantities;
 use crate::domain::reservation::{Held, Reservation};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::authorize::{Caller, TenantCtx, authorize};
@@ -137,9 +138,20 @@ fn template(
     let before = &spooled.reservation;
     let charges = before.charges.iter().map(|held| charge(held, amount(held)));
     let charges = charges.collect::<Option<Vec<ChargeRequest>>>().ok_or_else(damaged)?;
-    let (charges, plan) = plan_charges(snapshot, &charges, Amounts::Recorded, now)?;
+    let (mut charges, plan) = plan_charges(snapshot, &charges, Amounts::Recorded, now)?;
+    for (charge, was) in charges.iter_mut().zip(&before.charges) {
+        keep_price(charge, was, matches!(spooled.act, Act::Reserve { .. }));
+    }
     let requests = Vec::new();
     Ok((Reservation { charges, requests, fingerprint: spooled.fingerprint, ..before.clone() }, plan))
+}
+
+/// The prices at which it was answered, whatever they are now; what was recorded at once is priced when it is recorded.
+fn keep_price(charge: &mut Held, was: &Held, is_held: bool) {
+    charge.rules.admission = was.rules.admission;
+    charge.estimate =
+        if is_held { was.estimate.clone() } else { Some(was.priced()).filter(|all| !all.is_empty()).map(Box::new) };
+    charge.price = was.price.as_ref().map(|price| Box::new(price.holding(Quantities::default())));
 }
 
 fn charge(held: &Held, amount: Option<u64>) -> Option<ChargeRequest> {
@@ -147,7 +159,9 @@ fn charge(held: &Held, amount: Option<u64>) -> Option<ChargeRequest> {
         account: held.account.parse().ok()?,
         meter: held.meter.parse().ok()?,
         amount,
+        quantities: Quantities::default(),
         item: held.item.to_string(),
+        service: String::new(),
         also: held.also.iter().map(|name| name.parse().ok()).collect::<Option<_>>()?,
     })
 }
@@ -165,6 +179,7 @@ fn end(sent: Result<Done, CallError>, spooled: &Spooled) -> Result<End, CallErro
             error @ (CallError::Rule(_)
             | CallError::MeterNotFound(_)
             | CallError::BadCharges(_)
+            | CallError::NoRateCard(_)
             | CallError::TooManyLimits(_)),
         ) => error.to_string(),
         Err(error) => return Err(error),

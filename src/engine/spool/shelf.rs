@@ -237,6 +237,7 @@ impl State {
             return Ok(Judged::Repeat(standing.reservation.clone()));
         }
         match self.reservations.get(&spooled.reservation.key) {
+            Some(Standing { reservation, .. }) if spooled.act.needs_price(reservation) => return Err(NotPut::Unknown),
             Some(Standing { reservation, .. }) => {
                 match spooled.act.follow(reservation, spooled.fingerprint).map_err(NotPut::Rule)? {
                     Some(after) => spooled.reservation = after,

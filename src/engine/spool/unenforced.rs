@@ -14,6 +14,7 @@ use crate::engine::authorize::TenantCtx;
 use crate::engine::call::{Answer, CallError, ChargeRequest, Denial, Durability, SettleCall, Verdict};
 use crate::engine::operation::{Plan, Verb};
 use crate::engine::ports::StoreError;
+use crate::engine::pricing::reprice;
 use crate::engine::run::{Prepare, Runner, Stamp};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::verdict;
@@ -98,7 +99,7 @@ impl Runner {
         &self,
         tenant: &TenantCtx,
         (key, stamp): (IdKey, Stamp),
-        (call, act): (&SettleCall, Act),
+        (call, mut act): (&SettleCall, Act),
         why: StoreError,
         recover: Option<&Prepare<'_>>,
     ) -> Result<Answer<Arc<Reservation>>, CallError> {
@@ -115,6 +116,10 @@ impl Runner {
             _ => return Err(CallError::OutOfReach(why)),
         };
         let reservation = Reservation { key, ..reservation };
+        if let Act::Commit { listed, .. } = &mut act {
+            let snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
+            reprice(&snapshot, &reservation, listed, at)?;
+        }
         let request = stamp.request.or_else(|| is_part(&act).then(|| made(tenant)));
         let spooled = Spooled { at, request, fingerprint: stamp.fingerprint, act, reservation };
         self.put(Wanted { spooled, makes }, why).await

@@ -46,6 +46,12 @@ do
     charge[place] = min(charge[place] + by, MAX)
   end
 
+  -- A part was priced: from now on the charge's price state is this. The change keeps the one before.
+  function holds.price(charge, after, change)
+    change[D_PRICE] = charge[C_PRICE] or ''
+    charge[C_PRICE], charge[C_PRICED] = after, 1
+  end
+
   -- What was held becomes used: on each level the period's part first, then the top-up's.
   function holds.use(charge, amount, change)
     for index, level in ipairs(charge[C_LEVELS]) do

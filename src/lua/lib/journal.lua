@@ -18,7 +18,7 @@ do
 
   -- A change as a line: what a charge, which has it effective at `at`, changed on the levels of its path.
   function journal.line(change, at)
-    return {change[1] - 1, at, change[2], change[3], change[4]}
+    return {change[1] - 1, at, change[2], change[3], change[4], change[D_PRICE]}
   end
 
   -- Adds an effect and remembers its request. `stamp` may be false, `packed` (the record afterwards) "", `static` and

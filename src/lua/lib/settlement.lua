@@ -48,9 +48,9 @@ do
     return min(charge[C_HELD] + charge[C_UNCONFIRMED] + charge[C_LAPSED], MAX)
   end
 
-  -- Whether a change moves nothing.
+  -- Whether a change moves nothing, and nothing was priced: what is free leaves a line too.
   function settlement.is_empty(change)
-    if change[D_USED] ~= 0 or change[D_HELD] ~= 0 then
+    if change[D_USED] ~= 0 or change[D_HELD] ~= 0 or change[D_PRICE] then
       return false
     end
     for _, parts in ipairs(change[D_PARTS]) do
@@ -61,7 +61,7 @@ do
     return true
   end
 
-  -- Matches what a call lists, {{match, amount or -1}, ...}, with the record's charges; nothing listed: all, as held.
+  -- Matches what a call lists, {{match, amount or -1, price states before and after, where it was priced}, ...}, with the record's charges; nothing listed: all, as held.
   function settlement.matched(record, listed)
     local charges, matched = record[R_CHARGES], {}
     if #listed == 0 then
@@ -73,7 +73,7 @@ do
     for number, item in ipairs(listed) do
       for index, charge in ipairs(charges) do
         if charge[C_MATCH] == item[1] then
-          matched[number] = {index, item[2]}
+          matched[number] = {index, item[2], item[3], item[4]}
           break
         end
       end
@@ -82,6 +82,28 @@ do
       end
     end
     return matched
+  end
+
+  -- Whether what is listed must be priced, by the prices that the record froze and on what was priced so far. Of what was
+  -- committed, the state after it tells a repeat.
+  function settlement.needs_price(record, matched)
+    local committed = record[R_STATE] == COMMITTED
+    for _, item in ipairs(matched) do
+      local price = record[R_CHARGES][item[1]][C_PRICE] or ''
+      if item[3] and item[3] ~= price and not (committed and item[4] == price) then
+        return true
+      end
+    end
+    return false
+  end
+
+  -- The price state after a commit of an amount: that of the quantities, or of the estimate where it was true; or nil.
+  local function priced(charge, item, amount)
+    if item[3] then
+      return item[4]
+    end
+    local estimate = charge[C_ESTIMATE] or ''
+    return item[2] < 0 and estimate ~= '' and charge[C_PRICED] == 0 and charge[C_ASKED] == amount and estimate or nil
   end
 
   -- Whether a commit needs to know the limits: it goes above its hold where a rule or a top-up asks what fits.
@@ -175,6 +197,10 @@ do
       local item, change, amount = items[index], holds.unchanged(index, charge), 0
       if item then
         amount = item[2] >= 0 and item[2] or settlement.as_held(charge)
+        local price = priced(charge, item, amount)
+        if price then
+          holds.price(charge, price, change)
+        end
         local confirmed = min(amount, charge[C_UNCONFIRMED])
         charge[C_UNCONFIRMED] = charge[C_UNCONFIRMED] - confirmed
         local covered = min(amount - confirmed, charge[C_HELD])
@@ -228,7 +254,7 @@ do
       if item then
         amount = item[2] >= 0 and item[2] or charge[C_FINAL]
       end
-      if amount ~= charge[C_FINAL] then
+      if amount ~= charge[C_FINAL] or (item and item[4] and item[4] ~= charge[C_PRICE]) then
         return false
       end
     end
@@ -315,6 +341,9 @@ do
     local change = holds.unchanged(index, charge)
     holds.take(charge, amount, top_up, true, change)
     charge[C_FINAL] = amount
+    if (charge[C_ESTIMATE] or '') ~= '' then
+      holds.price(charge, charge[C_ESTIMATE], change)
+    end
     return change
   end
 

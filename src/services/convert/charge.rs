@@ -1,6 +1,8 @@
 //! Charges.
 
+use crate::domain::amount;
 use crate::domain::name::{AccountName, MeterName, NameError, is_caller_id};
+use crate::domain::price::Quantities;
 use crate::engine::call::ChargeRequest;
 use crate::proto::v1;
 use crate::services::violations::Violations;
@@ -9,14 +11,18 @@ use crate::services::violations::Violations;
 const MAX_CHARGES: usize = 16;
 /// Most further accounts of one charge.
 const MAX_ALSO: usize = 7;
+/// Most components of one charge.
+const MAX_COMPONENTS: usize = 16;
 
 /// What the charges of a request are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose {
     /// To be asked, held, recorded or freed: at least one.
     Ask,
-    /// To settle a reservation: none means all.
-    Settle,
+    /// To be recorded as used: none means all.
+    Commit,
+    /// To be given back: none means all.
+    Release,
     /// To raise a hold: none means only the deadline; each says how much.
     Raise,
 }
@@ -55,16 +61,26 @@ pub fn charges(
             .find(|known| known.account == charge.account && known.meter == charge.meter && known.item == charge.item);
         match same {
             None => all.push(charge),
-            Some(known) if known.also != charge.also => {
-                bad.add(format!("{path}.also"), "differs from that of the same account, meter and item before");
-            }
-            Some(known) => match (known.amount, charge.amount) {
-                (Some(one), Some(other)) => known.amount = Some(one.saturating_add(other)),
-                _ => bad.add(path, "repeats an account, meter and item without an amount"),
-            },
+            Some(known) => join(known, charge, &path, bad),
         }
     }
     all
+}
+
+/// Adds a charge to the one of the same account, meter and item.
+fn join(known: &mut ChargeRequest, charge: ChargeRequest, path: &str, bad: &mut Violations) {
+    let differs = "differs from that of the same account, meter and item before";
+    if known.also != charge.also {
+        bad.add(format!("{path}.also"), differs);
+    } else if known.service != charge.service {
+        bad.add(format!("{path}.service"), differs);
+    } else if !known.quantities.is_empty() && !charge.quantities.is_empty() {
+        known.quantities = known.quantities.plus(&charge.quantities);
+    } else if let (Some(one), Some(other)) = (known.amount, charge.amount) {
+        known.amount = Some(one.saturating_add(other));
+    } else {
+        bad.add(path, "repeats an account, meter and item without an amount");
+    }
 }
 
 fn one(
@@ -90,18 +106,20 @@ fn one(
         Some(Ok(amount)) => Some(amount),
         None => None,
     };
-    if !charge.quantities.is_empty() {
-        if charge.amount.is_some() {
-            bad.add(format!("{path}.quantities"), "amount and quantities exclude each other");
-        } else {
-            bad.no_rate_card(format!("{path}.quantities"));
-        }
+    if !charge.quantities.is_empty() && charge.amount.is_some() {
+        bad.add(format!("{path}.quantities"), "amount and quantities exclude each other");
+    } else if !charge.quantities.is_empty() && !matches!(purpose, Purpose::Ask | Purpose::Commit) {
+        bad.add(format!("{path}.quantities"), "are priced by Check, Reserve, Consume and Commit; say an amount here");
     } else if purpose == Purpose::Raise && charge.amount.unwrap_or(0) == 0 {
         bad.add(format!("{path}.amount"), "is required and must be above 0");
     }
     if !charge.item.is_empty() && !is_caller_id(&charge.item) {
         bad.add(format!("{path}.item"), "must be at most 128 visible ASCII characters");
     }
+    if !charge.service.is_empty() && !is_caller_id(&charge.service) {
+        bad.add(format!("{path}.service"), "must be at most 128 visible ASCII characters");
+    }
+    let quantities = quantities(charge, path, bad);
     if charge.also.len() > MAX_ALSO {
         bad.add(format!("{path}.also"), "must name at most 7 accounts");
     }
@@ -112,7 +130,27 @@ fn one(
         .enumerate()
         .filter_map(|(index, name)| self::account(name, &format!("{path}.also[{index}]"), tenant, bad))
         .collect();
-    Some(ChargeRequest { account: account?, meter: meter?, amount, item: charge.item.clone(), also })
+    let (item, service) = (charge.item.clone(), charge.service.clone());
+    Some(ChargeRequest { account: account?, meter: meter?, amount, quantities, item, service, also })
+}
+
+/// What a rate card shall price.
+fn quantities(charge: &v1::Charge, path: &str, bad: &mut Violations) -> Quantities {
+    if charge.quantities.len() > MAX_COMPONENTS {
+        bad.add(format!("{path}.quantities"), "must have at most 16 components");
+        return Quantities::default();
+    }
+    let mut all = Vec::with_capacity(charge.quantities.len());
+    for (component, quantity) in &charge.quantities {
+        let field = || format!("{path}.quantities[{component}]");
+        match u64::try_from(*quantity) {
+            _ if !is_caller_id(component) => bad.add(field(), "must be named by 1 to 128 visible ASCII characters"),
+            Ok(quantity) if quantity <= amount::MAX => all.push((component.as_str().into(), quantity)),
+            Ok(_) => bad.add(field(), "must be at most 2^53-1"),
+            Err(_) => bad.add(field(), "must not be negative"),
+        }
+    }
+    Quantities::new(all)
 }
 
 /// An account of the tenant.

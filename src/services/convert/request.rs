@@ -71,14 +71,14 @@ pub fn commit(request: v1::CommitRequest) -> Result<(SettleCall, bool), Status> 
         bad.add("request_id", "is required when a part is committed");
     }
     let ids = (request.tenant, request.reservation_id, request.request_id);
-    settle(ids, &request.charges, Purpose::Settle, request.wait_for_durable, bad).map(|call| (call, is_final))
+    settle(ids, &request.charges, Purpose::Commit, request.wait_for_durable, bad).map(|call| (call, is_final))
 }
 
 /// Release.
 #[allow(clippy::missing_errors_doc)]
 pub fn release(request: v1::ReleaseRequest) -> Result<SettleCall, Status> {
     let ids = (request.tenant, request.reservation_id, request.request_id);
-    settle(ids, &request.charges, Purpose::Settle, request.wait_for_durable, Violations::default())
+    settle(ids, &request.charges, Purpose::Release, request.wait_for_durable, Violations::default())
 }
 
 /// Extend, and its time to live.

@@ -1,9 +1,11 @@
 //! Reservations.
 
 use super::time::timestamp;
+use crate::domain::price::{Priced, Quantities};
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::engine::call::Durability;
 use crate::proto::v1;
+use std::collections::HashMap;
 
 /// A reservation as the protocol shows it.
 pub fn reservation(reservation: &Reservation) -> v1::Reservation {
@@ -31,8 +33,9 @@ fn charge(held: &Held) -> v1::Charge {
         account: held.account.to_string(),
         meter: held.meter.to_string(),
         amount: held.asked.map(signed),
-        quantities: std::collections::HashMap::new(),
+        quantities: held.estimate.as_deref().map(quantities).unwrap_or_default(),
         item: held.item.to_string(),
+        service: held.price.as_ref().map(|price| price.tariff.service.to_string()).unwrap_or_default(),
         also: held.also.iter().map(ToString::to_string).collect(),
     }
 }
@@ -45,7 +48,31 @@ fn charge_state(held: &Held) -> v1::ChargeState {
         held: signed(held.held),
         committed: signed(held.committed),
         freed: signed(held.freed),
+        cost: held.price.as_deref().map(|price| cost(price, held.committed)),
     }
+}
+
+/// The prices that a charge froze, and what it came to by them.
+fn cost(price: &Priced, committed: u64) -> v1::ChargeCost {
+    let tariff = &price.tariff;
+    let (currency, rate) =
+        tariff.exchange.as_ref().map(|(currency, rate)| (currency.to_string(), rate.to_string())).unzip();
+    v1::ChargeCost {
+        service: tariff.service.to_string(),
+        rate_card_time: timestamp(tariff.card),
+        prices: tariff.components.iter().map(|(name, price)| (name.to_string(), price.to_string())).collect(),
+        per: signed(tariff.per),
+        currency: currency.unwrap_or_default(),
+        exchange_rate: rate.unwrap_or_default(),
+        quantities: quantities(&price.quantities),
+        original: price.cost().original.to_string(),
+        discount: tariff.discount.to_string(),
+        r#final: price.recorded(committed).to_string(),
+    }
+}
+
+fn quantities(quantities: &Quantities) -> HashMap<String, i64> {
+    quantities.iter().map(|(component, quantity)| (component.to_owned(), signed(quantity))).collect()
 }
 
 fn state(state: State) -> v1::ReservationState {

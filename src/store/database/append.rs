@@ -10,6 +10,7 @@ use super::row::Row;
 use super::rows::{self, clamp};
 use super::values::Values;
 use crate::domain::entry::Entry;
+use crate::domain::price::LinePrice;
 use crate::domain::reservation::Reservation;
 use crate::engine::ports::{Appended, CounterKey, Repeated, StoreError, Watermark};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,6 +140,7 @@ async fn write_entries(
         values.maybe_int(line.map(|line| rows::meter(line.meter_id))).maybe_text(line.map(|line| &*line.item));
         values.maybe_int(line.map(|line| line.effective.millis()));
         values.maybe_int(line.map(|line| line.used)).maybe_int(line.map(|line| line.held));
+        bind_price(values, line.and_then(|line| line.price.as_deref()));
     };
     entry.execute(connection, &batch.entries, bind_entry).await?;
     let posting = Bulk::new(sql!("posting_add"));
@@ -148,6 +150,16 @@ async fn write_entries(
     };
     posting.execute(connection, &batch.postings, bind_posting).await?;
     Ok(())
+}
+
+/// What a line says about money; nothing where no rate card prices it.
+fn bind_price(values: &mut Values, price: Option<&LinePrice>) {
+    let part = price.and_then(|price| price.part.as_ref());
+    values.maybe_text(price.map(|price| price.cost.fixed()).as_deref());
+    values.maybe_text(price.map(|price| &*price.service));
+    values.maybe_text(price.map(|price| price.discount.fixed()).as_deref());
+    values.maybe_text(part.map(|(quantities, _)| rows::quantities(quantities)).as_deref());
+    values.maybe_text(part.map(|(_, original)| original.fixed()).as_deref());
 }
 
 async fn write_sums(connection: &mut Connection, batch: &Batch<'_>) -> Result<(), StoreError> {

@@ -3,11 +3,12 @@
 use super::row::Row;
 use crate::domain::amount;
 use crate::domain::name::{IdKey, MeterId, Uid};
+use crate::domain::price::Quantities;
 use crate::domain::reservation::Reservation;
 use crate::engine::ports::StoreError;
 
 /// The format of a reservation's record; its first byte.
-const RECORD: u8 = 1;
+const RECORD: u8 = 2;
 /// The greatest amount that a column holds, 2^53-1 (rule 16).
 const MAX: i64 = amount::MAX as i64;
 
@@ -53,6 +54,12 @@ pub(super) fn reservation(bytes: &[u8]) -> Result<Reservation, StoreError> {
 /// As [`reservation`].
 pub(super) fn reservations(rows: &[Row]) -> Result<Vec<Reservation>, StoreError> {
     rows.iter().map(|row| reservation(row.bytes(0)?)).collect()
+}
+
+/// Quantities as a column holds them: `{"input":1200,"output":300}`.
+pub(super) fn quantities(quantities: &Quantities) -> String {
+    let entries = quantities.iter().map(|(name, quantity)| (name.to_owned(), quantity.into()));
+    serde_json::Value::Object(entries.collect()).to_string()
 }
 
 /// Amounts as a column holds them.

@@ -67,7 +67,7 @@ impl Partition {
             if amount == 0 {
                 continue;
             }
-            let mut change = Change { charge: index, used: -signed(amount), held: 0, top_up: Vec::new() };
+            let mut change = Change { charge: index, used: -signed(amount), ..Change::default() };
             for (level, counter) in plan.paths[index].iter().enumerate() {
                 let key = plan.counters[usize::from(*counter)].bound.key;
                 let Some(slot) = self.table.get(&key) else { continue };

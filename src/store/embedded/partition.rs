@@ -324,6 +324,7 @@ pub fn line(charge: &Held, change: &Change, at: Timestamp) -> Line {
             .map(|(level, (used, held))| LineLevel { account: level.account, used_top_up: *used, held_top_up: *held })
             .collect(),
         chain: u8::try_from(charge.chain_len()).unwrap_or(u8::MAX),
+        price: charge.line_price(change.used, change.priced.as_ref()),
     }
 }
 

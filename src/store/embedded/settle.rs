@@ -36,6 +36,13 @@ impl Partition {
         }
         // The state is judged first, then the charges (the order of `RuleError`).
         let matched = match (before.state, listed.matched(&before)) {
+            (state, Ok(matched))
+                if (state != State::Committed || is_final)
+                    && state != State::Released
+                    && settlement::needs_price(&before, &matched) =>
+            {
+                return Reply::Reprice(before);
+            }
             (State::Committed, Ok(matched))
                 if is_final && settlement::repeats_commit(&before, &matched, listed.0.is_empty()) =>
             {

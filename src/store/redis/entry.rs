@@ -110,7 +110,10 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
         levels.push(LineLevel { account: level.account, used_top_up, held_top_up });
         reader.skip_many(more)?;
     }
-    reader.skip_many(more)?;
+    // A sixth place is there where a part was priced: the price state before it.
+    let before = if more > 0 { Some(record::read_price(reader.bytes()?)?) } else { None };
+    reader.skip_many(more.saturating_sub(1))?;
+    let before = before.map(|before| before.map(|before| before.quantities).unwrap_or_default());
     Ok(Line {
         charge: u8::try_from(charge).unwrap_or(u8::MAX),
         account: held.account.clone(),
@@ -123,6 +126,7 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
         held: on_hold,
         levels,
         chain: u8::try_from(held.chain_len()).unwrap_or(u8::MAX),
+        price: held.line_price(used, before.as_ref()),
     })
 }
 
@@ -132,6 +136,7 @@ mod tests {
     use super::super::samples;
     use super::*;
     use crate::domain::name::{IdKey, Uid};
+    use crate::domain::price::Quantities;
     use rand::rngs::StdRng;
     use rand::{RngExt, SeedableRng};
 
@@ -156,11 +161,17 @@ mod tests {
             out.bytes(&effect.reservation.as_deref().map(record::pack).unwrap_or_default());
             out.array(effect.lines.len());
             for line in &effect.lines {
-                out.array(5).count(usize::from(line.charge)).time(line.effective).int(line.used).int(line.held);
+                let charges = effect.reservation.as_ref().map_or(freed, |reservation| &reservation.charges);
+                let before = before(&charges[usize::from(line.charge)], line);
+                out.array(if before.is_some() { 6 } else { 5 }).count(usize::from(line.charge));
+                out.time(line.effective).int(line.used).int(line.held);
                 out.array(line.levels.len());
                 line.levels.iter().for_each(|level| {
                     out.array(2).int(level.used_top_up).int(level.held_top_up);
                 });
+                if let Some(before) = before {
+                    out.bytes(&before);
+                }
             }
             if free {
                 out.bytes(&record::fixed_charges(freed));
@@ -172,12 +183,20 @@ mod tests {
         out.finish()
     }
 
+    /// The price state before a line that priced a part.
+    fn before(held: &Held, line: &Line) -> Option<Vec<u8>> {
+        let (part, _) = line.price.as_ref()?.part.as_ref()?;
+        let price = held.price.as_deref()?;
+        Some(record::price(Some(&price.holding(held.priced().minus(part)?))))
+    }
+
     fn signed(rng: &mut StdRng) -> i64 {
         let amount = samples::amount(rng) as i64;
         if rng.random() { amount } else { -amount }
     }
 
     fn lines(rng: &mut StdRng, charges: &[Held]) -> Vec<Line> {
+        let used: Vec<i64> = charges.iter().map(|_| signed(rng)).collect();
         let line = |(index, held): (usize, &Held)| Line {
             charge: index as u8,
             account: held.account.clone(),
@@ -186,7 +205,7 @@ mod tests {
             item: held.item.clone(),
             also: held.also.clone(),
             effective: samples::time(rng),
-            used: signed(rng),
+            used: used[index],
             held: signed(rng),
             levels: held
                 .path
@@ -194,6 +213,7 @@ mod tests {
                 .map(|level| LineLevel { account: level.account, used_top_up: signed(rng), held_top_up: signed(rng) })
                 .collect(),
             chain: held.chain_len() as u8,
+            price: held.line_price(used[index], [None, Some(Quantities::default())][rng.random_range(0..2)].as_ref()),
         };
         charges.iter().enumerate().map(line).collect()
     }

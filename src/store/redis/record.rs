@@ -4,6 +4,7 @@
 use super::pack::{Read, Reader, Writer, damaged};
 use crate::domain::amount;
 use crate::domain::meter::{ChargeMoment, Expiry, Overage, Rules};
+use crate::domain::price::Priced;
 use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,7 +13,9 @@ use sha2::{Digest, Sha256};
 const FORMAT: u8 = 1;
 /// Items of a record, and of one of its charges.
 const ITEMS: usize = 10;
-const CHARGE_ITEMS: usize = 15;
+const CHARGE_ITEMS: usize = 18;
+/// Items of a charge before there were prices.
+const PRICELESS_ITEMS: usize = 15;
 const LEVEL_ITEMS: usize = 4;
 
 /// What no operation changes.
@@ -128,6 +131,26 @@ pub fn write_charges(out: &mut Writer, charges: &[Held]) {
             out.array(LEVEL_ITEMS).uid(level.account).flag(level.has_top_up);
             out.uint(level.held_top_up).uint(level.used_top_up);
         }
+        out.bytes(&price(held.price.as_deref())).bytes(&price(held.estimated().as_ref()));
+        out.flag(!held.priced().is_empty());
+    }
+}
+
+/// A price state as scripts carry it: they compare it whole.
+pub fn price(price: Option<&Priced>) -> Vec<u8> {
+    // Serializing plain data into a growing vector has nothing that can fail.
+    price.map(|price| postcard::to_extend(price, vec![FORMAT]).unwrap_or_default()).unwrap_or_default()
+}
+
+/// Reads what [`price`] wrote.
+///
+/// # Errors
+/// [`crate::engine::ports::StoreError::Corrupt`] for anything else.
+pub fn read_price(bytes: &[u8]) -> Read<Option<Box<Priced>>> {
+    match bytes.split_first() {
+        None => Ok(None),
+        Some((&FORMAT, body)) => postcard::from_bytes(body).map(Some).map_err(|_| damaged("the prices of a charge")),
+        Some(_) => Err(damaged("the prices of a charge have an unknown format")),
     }
 }
 
@@ -199,7 +222,7 @@ fn charges(reader: &mut Reader<'_>, fixed: &Fixed<'_>) -> Read<Vec<Held>> {
 }
 
 fn charge(reader: &mut Reader<'_>, fixed: &FixedCharge<'_>) -> Read<Held> {
-    let more = reader.tuple(CHARGE_ITEMS)?;
+    let mut more = reader.tuple(PRICELESS_ITEMS)?;
     if reader.word()? != match_key(fixed.account, fixed.meter, fixed.item) {
         return Err(damaged("a charge that is not that of its fixed part"));
     }
@@ -222,6 +245,8 @@ fn charge(reader: &mut Reader<'_>, fixed: &FixedCharge<'_>) -> Read<Held> {
         final_amount: reader.maybe()?,
         rules: fixed.rules,
         path: Vec::new(),
+        price: None,
+        estimate: None,
     };
     // The rules stand in the fixed part too.
     reader.skip_many(4)?;
@@ -235,6 +260,12 @@ fn charge(reader: &mut Reader<'_>, fixed: &FixedCharge<'_>) -> Read<Held> {
             used_top_up: reader.uint()?,
         });
         reader.skip_many(more)?;
+    }
+    if more >= CHARGE_ITEMS - PRICELESS_ITEMS {
+        held.price = read_price(reader.bytes()?)?;
+        held.estimate = read_price(reader.bytes()?)?.map(|priced| Box::new(priced.quantities));
+        reader.skip()?;
+        more -= CHARGE_ITEMS - PRICELESS_ITEMS;
     }
     reader.skip_many(more)?;
     Ok(held)

@@ -96,6 +96,7 @@ mod code {
     pub(super) const NEED_PLAN: i64 = 11;
     pub(super) const OVERLOADED: i64 = 12;
     pub(super) const DONE: i64 = 13;
+    pub(super) const REPRICE: i64 = 14;
 }
 
 /// Takes the answer of a call apart.
@@ -197,6 +198,7 @@ impl Decoder<'_> {
             code::STALE => Ok(Reply::Stale(reader.uint()?)),
             code::MISS => self.miss(reader),
             code::NEED_PLAN => Ok(Reply::NeedPlan(Arc::new(record::unpack(reader.bytes()?)?))),
+            code::REPRICE => Ok(Reply::Reprice(Arc::new(record::unpack(reader.bytes()?)?))),
             code::OVERLOADED => Err(StoreError::Busy(Caps::UNFLUSHED.into())),
             _ => Err(damaged("a reply of an unknown code")),
         }

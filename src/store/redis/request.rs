@@ -7,6 +7,7 @@ use crate::domain::admission::Demand;
 use crate::domain::counter::WindowPlan;
 use crate::domain::name::Uid;
 use crate::domain::reservation::Held;
+use crate::domain::settlement::Pricing;
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::WindowKind;
 use crate::engine::operation::{Caps, Charges, Known, Operation, Plan, Refill, Verb};
@@ -313,15 +314,28 @@ fn write_known(out: &mut Writer, known: &Known) {
     out.uint(*as_of);
 }
 
+/// What stands in place of a price state where quantities are not priced yet: it is that of no charge.
+const UNPRICED: &[u8] = b"?";
+
 /// What a settlement lists. What happened is cut to its range; what is asked for is seen to be beyond it.
 fn write_listed(out: &mut Writer, listed: &Charges, asks: bool) {
     out.array(listed.0.len());
     for item in &listed.0 {
-        out.array(2).word(record::match_key(&item.account, &item.meter, &item.item));
+        let items = if item.pricing == Pricing::Said { 2 } else { 4 };
+        out.array(items).word(record::match_key(&item.account, &item.meter, &item.item));
         match item.amount {
             Some(amount) if asks => out.asked(amount),
             amount => out.maybe(amount),
         };
+        match &item.pricing {
+            Pricing::Said => {}
+            Pricing::Open => {
+                out.bytes(UNPRICED).bytes(UNPRICED);
+            }
+            Pricing::Priced { before, after } => {
+                out.bytes(&record::price(before.as_deref())).bytes(&record::price(Some(after)));
+            }
+        }
     }
 }
 

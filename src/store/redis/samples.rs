@@ -3,8 +3,10 @@
 use super::value::Value;
 use crate::domain::amount;
 use crate::domain::counter::{Counter, Gauge, Usage, WindowCount};
+use crate::domain::exact::Exact;
 use crate::domain::meter::{Admission, ChargeMoment, Expiry, Family, Overage, Rules};
 use crate::domain::name::{IdKey, MeterId, Uid};
+use crate::domain::price::{Priced, Quantities, Tariff};
 use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::WindowId;
@@ -54,6 +56,8 @@ pub fn empty_charge() -> Held {
         final_amount: None,
         rules: Rules::default(),
         path: Vec::new(),
+        price: None,
+        estimate: None,
     }
 }
 
@@ -73,7 +77,7 @@ pub fn charge(rng: &mut StdRng) -> Held {
         held_top_up: amount(rng),
         used_top_up: amount(rng),
     };
-    Held {
+    let mut held = Held {
         account: "tenants/acme/users/u1".into(),
         meter: text(rng),
         meter_id: MeterId(rng.random()),
@@ -88,7 +92,36 @@ pub fn charge(rng: &mut StdRng) -> Held {
         final_amount: rng.random::<bool>().then(|| amount(rng)),
         rules,
         path: (0..rng.random_range(2..4)).map(|_| level(rng)).collect(),
+        price: None,
+        estimate: None,
+    };
+    if rng.random() {
+        held.price = Some(Box::new(priced(rng)));
+        held.estimate = rng.random::<bool>().then(|| Box::new(quantities(rng)));
     }
+    held
+}
+
+fn quantities(rng: &mut StdRng) -> Quantities {
+    let all: Vec<_> = (0..rng.random_range(0..3)).map(|_| (text(rng), amount(rng) >> 20)).collect();
+    Quantities::new(all)
+}
+
+fn priced(rng: &mut StdRng) -> Priced {
+    let exact = |rng: &mut StdRng| Exact::new(rng.random_range(0..10_i128.pow(12)));
+    let quantities = quantities(rng);
+    let mut components: Vec<(Box<str>, Exact)> = quantities.iter().map(|(name, _)| (name.into(), exact(rng))).collect();
+    components.push(("~".into(), exact(rng)));
+    let tariff = Tariff {
+        service: text(rng),
+        card: time(rng),
+        decimals: rng.random_range(0..=10),
+        per: rng.random_range(1..1_000_000),
+        components,
+        exchange: rng.random::<bool>().then(|| (text(rng), exact(rng))),
+        discount: exact(rng),
+    };
+    Priced { tariff, quantities }
 }
 
 /// A reservation of any state.

@@ -30,6 +30,7 @@ async fn a_hold_is_told_in_full() {
         held: charge.amount(),
         committed: 0,
         freed: 0,
+        cost: None,
     };
     let time = |seconds: i64| Some(pbjson_types::Timestamp { seconds: NOON.millis() / 1000 + seconds, nanos: 0 });
     let expected = Reservation {

@@ -161,6 +161,8 @@ fn reserved(index: u64, now: Timestamp, expire_time: Timestamp) -> Effect {
         final_amount: None,
         rules: Rules::default(),
         path: path.to_vec(),
+        price: None,
+        estimate: None,
     };
     let reservation = Reservation {
         tenant,
@@ -194,6 +196,7 @@ fn line(account: &str, meter: &str, at: Timestamp, used: i64, held: i64, levels:
         held,
         levels,
         chain,
+        price: None,
     }
 }
 

@@ -90,6 +90,8 @@ fn consumed(time: Timestamp) -> Effect {
         final_amount: Some(5),
         rules: Rules::default(),
         path: vec![Level { account: tenant, has_top_up: false, held_top_up: 0, used_top_up: 0 }],
+        price: None,
+        estimate: None,
     };
     let reservation = Reservation {
         tenant,
@@ -117,6 +119,7 @@ fn consumed(time: Timestamp) -> Effect {
         held: 0,
         levels: vec![LineLevel { account: tenant, used_top_up: 0, held_top_up: 0 }],
         chain: 1,
+        price: None,
     };
     let reservation = Some(std::sync::Arc::new(reservation));
     Effect { tenant, time, catalog_version: 0, kind: Kind::Consume, request: None, reservation, lines: vec![line] }

@@ -4,5 +4,6 @@ mod claims;
 mod numbers;
 mod open;
 mod opened;
+mod pricing;
 mod quotas;
 mod replicas;

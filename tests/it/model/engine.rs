@@ -7,6 +7,7 @@ use crate::support::TempDir;
 use crate::support::redis::RedisServer;
 use quotad::app::{Node, NodeOptions, RedisStorage, Storage};
 use quotad::domain::name::AccountName;
+use quotad::domain::price::Quantities;
 use quotad::domain::time::{Span, Timestamp};
 use quotad::engine::authority::Authority;
 use quotad::engine::call::{ChargeRequest, CheckCall, FreeCall, FreeWhat, ReserveCall, SettleCall};
@@ -185,7 +186,9 @@ fn charges(asks: &[Ask]) -> Vec<ChargeRequest> {
         account: name(ask.account),
         meter: ask.meter.parse().unwrap(),
         amount: ask.amount,
+        quantities: Quantities::default(),
         item: ask.item.to_owned(),
+        service: String::new(),
         also: ask.also.iter().map(|also| name(also)).collect(),
     };
     asks.iter().map(charge).collect()

@@ -88,6 +88,7 @@ fn entry(used: i64) -> Entry {
         held: 0,
         chain: u8::try_from(levels.len()).unwrap(),
         levels,
+        price: None,
     };
     let effect = Effect {
         tenant: Uid::of("tenants/acme"),

@@ -4,6 +4,7 @@ use crate::support::TempDir;
 use crate::support::redis::RedisServer;
 use quotad::app::{Node, NodeOptions, RedisStorage, Storage};
 use quotad::domain::name::{AccountName, IdKey, IdSpace, Uid};
+use quotad::domain::price::Quantities;
 use quotad::domain::reservation::{Flags, Reservation, State};
 use quotad::domain::time::{Span, Timestamp};
 use quotad::engine::call::ChargeRequest;
@@ -59,7 +60,8 @@ fn template(id: &str) -> Reservation {
 async fn tell(node: &Node, id: &str, amount: u64, ago: i64, consume: bool) -> (Reservation, bool) {
     let snapshot = Snapshot::new(node.catalogs.store().load(Some(TENANT)).await.unwrap());
     let (account, meter) = (USER.parse().unwrap(), "calls".parse().unwrap());
-    let charges = [ChargeRequest { account, meter, amount: Some(amount), item: String::new(), also: Vec::new() }];
+    let (quantities, item, service) = (Quantities::default(), String::new(), String::new());
+    let charges = [ChargeRequest { account, meter, amount: Some(amount), quantities, item, service, also: Vec::new() }];
     let granted = Some(Timestamp::from_millis(NOW - ago));
     let mut known = Known { reservation: Some(None), ..Known::default() };
     for _ in 0..10 {

@@ -6,6 +6,7 @@ use super::world::World;
 use crate::support::redis::RedisServer;
 use quotad::domain::entry::Kind;
 use quotad::domain::name::{AccountName, IdKey, IdSpace, Uid};
+use quotad::domain::price::Quantities;
 use quotad::domain::reservation::State;
 use quotad::domain::time::{Span, Timestamp};
 use quotad::engine::call::{ChargeRequest, FreeCall, FreeWhat, ReserveCall, SettleCall, Verdict};
@@ -52,7 +53,9 @@ fn charge(meter: &str, amount: u64) -> Vec<ChargeRequest> {
         account: USER.parse().unwrap(),
         meter: meter.parse().unwrap(),
         amount: Some(amount),
+        quantities: Quantities::default(),
         item: String::new(),
+        service: String::new(),
         also: Vec::new(),
     }]
 }

@@ -4,8 +4,8 @@ use super::expect::{Answer, Facts};
 use super::names::Names;
 use pbjson_types::Timestamp;
 use quotad::proto::v1::{
-    Allowance, ApplyResponse, Cause, ChangeKind, Charge, Denial, Durability, Enforcement, LimitOrigin, MeterUsage,
-    Reservation, ReservationState, UsageState, WindowUsage,
+    Allowance, ApplyResponse, Cause, ChangeKind, Charge, ChargeCost, Denial, Durability, Enforcement, LimitOrigin,
+    MeterUsage, Reservation, ReservationState, UsageState, WindowUsage,
 };
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -40,7 +40,10 @@ pub(super) fn reservation(reservation: &Reservation, replayed: bool, durability:
             ("held", charge.held.to_string()),
             ("recorded", charge.committed.to_string()),
             ("freed", charge.freed.to_string()),
-        ],
+        ]
+        .into_iter()
+        .chain(charge.cost.iter().flat_map(cost))
+        .collect(),
     });
     Answer {
         outcome,
@@ -50,6 +53,20 @@ pub(super) fn reservation(reservation: &Reservation, replayed: bool, durability:
         lines: lines.collect(),
         ..Answer::default()
     }
+}
+
+/// What a charge costs, in the words of a charge's clause.
+fn cost(cost: &ChargeCost) -> Vec<(&'static str, String)> {
+    let mut priced: Vec<String> = cost.quantities.iter().map(|(name, quantity)| format!("{name}={quantity}")).collect();
+    priced.sort();
+    vec![
+        ("service", cost.service.clone()),
+        ("priced", priced.join(",")),
+        ("original", cost.original.clone()),
+        ("discount", cost.discount.clone()),
+        ("exchange", cost.exchange_rate.clone()),
+        ("cost", cost.r#final.clone()),
+    ]
 }
 
 /// A denial; every violation must be expected.

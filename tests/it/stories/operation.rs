@@ -53,6 +53,7 @@ impl Call {
                 _ if word == "durable" => self.durable = true,
                 None => plain.push(word.as_str()),
                 Some(("item", item)) => item.clone_into(&mut charge.item),
+                Some(("service", service)) => service.clone_into(&mut charge.service),
                 Some(("also", also)) => charge.also = also.split(',').map(|name| names.account(name)).collect(),
                 Some(("request", id)) => id.clone_into(&mut self.request_id),
                 Some(("ttl", length)) => self.ttl = Some(duration(length)?),

@@ -6,18 +6,20 @@ use super::errors::{Place, Problems, quoted};
 use super::fields::Fields;
 use super::meter::read_meter;
 use super::quota::{DraftQuota, read_quota};
+use super::rate_card::read_rate_card;
 use super::yaml::{self, Node, Value};
 use crate::domain::account::{Account, Plan};
 use crate::domain::meter::Meter;
 use crate::domain::name::AccountName;
+use crate::domain::rate_card::RateCard;
 use std::collections::BTreeSet;
 
 /// The largest document, in bytes.
 pub const MAX_DOCUMENT: usize = 64 << 20;
 
-const INSTALLATION_KEYS: [&str; 4] = ["meters", "plans", "quotas", "tenants"];
-const TENANT_KEYS: [&str; 9] =
-    ["name", "display_name", "plan", "time_zone", "labels", "meters", "plans", "accounts", "quotas"];
+const INSTALLATION_KEYS: [&str; 5] = ["meters", "plans", "quotas", "rate_cards", "tenants"];
+const TENANT_KEYS: [&str; 10] =
+    ["name", "display_name", "plan", "time_zone", "labels", "meters", "plans", "accounts", "quotas", "rate_cards"];
 const RECORD_KEYS: [&str; 4] = ["display_name", "plan", "time_zone", "labels"];
 
 /// Something read, and where it stood.
@@ -42,6 +44,8 @@ pub struct DraftScope {
     pub accounts: Vec<Found<Account>>,
     /// The quotas, those of plans among them.
     pub quotas: Vec<DraftQuota>,
+    /// The rate cards.
+    pub rate_cards: Vec<Found<RateCard>>,
 }
 
 /// Reads a document of the installation (`tenant` is `None`), or of one tenant. The scopes come in the order in which
@@ -77,7 +81,9 @@ fn whose(root: &Node<'_>, tenant: Option<&AccountName>) -> Option<&'static str> 
     let blocks = entries.iter().find(|(key, _)| key.text == "tenants").map(|(_, blocks)| &blocks.value);
     match (tenant, blocks) {
         // The single block of one tenant is a document of that tenant, too.
-        (Some(_), Some(Value::List(blocks))) if blocks.len() > 1 || has(&["meters", "plans", "quotas"]) => {
+        (Some(_), Some(Value::List(blocks)))
+            if blocks.len() > 1 || has(&["meters", "plans", "quotas", "rate_cards"]) =>
+        {
             Some("this is a document of the installation (it has `tenants`): leave --tenant out")
         }
         (None, None) if has(&["name", "accounts", "plan", "time_zone"]) => {
@@ -178,6 +184,9 @@ fn read_scope(fields: &Fields<'_, '_>, tenant: Option<&AccountName>, problems: &
     }
     for (node, at) in fields.list("quotas", problems) {
         scope.quotas.extend(read_quota(node, &at, None, problems));
+    }
+    for (node, at) in fields.list("rate_cards", problems) {
+        scope.rate_cards.extend(read_rate_card(node, &at, tenant, problems));
     }
     scope
 }

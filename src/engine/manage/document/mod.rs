@@ -1,6 +1,6 @@
 //! The catalog document: YAML text in, a draft with places out.
 //!
-//! `yaml` reads text to a tree, `fields` reads maps, `meter`, `account` and `quota` read one noun each, `draft` puts them
+//! `yaml` reads text to a tree, `fields` reads maps, `meter`, `account`, `quota` and `rate_card` read one noun each, `draft` puts them
 //! together, `errors` collects everything that is wrong. The format is described in `deploy/catalogs/README.md`.
 
 pub mod account;
@@ -10,6 +10,7 @@ mod errors;
 mod fields;
 pub mod meter;
 pub mod quota;
+mod rate_card;
 mod yaml;
 
 pub use draft::{DraftScope, Found, MAX_DOCUMENT, read_draft};

@@ -82,7 +82,7 @@ fn what_is_not_yaml_or_more_than_catalogs_use_is_refused() {
         ("- meters\n", "line 1: must be a map with keys like meters, not a list"),
         ("meters\n", "line 1: must be a map"),
         ("{[a]: b}\n", "line 1: "),
-        ("limits: {day: 1}\n", "line 1: limits: unknown key; known here: meters, plans, quotas, tenants"),
+        ("limits: {day: 1}\n", "line 1: limits: unknown key; known here: meters, plans, quotas, rate_cards, tenants"),
         ("accounts: []\n", "line 1: this looks like the document of one tenant: add --tenant NAME"),
         ("name: tenants/a\nquotas: []\n", "line 1: this looks like the document of one tenant"),
         ("meters: [{name: [a]}]\n", "line 1: meters[0].name: must be a single value, not a list"),

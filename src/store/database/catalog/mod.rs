@@ -5,6 +5,7 @@
 
 mod changes;
 mod page;
+mod rate_cards;
 mod read;
 mod rows;
 mod statements;

@@ -5,10 +5,10 @@ use super::super::connection::Connection;
 use super::super::row::Row;
 use super::super::values::Values;
 use super::statements::{
-    ACCOUNT, METER_LIST, METER_REMOVED, PLAN_LIST, QUOTA_GET, QUOTA_LOCKED, QUOTA_VERSIONS, SEQUENCE_GET,
-    SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
+    ACCOUNT, METER_LIST, METER_REMOVED, PLAN_LIST, QUOTA_GET, QUOTA_LOCKED, QUOTA_VERSIONS, RATE_CARD_LIST,
+    SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
-use super::{page, rows};
+use super::{page, rate_cards, rows};
 use crate::domain::account::Account;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
@@ -159,6 +159,10 @@ async fn add_frame(connection: &mut Connection, scope: &str, data: &mut CatalogD
     let plans = plans.iter().map(|row| rows::plan_from_json(scope, &row.text(0)?, &row.text(1)?));
     let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
     data.plans = merge(std::mem::take(&mut data.plans), plans, |plan| plan.name.clone());
+
+    for row in connection.fetch(RATE_CARD_LIST, of(scope)).await? {
+        data.rate_cards.push(rate_cards::from_definition(scope, &row.text(1)?)?);
+    }
     Ok(())
 }
 

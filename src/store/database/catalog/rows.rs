@@ -283,15 +283,15 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-fn tenant_of(scope: &str) -> Option<String> {
+pub(super) fn tenant_of(scope: &str) -> Option<String> {
     (!scope.is_empty()).then(|| scope.to_owned())
 }
 
-fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }
 
-fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, StoreError> {
+pub(super) fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::connection::{Sql, sql};
 
-/// The statements that meters, plans and accounts have each.
+/// The statements that meters, plans, accounts and rate cards have each.
 pub(super) struct Noun {
     /// One of a scope's that is not deleted.
     pub get: Sql,
@@ -24,10 +24,19 @@ pub(super) const PLAN: Noun =
 pub(super) const ACCOUNT: Noun =
     Noun { get: sql!("catalog_account_get"), put: sql!("catalog_account_put"), delete: sql!("catalog_account_delete") };
 
+/// Rate cards.
+pub(super) const RATE_CARD: Noun = Noun {
+    get: sql!("catalog_rate_card_get"),
+    put: sql!("catalog_rate_card_put"),
+    delete: sql!("catalog_rate_card_delete"),
+};
+
 /// The meters of a scope.
 pub(super) const METER_LIST: Sql = sql!("catalog_meter_list");
 /// The plans of a scope.
 pub(super) const PLAN_LIST: Sql = sql!("catalog_plan_list");
+/// The rate cards of a scope.
+pub(super) const RATE_CARD_LIST: Sql = sql!("catalog_rate_card_list");
 /// A page of the accounts of a scope.
 pub(super) const ACCOUNT_PAGE: Sql = sql!("catalog_account_page");
 /// The accounts that changed.

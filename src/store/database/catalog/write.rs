@@ -5,11 +5,11 @@ use super::super::connection::{Connection, Sql};
 use super::super::pool::Tries;
 use super::super::values::Values;
 use super::read::{self, INSTALLATION};
-use super::rows;
 use super::statements::{
     ACCOUNT, AUDIT_INSERT, METER, Noun, PLAN, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT, QUOTA_REOPEN,
-    SEQUENCE_NEXT, VERSION_PUT,
+    RATE_CARD, SEQUENCE_NEXT, VERSION_PUT,
 };
+use super::{rate_cards, rows};
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
 
@@ -100,6 +100,11 @@ impl Writer<'_> {
             CatalogWrite::DeleteMeter(meter) => self.delete(&METER, "meter", meter.name.as_str()).await,
             CatalogWrite::DeletePlan(plan) => self.delete(&PLAN, "plan", &plan.name).await,
             CatalogWrite::DeleteAccount(account) => self.delete(&ACCOUNT, "account", account.name.as_str()).await,
+            CatalogWrite::PutRateCard(card) => {
+                let definition = rate_cards::to_definition(card)?;
+                self.put(&RATE_CARD, "rate card", &card.name(), definition).await
+            }
+            CatalogWrite::DeleteRateCard(card) => self.delete(&RATE_CARD, "rate card", &card.name()).await,
             CatalogWrite::SupersedeQuota(quota) => self.supersede_quota(quota).await,
             CatalogWrite::EditQuota(quota) => self.edit_quota(quota).await,
             CatalogWrite::DeleteQuota(quota) => self.delete_quota(quota).await,

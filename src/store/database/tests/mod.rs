@@ -6,6 +6,7 @@ mod flushing;
 mod incarnations;
 mod opening;
 mod planning;
+mod pricing;
 mod reserving;
 mod retention;
 pub(super) mod server;

@@ -91,7 +91,7 @@ async fn every_statement_finds_its_rows_by_an_index_on_postgres() {
             None => (String::new(), text.to_owned()),
         };
         run(format!("PREPARE planned {types} AS {text}")).await;
-        let values = (1..20).take_while(|n| text.contains(&format!("${n}"))).count();
+        let values = (1..40).take_while(|n| text.contains(&format!("${n}"))).count();
         let nothing = vec!["NULL"; values].join(", ");
         let nothing = if values == 0 { nothing } else { format!("({nothing})") };
         let plan = run(format!("EXPLAIN EXECUTE planned {nothing}")).await;

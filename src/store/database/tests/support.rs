@@ -126,6 +126,7 @@ pub(crate) fn line(account: &str, effective: i64, used: i64, top_up: i64) -> Lin
         held: 0,
         chain: levels.len() as u8,
         levels,
+        price: None,
     }
 }
 
@@ -165,6 +166,8 @@ pub(crate) fn reservation(id: &str, account: &str, created: i64) -> Reservation 
         final_amount: None,
         rules: Rules::default(),
         path: name.chain().map(level).collect(),
+        price: None,
+        estimate: None,
     };
     Reservation {
         tenant: tenant(),

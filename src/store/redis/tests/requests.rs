@@ -3,6 +3,8 @@
 use super::support::{NOW, operation, reservation, write_bound};
 use crate::domain::amount;
 use crate::domain::name::{IdKey, Uid};
+use crate::domain::price::Quantities;
+use crate::domain::settlement::Pricing;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::operation::{Caps, Charges, Known, ListedCharge, Operation, Refill, Verb};
 use crate::engine::ports::{KnownRequest, LedgerHold, UsageAnswer, Used};
@@ -123,7 +125,15 @@ fn settlements_list_by_match_and_cut_what_happened() {
     let mut operation = operation(&mut rng);
     operation.plan = None;
     let key = IdKey(77);
-    let charge = |amount| ListedCharge { account: "a".into(), meter: "m".into(), item: "i".into(), amount };
+    let charge = |amount| ListedCharge {
+        account: "a".into(),
+        meter: "m".into(),
+        item: "i".into(),
+        amount,
+        quantities: Quantities::default(),
+        service: "".into(),
+        pricing: Pricing::Said,
+    };
     let listed = Charges(vec![charge(None), charge(Some(u64::MAX))]);
     let amounts = |reader: &mut Reader<'_>| {
         let count = reader.array().unwrap();
