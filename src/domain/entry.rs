@@ -1,5 +1,6 @@
 //! Journal entries: what the atomic step writes about itself, and all that the flusher needs to fill the ledger.
 
+use super::legacy::EntryV1;
 use super::name::{IdKey, MeterId, Uid};
 use super::price::LinePrice;
 use super::reservation::Reservation;
@@ -149,6 +150,7 @@ impl Entry {
     pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
         match bytes.split_first() {
             Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|_| DecodeError::Damaged),
+            Some((1, body)) => postcard::from_bytes::<EntryV1>(body).map(Entry::from).map_err(|_| DecodeError::Damaged),
             Some((&other, _)) => Err(DecodeError::Format(other)),
             None => Err(DecodeError::Damaged),
         }

@@ -9,6 +9,7 @@ pub mod entry;
 pub mod error;
 pub mod exact;
 mod holds;
+pub mod legacy;
 pub mod meter;
 pub mod name;
 pub mod price;

@@ -99,7 +99,10 @@ impl Spooled {
 
     /// Reads what [`Spooled::encode`] wrote; `None` for anything else.
     pub fn decode(bytes: &[u8]) -> Option<Spooled> {
-        let (&FORMAT, body) = bytes.split_first()? else { return None };
-        postcard::from_bytes(body).ok()
+        match bytes.split_first()? {
+            (&FORMAT, body) => postcard::from_bytes(body).ok(),
+            (1, body) => super::legacy::read(body),
+            _ => None,
+        }
     }
 }

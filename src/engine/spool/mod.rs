@@ -5,6 +5,7 @@
 //! them to it.
 
 pub mod entry;
+mod legacy;
 mod replay;
 pub mod shelf;
 pub(in crate::engine) mod unenforced;

@@ -2,6 +2,7 @@
 
 use super::row::Row;
 use crate::domain::amount;
+use crate::domain::legacy::ReservationV1;
 use crate::domain::name::{IdKey, MeterId, Uid};
 use crate::domain::price::Quantities;
 use crate::domain::reservation::Reservation;
@@ -39,10 +40,10 @@ pub(super) fn record(reservation: &Reservation) -> Vec<u8> {
 /// # Errors
 /// [`StoreError::Corrupt`] for another format or damaged bytes.
 pub(super) fn reservation(bytes: &[u8]) -> Result<Reservation, StoreError> {
+    let damaged = |_| StoreError::Corrupt("a reservation's record is damaged".into());
     match bytes.split_first() {
-        Some((&RECORD, body)) => {
-            postcard::from_bytes(body).map_err(|_| StoreError::Corrupt("a reservation's record is damaged".into()))
-        }
+        Some((&RECORD, body)) => postcard::from_bytes(body).map_err(damaged),
+        Some((1, body)) => postcard::from_bytes::<ReservationV1>(body).map(Reservation::from).map_err(damaged),
         Some((other, _)) => Err(StoreError::Corrupt(format!("a reservation's record has the unknown format {other}"))),
         None => Err(StoreError::Corrupt("a reservation's record is empty".into())),
     }
