@@ -51,6 +51,18 @@ fn charges_in_one_word_and_by_options() {
     let options = "x --account tenants/acme/users/u1 --meter llm.cost --amount 500 --item gpt \
                    --also tenants/acme/projects/p --also tenants/acme/pools/q";
     assert_eq!(charges(options), [expected]);
+    let priced = Charge {
+        item: "gpt".into(),
+        service: "chat".into(),
+        quantities: [("input".into(), 1200), ("output".into(), 300)].into(),
+        ..charge("llm.cost", None)
+    };
+    for line in [
+        "x --charge tenants/acme/users/u1,llm.cost,item=gpt,service=chat,input=1200,output=300",
+        "x --account tenants/acme/users/u1 --meter llm.cost --item gpt --service chat --quantity input=1200 --quantity output=300",
+    ] {
+        assert_eq!(charges(line), std::slice::from_ref(&priced));
+    }
     let two = "x --charge tenants/acme/users/u1,a --charge tenants/acme/users/u1,b,0";
     assert_eq!(charges(two), [charge("a", None), charge("b", Some(0))]);
 }

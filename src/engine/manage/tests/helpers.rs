@@ -55,5 +55,6 @@ fn view(below: &CatalogData, content: &ScopeContent) -> CatalogData {
     data.plans.extend(content.plans.iter().cloned());
     data.accounts.extend(content.accounts.iter().cloned());
     data.quotas.extend(content.quotas.iter().cloned());
+    data.rate_cards.extend(content.rate_cards.iter().cloned());
     data
 }

@@ -3,5 +3,6 @@
 mod changes;
 mod faults;
 mod helpers;
+mod prices;
 mod round_trip;
 mod rules;
