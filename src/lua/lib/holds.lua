@@ -49,7 +49,7 @@ do
   -- A part was priced: from now on the charge's price state is this. The change keeps the one before.
   function holds.price(charge, after, change)
     change[D_PRICE] = charge[C_PRICE] or ''
-    charge[C_PRICE], charge[C_PRICED] = after, 1
+    charge[C_PRICE], charge[C_ESTIMATE], charge[C_PRICED] = after, charge[C_ESTIMATE] or '', 1
   end
 
   -- What was held becomes used: on each level the period's part first, then the top-up's.
