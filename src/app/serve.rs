@@ -30,6 +30,8 @@ const TEST_CLOCK: &str = "quotad.v1.TestClockService";
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest message of a batch, a stream, or quotas with their notes.
 const BATCH_LIMIT: usize = 1 << 20;
+/// Longest pool with its members.
+const POOL_LIMIT: usize = 4 << 20;
 /// Longest catalog document.
 const CATALOG_LIMIT: usize = 64 << 20;
 /// The name under which the digest of the catalog file is kept.
@@ -218,7 +220,7 @@ async fn start(
         let quota = QuotaApi::new(node.authority.clone(), draining.clone());
         let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
         let usage = UsageApi::new(node.authority.clone(), pool.clone());
-        let catalog = CatalogApi::new(node.catalogs.clone(), node.clock.clone(), pool.clone());
+        let catalog = CatalogApi::new(node.catalogs.clone(), node.clock.clone(), node.authority.clone(), pool.clone());
         let catalog =
             v1::catalog_service_server::CatalogServiceServer::new(catalog).max_decoding_message_size(CATALOG_LIMIT);
         let mut routes = Routes::new(quota)
@@ -239,9 +241,12 @@ async fn start(
 fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
     let served: Vec<&str> = services.iter().copied().chain([health::SERVICE]).chain(reflection::SERVICES).collect();
     let batch = |path| Exception { path, message_limit: Some(BATCH_LIMIT), deadline: None };
+    let pool = |path| Exception { path, message_limit: Some(POOL_LIMIT), deadline: None };
     let exceptions = [
         batch("/quotad.v1.CatalogService/CreateQuotas"),
         batch("/quotad.v1.CatalogService/UpdateQuota"),
+        pool("/quotad.v1.CatalogService/CreatePool"),
+        pool("/quotad.v1.CatalogService/UpdatePool"),
         batch("/quotad.v1.QuotaService/BatchReserve"),
         batch("/quotad.v1.QuotaService/BatchCommit"),
         batch("/quotad.v1.QuotaService/BatchConsume"),

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 granted or done, 2 denied, 1 error. A closed pipe (`quotad usage ... | head`) is not an error.
 
+mod account;
 mod args;
 mod bench;
 mod bench_redis;
@@ -13,6 +14,7 @@ mod doctor;
 mod import;
 mod migrate;
 mod output;
+mod pool;
 mod quota;
 mod render;
 mod reservations;
@@ -23,6 +25,7 @@ mod tests;
 mod usage;
 mod verify;
 
+pub use account::{AccountArgs, AccountCommand};
 pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
 pub use bench::BenchArgs;
 pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, ReleaseArgs, ReserveArgs};
@@ -32,6 +35,7 @@ pub use debug::{DebugArgs, DebugCommand, KeyArgs};
 pub use doctor::DoctorArgs;
 pub use import::ImportUsageArgs;
 pub use migrate::MigrateArgs;
+pub use pool::{PoolArgs, PoolCommand};
 pub use quota::{QuotaArgs, QuotaCommand};
 pub use reservations::{ReservationArgs, ReservationsArgs, StateArg};
 pub use storage::StorageArgs;

@@ -97,6 +97,12 @@ reads! {
     get_account, catalog.get_account, GetAccountRequest => GetAccountResponse;
     /// One page of the tenant's account records, by name.
     list_accounts, catalog.list_accounts, ListAccountsRequest => ListAccountsResponse;
+    /// One pool.
+    get_pool, catalog.get_pool, GetPoolRequest => GetPoolResponse;
+    /// One page of the tenant's pools, or of those of one member, by account.
+    list_pools, catalog.list_pools, ListPoolsRequest => ListPoolsResponse;
+    /// Chooses the pool that an account's next charges count on. A repeat changes nothing further.
+    set_active_pool, catalog.set_active_pool, SetActivePoolRequest => SetActivePoolResponse;
 }
 
 /// Methods that change the catalog and go out once: a repeat could do more, so an answer that is lost is looked up.
@@ -105,7 +111,7 @@ macro_rules! changes {
         impl Client {
             $($(#[$doc])+
             ///
-            /// It is sent once; where no answer comes, `list_quota_versions` tells whether it had its effect.
+            /// It is sent once; where no answer comes, a look at what it was to change tells whether it had its effect.
             ///
             /// # Errors
             /// [`Error`] as the server says, or if it cannot be reached.
@@ -127,6 +133,18 @@ changes! {
     update_quota, UpdateQuotaRequest => UpdateQuotaResponse;
     /// Deletes the current version of a quota.
     delete_quota, DeleteQuotaRequest => DeleteQuotaResponse;
+    /// Makes a record of an account.
+    create_account, CreateAccountRequest => CreateAccountResponse;
+    /// Makes the record of an account be so.
+    update_account, UpdateAccountRequest => UpdateAccountResponse;
+    /// Removes the record of an account, with its own quotas.
+    delete_account, DeleteAccountRequest => DeleteAccountResponse;
+    /// Makes an account a pool.
+    create_pool, CreatePoolRequest => CreatePoolResponse;
+    /// Makes a pool be so.
+    update_pool, UpdatePoolRequest => UpdatePoolResponse;
+    /// Makes an account be no pool any more.
+    delete_pool, DeletePoolRequest => DeletePoolResponse;
 }
 
 impl Client {

@@ -10,6 +10,7 @@ pub mod error;
 mod holds;
 pub mod meter;
 pub mod name;
+pub mod pool;
 pub mod quota;
 pub mod reservation;
 pub mod settlement;

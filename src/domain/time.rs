@@ -71,6 +71,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// RFC 3339 with its offset, `2040-03-01T08:00:00Z`; what is below a millisecond is cut.
+impl std::str::FromStr for Timestamp {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Timestamp, String> {
+        let time = text.parse::<jiff::Timestamp>();
+        time.map(|time| Timestamp(time.as_millisecond())).map_err(|_| "must be a time like 2040-03-01T08:00:00Z".into())
+    }
+}
+
 /// A length of time in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Serialize, Deserialize)]
 pub struct Span(i64);

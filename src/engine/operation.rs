@@ -3,6 +3,7 @@
 use super::call::{AllowanceLine, Denial, Extended, Freed};
 use super::ports::{Boxed, CounterKey, KnownRequest, StoreError, UsageAnswer, Watermark};
 use crate::domain::counter::{Gauge, WindowPlan};
+use crate::domain::decision::Cause;
 use crate::domain::entry::{Entry, Kind};
 use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, Uid};
@@ -124,8 +125,19 @@ pub struct Plan {
     pub counters: Vec<CounterPlan>,
     /// By charge, by level of its path: index into `counters`.
     pub paths: Vec<Vec<u16>>,
-    /// Charges on meters that deny where no quota exists, and none does: index of the charge.
-    pub unset: Vec<usize>,
+    /// Charges that are denied whatever the counters have.
+    pub barred: Vec<Barred>,
+}
+
+/// A charge that is denied whatever the counters have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Barred {
+    /// Index of the charge.
+    pub charge: usize,
+    /// Why.
+    pub cause: Cause,
+    /// The account on its path that it is about.
+    pub account: Arc<str>,
 }
 
 impl Plan {

@@ -3,9 +3,11 @@
 
 use super::manage::{
     Applied, Apply, ApplyError, Catalogs, Changed, Exported, LiveUse, QuotaChange, QuotaContext, QuotaError,
+    RecordChange, RecordError,
 };
 use super::operation::Counters;
-use super::ports::{CatalogStore, QuotaVersion, StoreError};
+use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
+use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 use crate::domain::name::{MeterName, Uid};
 use crate::domain::quota::Subject;
@@ -64,6 +66,31 @@ impl Publisher {
             self.bind_what_stands(context.tenant).await?;
         }
         changed
+    }
+
+    /// Changes the record of an account, a pool, or who chose it; binds as [`Publisher::apply`] does.
+    ///
+    /// # Errors
+    /// [`RecordError`]; see [`Catalogs::change_record`].
+    pub async fn change_record(
+        &self,
+        context: QuotaContext<'_>,
+        change: RecordChange<'_>,
+    ) -> Result<(CatalogData, String), RecordError> {
+        let changed = self.catalogs.change_record(context, change).await;
+        if changed.as_ref().map_or_else(RecordError::finds_it_otherwise, |_| true) {
+            self.bind_what_stands(context.tenant).await?;
+        }
+        changed
+    }
+
+    /// The snapshot of a tenant as the database has it now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the catalog can't be read.
+    pub async fn snapshot(&self, tenant: &str) -> Result<Arc<Snapshot>, StoreError> {
+        let version = self.store.version(Some(tenant)).await?;
+        self.snapshots.get(tenant, version).await
     }
 
     /// Makes bind what other servers wrote since the catalog had version `seen`; answers the version now. They do so themselves,

@@ -1,9 +1,9 @@
 -- reserve: Reserve and Consume; holds, or records at once, on every planned counter or on none.
 --
 -- Arguments from 8 on: record (unpacked; times, splits and state are made here), ttl in milliseconds, consume (0, 1),
--- fresh (0, 1), values wanted (0, 1), unset (0, 1), granted (a time, or -1). Reply: {1, replayed, seq, record, values or
+-- fresh (0, 1), values wanted (0, 1), barred ("": nothing), granted (a time, or -1). Reply: {1, replayed, seq, record, values or
 -- false}, {3, replayed, denial}, a refusal or a miss. Values are those that it was decided on. Example:
---   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, 0, -1} -> {1, 0, 42, "\154...", false}
+--   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, "", -1} -> {1, 0, 42, "\154...", false}
 
 local reserve = {}
 

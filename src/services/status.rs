@@ -70,6 +70,11 @@ reasons! {
     QuotaNotCurrent "QUOTA_NOT_CURRENT" FailedPrecondition,
     FeatureMissing "FEATURE_MISSING" FailedPrecondition,
     LimitAboveParent "LIMIT_ABOVE_PARENT" FailedPrecondition,
+    AccountExists "ACCOUNT_EXISTS" AlreadyExists,
+    PoolExists "POOL_EXISTS" AlreadyExists,
+    PoolNotFound "POOL_NOT_FOUND" NotFound,
+    PoolDisabled "POOL_DISABLED" FailedPrecondition,
+    NotAMember "NOT_A_MEMBER" PermissionDenied,
 }
 
 /// A status with its reason.
@@ -112,6 +117,13 @@ pub fn from_call(error: CallError, has_ids: bool) -> Status {
         CallError::MeterNotFound(meters) => {
             let fields = meters.iter().map(|(at, name)| (format!("charges[{at}].meter"), format!("no meter {name}")));
             bad_fields(Reason::MeterNotFound, fields.collect())
+        }
+        CallError::AccountNotFound(accounts) => {
+            let fields = accounts.into_iter().map(|(charge, also, name)| {
+                let field = also.map_or_else(|| String::from("account"), |at| format!("also[{at}]"));
+                (format!("charges[{charge}].{field}"), format!("no record of {name}"))
+            });
+            bad_fields(Reason::AccountNotFound, fields.collect())
         }
         CallError::BadCharges(charges) => {
             let fields = charges.iter().map(|(at, why)| (format!("charges[{at}].amount"), (*why).to_owned()));

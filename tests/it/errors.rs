@@ -94,6 +94,26 @@ tenants: [{name: tenants/acme, quotas: [{subject: tenants/acme, meter: job.withi
 }
 
 #[tokio::test]
+async fn records_and_pools() {
+    let api = Api::start().await;
+    let account = Some(Account { name: user("vera"), ..Default::default() });
+    let create = CreateAccountRequest { tenant: TENANT.into(), account, etag: String::new() };
+    golden("ACCOUNT_EXISTS", &refused(api.create_account(create).await));
+    let account = format!("{TENANT}/pools/p");
+    let pool = Pool { account: account.clone(), meters: vec!["job.runs".into()], ..Default::default() };
+    let create = CreatePoolRequest { tenant: TENANT.into(), pool: Some(pool.clone()), etag: String::new() };
+    let switch = SetActivePoolRequest { tenant: TENANT.into(), account: user("a"), pool: account };
+    golden("POOL_NOT_FOUND", &refused(api.set_active_pool(switch.clone()).await));
+    api.create_pool(create.clone()).await.unwrap();
+    golden("POOL_EXISTS", &refused(api.create_pool(create).await));
+    golden("NOT_A_MEMBER", &refused(api.set_active_pool(switch.clone()).await));
+    let disabled = Some(Pool { disabled: true, ..pool });
+    let update = UpdatePoolRequest { tenant: TENANT.into(), pool: disabled, etag: String::new() };
+    api.update_pool(update).await.unwrap();
+    golden("POOL_DISABLED", &refused(api.set_active_pool(switch).await));
+}
+
+#[tokio::test]
 async fn reservations_in_the_wrong_state() {
     let api = Api::start().await;
     let extend = |id: &str| ExtendRequest { tenant: TENANT.into(), reservation_id: id.into(), ..Default::default() };

@@ -56,6 +56,7 @@ stories! {
     idempotency: redis_and_postgres,
     llm_pools: redis_and_file,
     meters: redis_and_file,
+    pools: redis_and_postgres,
     saas_spend: redis_and_postgres,
     settlement: redis_and_postgres,
     storage_hub: redis_and_postgres,

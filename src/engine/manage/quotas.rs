@@ -3,6 +3,7 @@
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::quota::DraftQuota;
 use super::document::{DraftScope, Problems};
+use super::members::Registry;
 use super::parent::{self, LiveUse, Wanted};
 use super::validate::{Current, validate};
 use crate::domain::name::MeterName;
@@ -89,6 +90,9 @@ pub enum QuotaError {
     /// The requested quotas with these numbers, from 0, exist.
     #[error("the subject has a quota on the meter already")]
     Exists(Vec<(usize, Subject, MeterName)>),
+    /// The tenant registers its accounts and has no record of these: their numbers in the request, from 0.
+    #[error("no record of {}", .0.iter().map(|(_, subject)| subject.to_string()).collect::<Vec<_>>().join(", "))]
+    AccountNotFound(Vec<(usize, Subject)>),
     /// There is no such quota.
     #[error("no quota of {0} on {1}")]
     NotFound(Subject, MeterName),
@@ -124,9 +128,11 @@ impl QuotaError {
         match self {
             QuotaError::Exists(_) | QuotaError::NotFound(..) | QuotaError::NotCurrent(_) => true,
             QuotaError::Apply(error) => matches!(error, ApplyError::EtagMismatch(_)),
-            QuotaError::Invalid(_) | QuotaError::Locked { .. } | QuotaError::AboveParent(_) | QuotaError::Use(_) => {
-                false
-            }
+            QuotaError::Invalid(_)
+            | QuotaError::AccountNotFound(_)
+            | QuotaError::Locked { .. }
+            | QuotaError::AboveParent(_)
+            | QuotaError::Use(_) => false,
         }
     }
 }
@@ -286,16 +292,25 @@ fn judged(context: Context<'_>, drafts: &[DraftQuota], data: &CatalogData) -> Re
             current.tenants.insert(tenant.to_owned(), data.clone());
         }
     }
-    let scope =
-        DraftScope { tenant: context.tenant.map(str::to_owned), quotas: drafts.to_vec(), ..DraftScope::default() };
+    let registry = Registry::of(&scope_of(context, &[]), Some(data), false);
+    let unknown = drafts.iter().enumerate().filter(|(_, draft)| !registry.knows(&draft.subject));
+    let unknown: Vec<_> = unknown.map(|(at, draft)| (at, draft.subject.clone())).collect();
+    if !unknown.is_empty() {
+        return Err(QuotaError::AccountNotFound(unknown));
+    }
+    let scope = scope_of(context, drafts);
     let mut problems = Problems::default();
     let contents = validate(&[scope], &current, false, &mut problems);
     problems.into_result().map_err(QuotaError::Invalid)?;
     Ok(contents.into_iter().flat_map(|content| content.quotas).collect())
 }
 
+fn scope_of(context: Context<'_>, drafts: &[DraftQuota]) -> DraftScope {
+    DraftScope { tenant: context.tenant.map(str::to_owned), quotas: drafts.to_vec(), ..DraftScope::default() }
+}
+
 /// What a tenant sees of the installation: that by which its own quotas are judged.
-fn of_installation(data: &CatalogData) -> CatalogData {
+pub(super) fn of_installation(data: &CatalogData) -> CatalogData {
     CatalogData {
         meters: data.meters.iter().filter(|meter| meter.tenant.is_none()).cloned().collect(),
         plans: data.plans.iter().filter(|plan| plan.tenant.is_none()).cloned().collect(),

@@ -137,7 +137,7 @@ fn template(
     let before = &spooled.reservation;
     let charges = before.charges.iter().map(|held| charge(held, amount(held)));
     let charges = charges.collect::<Option<Vec<ChargeRequest>>>().ok_or_else(damaged)?;
-    let (charges, plan) = plan_charges(snapshot, &charges, Amounts::Recorded, now)?;
+    let (charges, plan) = plan_charges(snapshot, &charges, Amounts::Granted, now)?;
     let requests = Vec::new();
     Ok((Reservation { charges, requests, fingerprint: spooled.fingerprint, ..before.clone() }, plan))
 }

@@ -148,14 +148,14 @@ do
     return values
   end
 
-  -- A denial, packed: the counters {{plan, value's bytes, amount, positive}, ...} that stand in the way, and the record
-  -- (packed) of a hold that was to be raised, or "".
-  function admission.denial(unset, counters, packed)
-    return cmsgpack.pack({store.now, unset, counters, packed})
+  -- A denial, packed: what is barred (as it came), the counters {{plan, value's bytes, amount, positive}, ...} that stand
+  -- in the way, and the record (packed) of a hold that was to be raised, or "".
+  function admission.denial(barred, counters, packed)
+    return cmsgpack.pack({store.now, barred, counters, packed})
   end
 
   -- Decides all counters. Answers where each amount stands, or nil and the denial.
-  function admission.decide(operation, ready, unset)
+  function admission.decide(operation, ready, barred)
     local demands, splits, denied = operation[O_PLAN][P_DEMANDS], {}, nil
     local now = store.now
     for number = 1, #ready do
@@ -172,8 +172,8 @@ do
         splits[number] = {asked - part, part}
       end
     end
-    if denied or unset > 0 then
-      return nil, admission.denial(unset, denied or {}, '')
+    if denied or barred ~= '' then
+      return nil, admission.denial(barred, denied or {}, '')
     end
     return splits
   end

@@ -34,7 +34,13 @@ async fn with_api<F: Future<Output = ()>>(test: impl FnOnce(CatalogApi) -> F) {
     let node = Node::open(NodeOptions { data_dir: data_dir.clone(), partitions: Some(1), ..NodeOptions::default() })
         .await
         .unwrap();
-    test(CatalogApi::new(node.catalogs.clone(), node.clock.clone(), tokio::runtime::Handle::current())).await;
+    test(CatalogApi::new(
+        node.catalogs.clone(),
+        node.clock.clone(),
+        node.authority.clone(),
+        tokio::runtime::Handle::current(),
+    ))
+    .await;
     node.close().await;
     std::fs::remove_dir_all(data_dir).unwrap();
 }

@@ -1,5 +1,6 @@
 //! Commands as ARGV of the script: plans once for the whole batch, then the operations (`src/lua/README.md`, "The request").
 
+use super::barred;
 use super::command::Command;
 use super::pack::{MAX, Writer};
 use super::record;
@@ -181,7 +182,8 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
         Verb::Reserve { template, ttl, consume, fresh, granted } => {
             begin(out, plans, operation, (verb::RESERVE, 7), &template.charges);
             record::write(out, template);
-            out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation)).uint(unset(operation));
+            out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation));
+            out.bytes(&operation.plan.as_ref().map(|plan| barred::pack(&plan.barred)).unwrap_or_default());
             match granted {
                 Some(at) => out.time(*at),
                 None => out.int(-1),
@@ -272,12 +274,6 @@ fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held]
 fn wants_values(operation: &Operation) -> bool {
     let mut windows = operation.plan.iter().flat_map(|plan| &plan.counters).flat_map(|counter| &*counter.windows);
     windows.any(|window| !window.enforced && window.limit.is_some())
-}
-
-/// The charges that have no quota where their meter denies in that case, a bit for each.
-fn unset(operation: &Operation) -> u64 {
-    let charges = operation.plan.iter().flat_map(|plan| &plan.unset);
-    charges.fold(0, |bits, charge| bits | 1_u64.checked_shl(u32::try_from(*charge).unwrap_or(u32::MAX)).unwrap_or(0))
 }
 
 fn write_known(out: &mut Writer, known: &Known) {

@@ -186,6 +186,15 @@ impl Api {
         update_quota catalog UpdateQuotaRequest => UpdateQuotaResponse;
         delete_quota catalog DeleteQuotaRequest => DeleteQuotaResponse;
         list_quota_versions catalog ListQuotaVersionsRequest => ListQuotaVersionsResponse;
+        create_account catalog CreateAccountRequest => CreateAccountResponse;
+        update_account catalog UpdateAccountRequest => UpdateAccountResponse;
+        delete_account catalog DeleteAccountRequest => DeleteAccountResponse;
+        create_pool catalog CreatePoolRequest => CreatePoolResponse;
+        update_pool catalog UpdatePoolRequest => UpdatePoolResponse;
+        delete_pool catalog DeletePoolRequest => DeletePoolResponse;
+        get_pool catalog GetPoolRequest => GetPoolResponse;
+        list_pools catalog ListPoolsRequest => ListPoolsResponse;
+        set_active_pool catalog SetActivePoolRequest => SetActivePoolResponse;
         get_account catalog GetAccountRequest => GetAccountResponse;
         list_accounts catalog ListAccountsRequest => ListAccountsResponse;
         get_usage usage GetUsageRequest => GetUsageResponse;

@@ -4,5 +4,6 @@ mod claims;
 mod numbers;
 mod open;
 mod opened;
+mod pools;
 mod quotas;
 mod replicas;

@@ -3,5 +3,6 @@
 mod changes;
 mod faults;
 mod helpers;
+mod pools;
 mod round_trip;
 mod rules;

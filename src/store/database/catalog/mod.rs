@@ -5,6 +5,7 @@
 
 mod changes;
 mod page;
+mod pool_rows;
 mod read;
 mod rows;
 mod statements;

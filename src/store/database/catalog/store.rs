@@ -44,6 +44,14 @@ impl CatalogStore for DatabaseCatalog {
         Box::pin(read::load_for(&self.database, tenant, quotas))
     }
 
+    fn load_records<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        names: &'a [AccountName],
+    ) -> Boxed<'a, Result<CatalogData, StoreError>> {
+        Box::pin(read::load_records(&self.database, tenant, names))
+    }
+
     fn changes<'a>(&'a self, tenant: &'a str, since: u64) -> Boxed<'a, Result<Option<CatalogChanges>, StoreError>> {
         Box::pin(changes::changes(&self.database, tenant, since))
     }

@@ -5,11 +5,11 @@ use super::super::connection::{Connection, Sql};
 use super::super::pool::Tries;
 use super::super::values::Values;
 use super::read::{self, INSTALLATION};
-use super::rows;
 use super::statements::{
-    ACCOUNT, AUDIT_INSERT, METER, Noun, PLAN, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT, QUOTA_REOPEN,
-    SEQUENCE_NEXT, VERSION_PUT,
+    ACCOUNT, AUDIT_INSERT, CHOICE, METER, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT,
+    QUOTA_REOPEN, SEQUENCE_NEXT, VERSION_PUT,
 };
+use super::{pool_rows, rows};
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
 
@@ -96,6 +96,15 @@ impl Writer<'_> {
                 let definition = rows::account_to_json(account)?;
                 self.put(&ACCOUNT, "account", account.name.as_str(), definition).await
             }
+            CatalogWrite::PutPool(pool) => {
+                self.put(&POOL, "pool", pool.account.as_str(), pool_rows::pool_to_json(pool)?).await
+            }
+            CatalogWrite::DeletePool(pool) => self.delete(&POOL, "pool", pool.account.as_str()).await,
+            CatalogWrite::Choose(account, Some(pool)) => {
+                let definition = pool_rows::choice_to_json(pool)?;
+                self.put(&CHOICE, "active pool of", account.as_str(), definition).await
+            }
+            CatalogWrite::Choose(account, None) => self.delete(&CHOICE, "active pool of", account.as_str()).await,
             CatalogWrite::PutQuota(quota) => self.put_quota(quota).await,
             CatalogWrite::DeleteMeter(meter) => self.delete(&METER, "meter", meter.name.as_str()).await,
             CatalogWrite::DeletePlan(plan) => self.delete(&PLAN, "plan", &plan.name).await,
