@@ -12,7 +12,6 @@ use crate::domain::pool::{Join, Pool, membership};
 use crate::domain::quota::Subject;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::{CatalogData, CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
-use std::fmt;
 use thiserror::Error;
 
 /// How often a race with another server is run again; within one server writers wait for each other.
@@ -46,12 +45,19 @@ pub enum Noun {
     Pool,
 }
 
-impl fmt::Display for Noun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Noun::Account => "record",
-            Noun::Pool => "pool",
-        })
+impl Noun {
+    fn is_there(self, name: &AccountName) -> String {
+        match self {
+            Noun::Account => format!("there is a record of {name} already"),
+            Noun::Pool => format!("{name} is a pool already"),
+        }
+    }
+
+    fn is_missing(self, name: &AccountName) -> String {
+        match self {
+            Noun::Account => format!("there is no record of {name}"),
+            Noun::Pool => format!("{name} is no pool"),
+        }
     }
 }
 
@@ -62,10 +68,10 @@ pub enum RecordError {
     #[error("{0}")]
     Invalid(Problems),
     /// It is there already.
-    #[error("there is a {0} of {1} already")]
+    #[error("{}", .0.is_there(.1))]
     Exists(Noun, AccountName),
     /// It is not there.
-    #[error("there is no {0} of {1}")]
+    #[error("{}", .0.is_missing(.1))]
     NotFound(Noun, AccountName),
     /// A pool that joins in any case is not chosen.
     #[error("{0} counts every charge of its members: there is nothing to choose")]

@@ -6,7 +6,7 @@ use crate::domain::account::Account;
 use crate::domain::name::AccountName;
 use crate::domain::quota::Enforcement;
 use crate::engine::authority::Authority;
-use crate::engine::call::UsageState;
+use crate::engine::call::{UsageState, WindowUsage};
 use crate::engine::manage::document::{Place, Problems};
 use crate::engine::manage::{RecordChange, records};
 use crate::engine::ports::CatalogData;
@@ -148,16 +148,13 @@ async fn empty(authority: &Arc<Authority>, tenant: &AccountName, name: &AccountN
             said.push(format!("the balance of {name} on {meter} can't be read now"));
             continue;
         };
-        for usage in meters.iter().filter(|usage| usage.top_up_remaining.unwrap_or(0) == 0) {
-            let empty = usage
-                .windows
-                .iter()
-                .find(|window| window.state == UsageState::Exhausted && window.enforcement == Enforcement::Enforce);
-            let until = |window: &crate::engine::call::WindowUsage| {
-                window.reset.map(|reset| format!(" until {reset}")).unwrap_or_default()
-            };
-            said.extend(empty.map(|window| format!("{name} has nothing left on {meter}{}", until(window))));
-        }
+        let spent =
+            |window: &&WindowUsage| window.state == UsageState::Exhausted && window.enforcement == Enforcement::Enforce;
+        let without_top_up = meters.iter().filter(|usage| usage.top_up_remaining.unwrap_or(0) == 0);
+        said.extend(without_top_up.filter_map(|usage| usage.windows.iter().find(spent)).map(|window| {
+            let until = window.reset.map(|reset| format!(" until {reset}")).unwrap_or_default();
+            format!("{name} has nothing left on {meter}{until}")
+        }));
     }
     said.join("; ")
 }
