@@ -7,3 +7,4 @@ mod opened;
 mod pools;
 mod quotas;
 mod replicas;
+mod workspaces;
