@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 granted or done, 2 denied, 1 error. A closed pipe (`quotad usage ... | head`) is not an error.
 
+mod admin;
 mod args;
 mod bench;
 mod bench_redis;
@@ -23,6 +24,7 @@ mod tests;
 mod usage;
 mod verify;
 
+pub use admin::{AdjustArgs, AuditArgs, RecalculateArgs, RequestArgs, RequestCommand};
 pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
 pub use bench::BenchArgs;
 pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, ReleaseArgs, ReserveArgs};

@@ -1,5 +1,6 @@
 //! What people read: a short sentence, then a table where there are several lines to tell.
 
+mod admin;
 mod changes;
 mod decision;
 mod quota;
@@ -7,6 +8,7 @@ mod reservation;
 mod table;
 mod usage;
 
+pub(super) use admin::{adjustments, audit, limit_request, limit_requests, recalculated};
 pub(super) use changes::changes;
 pub(super) use decision::{allowance, denial, freed};
 pub(super) use quota::{quota_versions, quotas};

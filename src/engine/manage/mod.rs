@@ -2,7 +2,7 @@
 //!
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
 //! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
-//! one by one, by the same judgement; `parent` asks what is left above.
+//! one by one, by the same judgement; `parent` asks what is left above; `requests` does so where somebody asked for more.
 
 mod apply;
 mod diff;
@@ -11,6 +11,7 @@ mod emit;
 mod export;
 mod parent;
 mod quotas;
+mod requests;
 mod validate;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use emit::Yaml;
 pub use export::{content_of, export_installation, export_tenant};
 pub use parent::LiveUse;
 pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaChange, QuotaError};
+pub use requests::{Decision, RequestError};
 pub use validate::{Current, ScopeContent, validate};

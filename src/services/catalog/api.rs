@@ -5,6 +5,7 @@ use super::{apply, quotas, read};
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
 use crate::proto::v1::{self, catalog_service_server};
+use crate::services::actor::actor;
 use crate::services::pool;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -44,7 +45,7 @@ impl CatalogApi {
         A: Send + 'static,
         F: Future<Output = Result<A, Status>> + Send + 'static,
     {
-        let actor = apply::actor(request.metadata());
+        let actor = actor(request.metadata());
         let desk = Desk { catalogs: self.catalogs.clone(), clock: self.clock.clone(), actor };
         pool::change(&self.pool, work(desk, request.into_inner())).await.map(Response::new)
     }
@@ -53,7 +54,7 @@ impl CatalogApi {
 #[tonic::async_trait]
 impl catalog_service_server::CatalogService for CatalogApi {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
-        let actor = apply::actor(request.metadata());
+        let actor = actor(request.metadata());
         let work = apply::apply(self.catalogs.clone(), self.clock.clone(), actor, request.into_inner());
         pool::change(&self.pool, work).await.map(Response::new)
     }

@@ -15,3 +15,5 @@ mod read;
 mod tests;
 
 pub use api::CatalogApi;
+pub use apply::scope;
+pub use errors::{from_quota, from_store};

@@ -39,6 +39,12 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../sql/migrations/sqlite/0005_locked_defaults.sql"),
         include_str!("../../sql/migrations/postgres/0005_locked_defaults.sql"),
     ),
+    (
+        6,
+        "limit_request",
+        include_str!("../../sql/migrations/sqlite/0006_limit_request.sql"),
+        include_str!("../../sql/migrations/postgres/0006_limit_request.sql"),
+    ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.
 const LOOKS: u32 = 10;

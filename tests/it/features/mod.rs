@@ -1,8 +1,10 @@
 //! FEATURES: which items are shown, and the tests of those that a story can't tell.
 
+mod admin;
 mod claims;
 mod numbers;
 mod open;
 mod opened;
 mod quotas;
 mod replicas;
+mod requests;

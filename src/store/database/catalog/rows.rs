@@ -200,7 +200,8 @@ pub(super) fn limits_to_json(limits: &[Limit]) -> Result<String, StoreError> {
     to_json(&rows)
 }
 
-fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
+/// Limits as they are stored.
+pub(super) fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
     let rows: Vec<LimitJson> = from_json(json)?;
     let limit = |row: LimitJson| Limit {
         window: WindowSpec {
@@ -287,11 +288,11 @@ fn tenant_of(scope: &str) -> Option<String> {
     (!scope.is_empty()).then(|| scope.to_owned())
 }
 
-fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }
 
-fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, StoreError> {
+pub(super) fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }
 
