@@ -3,6 +3,7 @@
 //! Exit status: 0 granted or done, 2 denied, 1 error. A closed pipe (`quotad usage ... | head`) is not an error.
 
 mod account;
+mod admin;
 mod args;
 mod bench;
 mod bench_redis;
@@ -26,6 +27,7 @@ mod usage;
 mod verify;
 
 pub use account::{AccountArgs, AccountCommand};
+pub use admin::{AdjustArgs, AuditArgs, RecalculateArgs, RequestArgs, RequestCommand};
 pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
 pub use bench::BenchArgs;
 pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, ReleaseArgs, ReserveArgs};

@@ -1,6 +1,7 @@
 //! The rules, pure: no async, no I/O, no clock, no randomness, no wire types. Time and catalogs come in as arguments.
 
 pub mod account;
+pub mod adjustment;
 pub mod admission;
 pub mod amount;
 pub mod counter;
@@ -8,6 +9,7 @@ pub mod decision;
 pub mod entry;
 pub mod error;
 mod holds;
+pub mod limit_request;
 pub mod meter;
 pub mod name;
 pub mod pool;

@@ -1,7 +1,9 @@
 //! The catalog's port: what is configured, version by version, and how it is changed.
 
+use super::paperwork::Paperwork;
 use super::ports::{Boxed, StoreError};
 use crate::domain::account::{Account, Plan};
+use crate::domain::limit_request::LimitRequest;
 use crate::domain::meter::Meter;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::pool::Pool;
@@ -107,6 +109,8 @@ pub enum CatalogWrite {
     DeleteQuota(Quota),
     /// Delete the current version of the quota and put the one that it closed in force again, if there is one.
     ReopenQuota(Quota),
+    /// Write down what was decided on a pending request for more.
+    ResolveRequest(Box<LimitRequest>),
 }
 
 /// A version of a quota, in force or not.
@@ -153,7 +157,7 @@ pub enum Written {
 pub type ScopeVersion = (Option<String>, u64);
 
 /// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
-pub trait CatalogStore: Send + Sync {
+pub trait CatalogStore: Paperwork {
     /// Everything that the tenant sees; `None`: the installation's own and nothing else. The version is that of what is
     /// seen: the greater of the tenant's and the installation's.
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;

@@ -27,6 +27,8 @@ pub enum Amounts {
     Granted,
     /// Free: above zero.
     Freed,
+    /// Adjust: none, it is said beside the charge.
+    Adjusted,
 }
 
 impl Amounts {
@@ -34,6 +36,7 @@ impl Amounts {
     fn fault(self, amount: Option<u64>, meter: &Meter) -> Option<&'static str> {
         let positive = meter.rules.admission == Admission::Positive;
         match (self, amount) {
+            (Amounts::Adjusted, _) => None,
             (Amounts::Asked, None) if positive => None,
             (_, None) => Some("is required"),
             (Amounts::Asked | Amounts::Consumed, Some(0)) if positive => None,

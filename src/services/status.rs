@@ -75,6 +75,10 @@ reasons! {
     PoolNotFound "POOL_NOT_FOUND" NotFound,
     PoolDisabled "POOL_DISABLED" FailedPrecondition,
     NotAMember "NOT_A_MEMBER" PermissionDenied,
+    AdjustmentBelowZero "ADJUSTMENT_BELOW_ZERO" FailedPrecondition,
+    UseChanged "USE_CHANGED" FailedPrecondition,
+    LimitRequestNotFound "LIMIT_REQUEST_NOT_FOUND" NotFound,
+    LimitRequestResolved "LIMIT_REQUEST_RESOLVED" FailedPrecondition,
 }
 
 /// A status with its reason.
@@ -170,6 +174,10 @@ fn from_rule(error: &RuleError) -> Status {
         }
         RuleError::OverageRefused(_) => status(Reason::OverageRefused, message, HashMap::new()),
         RuleError::NotFreeable(_) => status(Reason::NotFreeable, message, HashMap::new()),
+        // The adjustment itself says where; see `services/admin`.
+        RuleError::BelowZero(_) => status(Reason::AdjustmentBelowZero, message, HashMap::new()),
+        RuleError::Unexpected(_) => status(Reason::UseChanged, message, HashMap::new()),
+        RuleError::PeriodEnded(_) => status(Reason::InvalidField, message, HashMap::new()),
         RuleError::CapReached(_) => status(Reason::CapReached, message, HashMap::new()),
     }
 }

@@ -140,6 +140,48 @@ async fn reservations_in_the_wrong_state() {
 }
 
 #[tokio::test]
+async fn what_administrators_are_refused() {
+    use quotad::proto::v1::adjustment_line::Change;
+    let api = Api::start().await;
+    let adjust = |meter: &str, change, expected| AdjustRequest {
+        tenant: TENANT.into(),
+        reason: "counted twice".into(),
+        lines: vec![AdjustmentLine {
+            account: user("a"),
+            meter: meter.into(),
+            change: Some(change),
+            expected,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    api.used("r", runs("a", 3)).await;
+    golden("ADJUSTMENT_BELOW_ZERO", &refused(api.adjust(adjust("job.runs", Change::Amount(-5), None)).await));
+    golden("USE_CHANGED", &refused(api.adjust(adjust("disk.bytes", Change::Measured(5), Some(3))).await));
+    let of = |id: &str, decision: LimitRequestState| ResolveLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: id.into(),
+        decision: decision.into(),
+        ..Default::default()
+    };
+    let none = of("never", LimitRequestState::Approved);
+    golden("LIMIT_REQUEST_NOT_FOUND", &refused(api.resolve_limit_request(none).await));
+    let window = Some(Window { kind: WindowKind::Lifetime.into(), ..Default::default() });
+    let more = CreateLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: "more".into(),
+        account: user("a"),
+        meter: "job.runs".into(),
+        wanted: vec![Limit { window, value: Some(limit::Value::Amount(20)) }],
+        reason: "two papers are due".into(),
+    };
+    api.create_limit_request(more).await.unwrap();
+    api.resolve_limit_request(of("more", LimitRequestState::Rejected)).await.unwrap();
+    let again = of("more", LimitRequestState::Approved);
+    golden("LIMIT_REQUEST_RESOLVED", &refused(api.resolve_limit_request(again).await));
+}
+
+#[tokio::test]
 async fn bounds_and_the_end() {
     let capped = Api::with(Options::new().catalog(catalog()).arg("--max-open-reservations").arg("1")).await;
     capped.hold("one", runs("a", 1)).await;

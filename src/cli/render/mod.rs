@@ -1,6 +1,7 @@
 //! What people read: a short sentence, then a table where there are several lines to tell.
 
 mod account;
+mod admin;
 mod changes;
 mod decision;
 mod quota;
@@ -9,6 +10,7 @@ mod table;
 mod usage;
 
 pub(super) use account::{accounts, pool, pools};
+pub(super) use admin::{adjustments, audit, limit_request, limit_requests, recalculated};
 pub(super) use changes::changes;
 pub(super) use decision::{allowance, denial, freed};
 pub(super) use quota::{quota_versions, quotas};

@@ -3,7 +3,7 @@
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
 //! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
 //! one by one, `records` accounts and pools, by the same judgement (`members` is its part about these); `parent` asks what is
-//! left above.
+//! left above; `requests` does so where somebody asked for more.
 
 mod apply;
 mod diff;
@@ -14,6 +14,7 @@ mod members;
 mod parent;
 mod quotas;
 pub mod records;
+mod requests;
 mod validate;
 
 #[cfg(test)]
@@ -26,4 +27,5 @@ pub use export::{content_of, export_installation, export_tenant};
 pub use parent::LiveUse;
 pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaChange, QuotaError};
 pub use records::{RecordChange, RecordError};
+pub use requests::{Decision, RequestError};
 pub use validate::{Current, ScopeContent, validate};

@@ -16,7 +16,7 @@ use crate::engine::ports::{
 use thiserror::Error;
 
 /// How often a race with another server is run again; within one server writers wait for each other.
-const ATTEMPTS: usize = 50;
+pub(super) const ATTEMPTS: usize = 50;
 
 /// Who changes what part of the catalog.
 #[derive(Clone, Copy, Debug)]
@@ -195,7 +195,7 @@ impl Catalogs {
 
 impl QuotaChange<'_> {
     /// What it writes, if it fits the catalog.
-    fn judge(&self, context: Context<'_>, current: &CatalogData) -> Result<Vec<CatalogWrite>, QuotaError> {
+    pub(super) fn judge(&self, context: Context<'_>, current: &CatalogData) -> Result<Vec<CatalogWrite>, QuotaError> {
         match self {
             QuotaChange::Create { drafts, if_current } => created(context, drafts, *if_current, current),
             QuotaChange::Edit { draft, version } => {
@@ -241,7 +241,7 @@ impl QuotaChange<'_> {
 }
 
 /// Refuses a tenant what its plan does not let it change (S4.05).
-fn check_unlocked(context: Context<'_>, keys: &[QuotaKey], current: &CatalogData) -> Result<(), QuotaError> {
+pub(super) fn check_unlocked(context: Context<'_>, keys: &[QuotaKey], current: &CatalogData) -> Result<(), QuotaError> {
     let Some(tenant) = context.tenant else { return Ok(()) };
     let record = current.accounts.iter().find(|account| account.name.as_str() == tenant);
     let plan = record.and_then(|record| record.plan.as_ref());
@@ -333,7 +333,12 @@ fn the_current<'a>(
 }
 
 /// The scope's own quota, not the installation's that a tenant sees too.
-fn find<'a>(data: &'a CatalogData, tenant: Option<&str>, subject: &Subject, meter: &MeterName) -> Option<&'a Quota> {
+pub(super) fn find<'a>(
+    data: &'a CatalogData,
+    tenant: Option<&str>,
+    subject: &Subject,
+    meter: &MeterName,
+) -> Option<&'a Quota> {
     data.quotas
         .iter()
         .find(|quota| quota.tenant.as_deref() == tenant && quota.subject == *subject && quota.meter == *meter)

@@ -6,6 +6,7 @@ use crate::engine::authority::Authority;
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
 use crate::proto::v1::{self, catalog_service_server};
+use crate::services::actor::actor;
 use crate::services::pool;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -47,7 +48,7 @@ impl CatalogApi {
         A: Send + 'static,
         F: Future<Output = Result<A, Status>> + Send + 'static,
     {
-        let actor = apply::actor(request.metadata());
+        let actor = actor(request.metadata());
         let (catalogs, clock, authority) = (self.catalogs.clone(), self.clock.clone(), self.authority.clone());
         let desk = Desk { catalogs, clock, authority, actor };
         pool::change(&self.pool, work(desk, request.into_inner())).await.map(Response::new)
@@ -57,7 +58,7 @@ impl CatalogApi {
 #[tonic::async_trait]
 impl catalog_service_server::CatalogService for CatalogApi {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
-        let actor = apply::actor(request.metadata());
+        let actor = actor(request.metadata());
         let work = apply::apply(self.catalogs.clone(), self.clock.clone(), actor, request.into_inner());
         pool::change(&self.pool, work).await.map(Response::new)
     }

@@ -16,3 +16,5 @@ mod records;
 mod tests;
 
 pub use api::CatalogApi;
+pub use apply::scope;
+pub use errors::{from_quota, from_store};

@@ -1,7 +1,6 @@
 //! The service in front of a node in a folder of its own; the words of the protocol; what refusals say.
 
 use super::CatalogApi;
-use super::apply::actor;
 use super::errors::from_apply;
 use crate::app::{Node, NodeOptions};
 use crate::domain::meter::Meter;
@@ -13,6 +12,7 @@ use crate::engine::manage::document::{Place, Problems, meter as words, quota as 
 use crate::engine::ports::StoreError;
 use crate::proto::v1;
 use crate::proto::v1::catalog_service_server::CatalogService;
+use crate::services::actor::actor;
 use crate::services::convert;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tonic::metadata::MetadataMap;

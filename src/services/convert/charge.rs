@@ -67,7 +67,8 @@ pub fn charges(
     all
 }
 
-fn one(
+/// One charge that stands at `path`.
+pub fn one(
     charge: &v1::Charge,
     path: &str,
     tenant: Option<&AccountName>,

@@ -45,6 +45,12 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../sql/migrations/sqlite/0006_pool.sql"),
         include_str!("../../sql/migrations/postgres/0006_pool.sql"),
     ),
+    (
+        7,
+        "limit_request",
+        include_str!("../../sql/migrations/sqlite/0007_limit_request.sql"),
+        include_str!("../../sql/migrations/postgres/0007_limit_request.sql"),
+    ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.
 const LOOKS: u32 = 10;

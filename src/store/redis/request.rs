@@ -4,6 +4,7 @@ use super::barred;
 use super::command::Command;
 use super::pack::{MAX, Writer};
 use super::record;
+use crate::domain::adjustment::Move;
 use crate::domain::admission::Demand;
 use crate::domain::counter::WindowPlan;
 use crate::domain::name::Uid;
@@ -39,6 +40,7 @@ mod verb {
     pub(super) const RAISE: i64 = 12;
     pub(super) const TRIM: i64 = 13;
     pub(super) const TIDY: i64 = 14;
+    pub(super) const ADJUST: i64 = 15;
 }
 
 /// One call of the script: a batch of commands on one partition. `clock` is the time that decides; `None`: the server's.
@@ -217,10 +219,28 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
             record::write_charges(out, charges);
             out.bytes(&record::fixed_charges(charges));
         }
+        Verb::Adjust { charges, moves, note } => {
+            begin(out, plans, operation, (verb::ADJUST, 3), charges);
+            record::write_charges(out, charges);
+            out.bytes(&record::noted_charges(charges, note)).array(moves.len());
+            moves.iter().for_each(|(change, effective)| write_move(out, *change, *effective));
+        }
         Verb::Get { key } => {
             begin(out, plans, operation, (verb::GET, 1), &[]).key(Some(*key));
         }
     }
+}
+
+fn write_move(out: &mut Writer, change: Move, effective: Option<Timestamp>) {
+    out.array(4);
+    match effective {
+        Some(at) => out.time(at),
+        None => out.int(-1),
+    };
+    match change {
+        Move::By(amount) => out.int(0).int(amount).int(-1),
+        Move::To { measured, expected } => out.int(1).uint(measured).maybe(expected),
+    };
 }
 
 /// What every operation begins with.

@@ -1,5 +1,6 @@
 //! FEATURES: which items are shown, and the tests of those that a story can't tell.
 
+mod admin;
 mod claims;
 mod numbers;
 mod open;
@@ -7,4 +8,5 @@ mod opened;
 mod pools;
 mod quotas;
 mod replicas;
+mod requests;
 mod workspaces;

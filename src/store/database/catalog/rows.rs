@@ -214,7 +214,8 @@ pub(super) fn limits_to_json(limits: &[Limit]) -> Result<String, StoreError> {
     to_json(&rows)
 }
 
-fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
+/// Limits as they are stored.
+pub(super) fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
     let rows: Vec<LimitJson> = from_json(json)?;
     let limit = |row: LimitJson| Limit {
         window: WindowSpec {

@@ -22,6 +22,10 @@ impl DatabaseCatalog {
         DatabaseCatalog { database }
     }
 
+    pub(in super::super) fn database(&self) -> &Database {
+        &self.database
+    }
+
     async fn version_of(&self, tenant: Option<&str>) -> Result<u64, StoreError> {
         let mut connection = self.database.read().await?;
         match tenant {

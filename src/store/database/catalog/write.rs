@@ -9,7 +9,8 @@ use super::statements::{
     ACCOUNT, AUDIT_INSERT, CHOICE, METER, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT,
     QUOTA_REOPEN, SEQUENCE_NEXT, VERSION_PUT,
 };
-use super::{pool_rows, rows};
+use super::{pool_rows, requests, rows};
+use crate::domain::limit_request::{LimitRequest, RequestState};
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
 
@@ -113,6 +114,7 @@ impl Writer<'_> {
             CatalogWrite::EditQuota(quota) => self.edit_quota(quota).await,
             CatalogWrite::DeleteQuota(quota) => self.delete_quota(quota).await,
             CatalogWrite::ReopenQuota(quota) => self.reopen_quota(quota).await,
+            CatalogWrite::ResolveRequest(request) => self.resolve_request(request).await,
         }
     }
 
@@ -212,6 +214,17 @@ impl Writer<'_> {
         let reopened = self.current_quota(quota).await?;
         let after = reopened.as_ref().map(rows::quota_to_json).transpose()?;
         self.audit(&quota_subject(quota), Some(rows::quota_to_json(&before)?), after).await
+    }
+
+    async fn resolve_request(&mut self, request: &LimitRequest) -> Result<bool, StoreError> {
+        let Some(resolution) = &request.resolution else { return Ok(false) };
+        let pending = LimitRequest { state: RequestState::Pending, resolution: None, ..request.clone() };
+        // Whoever resolved it raised the scope's version, which was compared: it is pending still.
+        if !requests::resolve(self.connection, self.scope, request, resolution).await? {
+            return Ok(false);
+        }
+        let (before, after) = (requests::request_to_json(&pending)?, requests::request_to_json(request)?);
+        self.audit(&requests::subject(request), Some(before), Some(after)).await
     }
 
     async fn current_quota(&mut self, quota: &Quota) -> Result<Option<Quota>, StoreError> {
