@@ -84,7 +84,7 @@ async fn every_resource_is_listed() {
         used.iter().map(|(meter, _)| *meter).collect::<Vec<_>>(),
         listed.meters.iter().map(|meter| meter.name.as_str()).collect::<Vec<_>>()
     );
-    assert!(listed.meters.iter().all(|meter| meter.max_limit.is_some()));
+    assert!(listed.meters.iter().all(|meter| meter.min_limit == Some(1)));
     assert!(used.contains(&(METERS[1], 7)), "counted though unlimited: {used:?}");
 }
 
