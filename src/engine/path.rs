@@ -188,9 +188,9 @@ mod tests {
     /// What is frozen beside the account, why it is barred, until when that is so.
     fn planned(snapshot: &Snapshot, also: &[&str], amounts: Amounts, now: i64) -> (Vec<String>, Option<Cause>, i64) {
         let (held, plan) = plan_charges(snapshot, &[charge(also)], amounts, at(now)).unwrap();
-        let short = |name: &Box<str>| name.rsplit('/').next().unwrap_or_default().to_owned();
         let cause = plan.barred.first().map(|barred| barred.cause);
-        (held[0].also.iter().map(short).collect(), cause, plan.valid.unwrap().end.millis())
+        let also = held[0].also.iter().map(|name| name.rsplit('/').next().unwrap_or_default().to_owned());
+        (also.collect(), cause, plan.valid.unwrap().end.millis())
     }
 
     #[test]

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(changed("x", made.clone()), made);
         let set =
             changed("x --no-member tenants/a/users/u --member tenants/a/users/v --enabled false --all-items", made);
-        assert_eq!((set.members.len(), set.members[0].to_time.clone(), set.disabled), (1, None, true));
+        assert_eq!((set.members.len(), set.members[0].to_time, set.disabled), (1, None, true));
         assert_eq!((set.meters.len(), set.rule.len(), set.allow_items.len()), (1, 1, 0));
     }
 
