@@ -143,11 +143,11 @@ do
     if not operation[O_PLAN] then
       return settle.refused(RULE_NOT_FOUND)
     end
-    local miss, splits = unknown_lifetimes(operation), nil
+    local miss, present = unknown_lifetimes(operation), nil
     if not miss then
-      splits, miss = admission.force(operation)
+      present, miss = admission.force(operation, {})
     end
-    if not splits then
+    if not present then
       return miss
     end
     local counters, copies = settle.planned(operation[O_PLAN]), {}

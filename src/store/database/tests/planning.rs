@@ -21,6 +21,9 @@ const LARGE: &str = "
     INSERT INTO incarnation SELECT n, 1, n, n FROM generate_series(1, 20000) AS n;
     INSERT INTO repeated SELECT sha(n), sha(n), n, 1, sha(n) FROM generate_series(1, 20000) AS n;
     INSERT INTO meter SELECT n, 'm' || n FROM generate_series(1, 20000) AS n;
+    INSERT INTO limit_request SELECT 's' || n % 100, n, 'a' || n, 'm', 'pending', n, '', '', '', '', '', '', '', n
+        FROM generate_series(1, 20000) AS n;
+    INSERT INTO audit SELECT n, 's' || n % 100, n, n, 'a', 'b', 'c' || n FROM generate_series(1, 20000) AS n;
     ANALYZE";
 
 /// The statements of the ledger. The catalog, watermarks, incarnations and the repeats that wait are few and read whole;
