@@ -5,7 +5,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::manage::Apply;
 use crate::engine::ports::Clock;
 use crate::proto::v1;
-use crate::services::{CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
+use crate::services::{AdminApi, CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
 use crate::store::clock::{SystemClock, TestClock};
 use crate::telemetry::metrics;
 use crate::transport::health::{self, Health};
@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tonic::service::Routes;
 
 const QUOTA: &str = "quotad.v1.QuotaService";
+const ADMIN: &str = "quotad.v1.AdminService";
 const CATALOG: &str = "quotad.v1.CatalogService";
 const USAGE: &str = "quotad.v1.UsageService";
 const TEST_CLOCK: &str = "quotad.v1.TestClockService";
@@ -30,6 +31,8 @@ const TEST_CLOCK: &str = "quotad.v1.TestClockService";
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest message of a batch, a stream, or quotas with their notes.
 const BATCH_LIMIT: usize = 1 << 20;
+/// Longest pool with its members.
+const POOL_LIMIT: usize = 4 << 20;
 /// Longest catalog document.
 const CATALOG_LIMIT: usize = 64 << 20;
 /// The name under which the digest of the catalog file is kept.
@@ -167,7 +170,7 @@ async fn apply_file(node: &Node, path: &Path) -> Result<(), Box<dyn Error>> {
 
 /// The full names of the services that are served.
 fn services(options: &ServeOptions) -> Vec<&'static str> {
-    let mut services = vec![QUOTA, CATALOG, USAGE];
+    let mut services = vec![QUOTA, CATALOG, USAGE, ADMIN];
     services.extend(options.test_clock.then_some(TEST_CLOCK));
     services
 }
@@ -218,11 +221,14 @@ async fn start(
         let quota = QuotaApi::new(node.authority.clone(), draining.clone());
         let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
         let usage = UsageApi::new(node.authority.clone(), pool.clone());
-        let catalog = CatalogApi::new(node.catalogs.clone(), node.clock.clone(), pool.clone());
+        let catalog = CatalogApi::new(node.catalogs.clone(), node.clock.clone(), node.authority.clone(), pool.clone());
         let catalog =
             v1::catalog_service_server::CatalogServiceServer::new(catalog).max_decoding_message_size(CATALOG_LIMIT);
+        let admin = AdminApi::new(node.authority.clone(), node.catalogs.clone(), node.clock.clone(), pool.clone());
+        let admin = v1::admin_service_server::AdminServiceServer::new(admin).max_decoding_message_size(BATCH_LIMIT);
         let mut routes = Routes::new(quota)
             .add_service(catalog)
+            .add_service(admin)
             .add_service(v1::usage_service_server::UsageServiceServer::new(usage));
         if let Some(clock) = &test_clock {
             let clock = TestClockApi::new(clock.clone());
@@ -239,9 +245,13 @@ async fn start(
 fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
     let served: Vec<&str> = services.iter().copied().chain([health::SERVICE]).chain(reflection::SERVICES).collect();
     let batch = |path| Exception { path, message_limit: Some(BATCH_LIMIT), deadline: None };
+    let pool = |path| Exception { path, message_limit: Some(POOL_LIMIT), deadline: None };
     let exceptions = [
+        batch("/quotad.v1.AdminService/Recalculate"),
         batch("/quotad.v1.CatalogService/CreateQuotas"),
         batch("/quotad.v1.CatalogService/UpdateQuota"),
+        pool("/quotad.v1.CatalogService/CreatePool"),
+        pool("/quotad.v1.CatalogService/UpdatePool"),
         batch("/quotad.v1.QuotaService/BatchReserve"),
         batch("/quotad.v1.QuotaService/BatchCommit"),
         batch("/quotad.v1.QuotaService/BatchConsume"),

@@ -3,8 +3,8 @@
 use super::output::{self, Answer, Fault};
 use super::render::View;
 use super::{
-    args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, quota, reservations, serve, usage,
-    verify,
+    account, admin, args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, pool, quota,
+    reservations, serve, usage, verify,
 };
 use crate::client::Client;
 use clap::{Parser, Subcommand};
@@ -54,6 +54,18 @@ pub enum Command {
     Usage(usage::UsageArgs),
     /// Set, edit, delete and list quotas, and show the versions that they had
     Quota(quota::QuotaArgs),
+    /// Make, change, suspend and list the records of accounts
+    Account(account::AccountArgs),
+    /// Make, change and list pools (accounts that others spend from), and switch between them
+    Pool(pool::PoolArgs),
+    /// Correct what accounts have used, with a reason that stays in the audit
+    Adjust(admin::AdjustArgs),
+    /// Make what is charged to accounts be what was measured there (true sizes of repositories)
+    Recalculate(admin::RecalculateArgs),
+    /// Ask for a higher limit, and approve or reject what was asked for
+    Request(admin::RequestArgs),
+    /// Show who changed what
+    Audit(admin::AuditArgs),
     /// Make the catalog (meters, plans, quotas) be what a YAML file says
     Apply(catalog::ApplyArgs),
     /// Write the catalog as YAML
@@ -111,6 +123,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reservations(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Usage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Quota(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Account(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Pool(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Adjust(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Recalculate(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
+        Command::Request(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Audit(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Apply(args) => ask(&args.connection.of_a_catalog(), async |client, _| args.run(client).await),
         Command::ImportUsage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Export(args) => ask(&args.connection.of_a_catalog(), async |client, _| args.run(client).await),

@@ -2,6 +2,8 @@
 //!
 //! Exit status: 0 granted or done, 2 denied, 1 error. A closed pipe (`quotad usage ... | head`) is not an error.
 
+mod account;
+mod admin;
 mod args;
 mod bench;
 mod bench_redis;
@@ -13,6 +15,7 @@ mod doctor;
 mod import;
 mod migrate;
 mod output;
+mod pool;
 mod quota;
 mod render;
 mod reservations;
@@ -23,6 +26,8 @@ mod tests;
 mod usage;
 mod verify;
 
+pub use account::{AccountArgs, AccountCommand};
+pub use admin::{AdjustArgs, AuditArgs, RecalculateArgs, RequestArgs, RequestCommand};
 pub use args::{ChargeArgs, ConnectionArgs, TenantArgs, WriteArgs};
 pub use bench::BenchArgs;
 pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, ReleaseArgs, ReserveArgs};
@@ -32,6 +37,7 @@ pub use debug::{DebugArgs, DebugCommand, KeyArgs};
 pub use doctor::DoctorArgs;
 pub use import::ImportUsageArgs;
 pub use migrate::MigrateArgs;
+pub use pool::{PoolArgs, PoolCommand};
 pub use quota::{QuotaArgs, QuotaCommand};
 pub use reservations::{ReservationArgs, ReservationsArgs, StateArg};
 pub use storage::StorageArgs;

@@ -195,7 +195,9 @@ pub fn canonical(message: &impl Serialize) -> serde_json::Result<String> {
     let lines = text.lines().map(|line| {
         let field = line.trim_start();
         in_labels = field.starts_with("\"labels\": {") || (in_labels && !field.starts_with('}'));
-        let is_time = field.split_once("\": \"").is_some_and(|(name, _)| name.ends_with("Time") || name == "\"asOf");
+        let is_time = field
+            .split_once("\": \"")
+            .is_some_and(|(name, _)| name.ends_with("Time") || ["\"asOf", "\"time"].contains(&name));
         if is_time && !in_labels { line.replace("+00:00\"", "Z\"") } else { line.to_owned() }
     });
     Ok(lines.collect::<Vec<_>>().join("\n"))

@@ -305,6 +305,8 @@ fn json_is_canonical() {
     assert!(text.contains(r#""createTime": "2026-10-14T17:46:40.250Z""#), "{text}");
     assert!(text.contains(r#""createTime": "2026-01-01T00:00:00+00:00""#), "labels stay: {text}");
     assert!(text.contains(r#""state": "RESERVATION_STATE_HELD""#) && text.contains(r#""amount": "3""#), "{text}");
+    let entry = canonical(&AuditEntry { time: at(VIEW.now), ..Default::default() }).unwrap();
+    assert!(entry.contains(r#""time": "2026-10-14T17:46:40.250Z""#), "{entry}");
     let back: ReserveResponse = serde_json::from_str(&text).unwrap();
     assert_eq!(back, response);
 }

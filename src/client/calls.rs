@@ -28,18 +28,18 @@ macro_rules! reads {
 
 /// Methods that write: like [`reads`], with ids filled in first.
 macro_rules! writes {
-    ($($(#[$doc:meta])+ $name:ident, $request:ty => $answer:ty;)+) => {
+    ($($(#[$doc:meta])+ $name:ident, $service:ident, $request:ty => $answer:ty;)+) => {
         impl Client {
             $($(#[$doc])+
             ///
-            /// An empty `request_id` (and `reservation_id`, where the call makes the reservation) gets a fresh UUID.
+            /// An empty `request_id` (and an empty id of what the call makes) gets a fresh UUID.
             ///
             /// # Errors
             /// [`Error`] as the server says, or if it cannot be reached.
             pub async fn $name(&self, mut request: $request) -> Result<$answer, Error> {
                 request.fill_ids();
                 self.call(request, |request| {
-                    let mut service = self.quota();
+                    let mut service = self.$service();
                     async move { service.$name(request).await }
                 })
                 .await
@@ -50,26 +50,38 @@ macro_rules! writes {
 
 writes! {
     /// Holds the amounts on every limit that applies, all or nothing.
-    reserve, ReserveRequest => ReserveResponse;
+    reserve, quota, ReserveRequest => ReserveResponse;
     /// Turns a hold, or a part of it, into recorded use.
-    commit, CommitRequest => CommitResponse;
+    commit, quota, CommitRequest => CommitResponse;
     /// Gives a hold, or a part of it, back.
-    release, ReleaseRequest => ReleaseResponse;
+    release, quota, ReleaseRequest => ReleaseResponse;
     /// Moves the deadline of a hold, and may raise it.
-    extend, ExtendRequest => ExtendResponse;
+    extend, quota, ExtendRequest => ExtendResponse;
     /// Reserves and commits in one step.
-    consume, ConsumeRequest => ConsumeResponse;
+    consume, quota, ConsumeRequest => ConsumeResponse;
     /// Gives committed allocation back.
-    free, FreeRequest => FreeResponse;
+    free, quota, FreeRequest => FreeResponse;
     /// Up to 64 reserves, each deciding by itself, answered in order.
-    batch_reserve, BatchReserveRequest => BatchReserveResponse;
+    batch_reserve, quota, BatchReserveRequest => BatchReserveResponse;
     /// Up to 64 commits, each deciding by itself, answered in order.
-    batch_commit, BatchCommitRequest => BatchCommitResponse;
+    batch_commit, quota, BatchCommitRequest => BatchCommitResponse;
     /// Up to 64 consumes, each deciding by itself, answered in order.
-    batch_consume, BatchConsumeRequest => BatchConsumeResponse;
+    batch_consume, quota, BatchConsumeRequest => BatchConsumeResponse;
+    /// Corrects what accounts have used.
+    adjust, admin, AdjustRequest => AdjustResponse;
+    /// Asks for a higher limit.
+    create_limit_request, admin, CreateLimitRequestRequest => CreateLimitRequestResponse;
 }
 
 reads! {
+    /// Makes what is charged to accounts be what was measured there; a repeat changes nothing further.
+    recalculate, admin.recalculate, RecalculateRequest => RecalculateResponse;
+    /// One request for more.
+    get_limit_request, admin.get_limit_request, GetLimitRequestRequest => GetLimitRequestResponse;
+    /// One page of a tenant's requests for more, newest first.
+    list_limit_requests, admin.list_limit_requests, ListLimitRequestsRequest => ListLimitRequestsResponse;
+    /// One page of who changed what, newest first.
+    list_audit_entries, admin.list_audit_entries, ListAuditEntriesRequest => ListAuditEntriesResponse;
     /// Whether the charges would fit now. Holds nothing.
     check, quota.check, CheckRequest => CheckResponse;
     /// One reservation as it stands now.
@@ -97,21 +109,27 @@ reads! {
     get_account, catalog.get_account, GetAccountRequest => GetAccountResponse;
     /// One page of the tenant's account records, by name.
     list_accounts, catalog.list_accounts, ListAccountsRequest => ListAccountsResponse;
+    /// One pool.
+    get_pool, catalog.get_pool, GetPoolRequest => GetPoolResponse;
+    /// One page of the tenant's pools, or of those of one member, by account.
+    list_pools, catalog.list_pools, ListPoolsRequest => ListPoolsResponse;
+    /// Chooses the pool that an account's next charges count on. A repeat changes nothing further.
+    set_active_pool, catalog.set_active_pool, SetActivePoolRequest => SetActivePoolResponse;
 }
 
 /// Methods that change the catalog and go out once: a repeat could do more, so an answer that is lost is looked up.
 macro_rules! changes {
-    ($($(#[$doc:meta])+ $name:ident, $request:ty => $answer:ty;)+) => {
+    ($($(#[$doc:meta])+ $name:ident, $service:ident, $request:ty => $answer:ty;)+) => {
         impl Client {
             $($(#[$doc])+
             ///
-            /// It is sent once; where no answer comes, `list_quota_versions` tells whether it had its effect.
+            /// It is sent once; where no answer comes, what it changes can be read to tell whether it had its effect.
             ///
             /// # Errors
             /// [`Error`] as the server says, or if it cannot be reached.
             pub async fn $name(&self, request: $request) -> Result<$answer, Error> {
                 self.call_once(request, |request| {
-                    let mut service = self.catalog();
+                    let mut service = self.$service();
                     async move { service.$name(request).await }
                 })
                 .await
@@ -122,11 +140,25 @@ macro_rules! changes {
 
 changes! {
     /// Gives subjects quotas, all or none.
-    create_quotas, CreateQuotasRequest => CreateQuotasResponse;
+    create_quotas, catalog, CreateQuotasRequest => CreateQuotasResponse;
     /// Changes the current version of a quota in place.
-    update_quota, UpdateQuotaRequest => UpdateQuotaResponse;
+    update_quota, catalog, UpdateQuotaRequest => UpdateQuotaResponse;
     /// Deletes the current version of a quota.
-    delete_quota, DeleteQuotaRequest => DeleteQuotaResponse;
+    delete_quota, catalog, DeleteQuotaRequest => DeleteQuotaResponse;
+    /// Makes a record of an account.
+    create_account, catalog, CreateAccountRequest => CreateAccountResponse;
+    /// Makes the record of an account be so.
+    update_account, catalog, UpdateAccountRequest => UpdateAccountResponse;
+    /// Removes the record of an account, with its own quotas.
+    delete_account, catalog, DeleteAccountRequest => DeleteAccountResponse;
+    /// Makes an account a pool.
+    create_pool, catalog, CreatePoolRequest => CreatePoolResponse;
+    /// Makes a pool be so.
+    update_pool, catalog, UpdatePoolRequest => UpdatePoolResponse;
+    /// Makes an account be no pool any more.
+    delete_pool, catalog, DeletePoolRequest => DeletePoolResponse;
+    /// Approves or rejects a request for more.
+    resolve_limit_request, admin, ResolveLimitRequestRequest => ResolveLimitRequestResponse;
 }
 
 impl Client {

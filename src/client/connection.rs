@@ -3,12 +3,13 @@
 use super::error::Error;
 use super::retry::{self, RetryPolicy};
 use crate::proto::v1::{
-    catalog_service_client::CatalogServiceClient, quota_service_client::QuotaServiceClient,
-    usage_service_client::UsageServiceClient,
+    admin_service_client::AdminServiceClient, catalog_service_client::CatalogServiceClient,
+    quota_service_client::QuotaServiceClient, usage_service_client::UsageServiceClient,
 };
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
@@ -26,6 +27,7 @@ pub struct Client {
     channel: Channel,
     timeout: Duration,
     policy: RetryPolicy,
+    actor: Option<AsciiMetadataValue>,
 }
 
 impl Client {
@@ -50,7 +52,7 @@ impl Client {
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(10))
             .connect_lazy();
-        Ok(Client { address: addr.into(), channel, timeout: CALL_TIMEOUT, policy: RetryPolicy::default() })
+        Ok(Client { address: addr.into(), channel, timeout: CALL_TIMEOUT, policy: RetryPolicy::default(), actor: None })
     }
 
     /// The same client with another time limit for a call, all its attempts together (10 s by default).
@@ -65,6 +67,21 @@ impl Client {
     pub fn with_retry(mut self, policy: RetryPolicy) -> Client {
         self.policy = policy;
         self
+    }
+
+    /// The same client on behalf of somebody, whose name the audit keeps; `None` if a header can't carry the name.
+    #[must_use]
+    pub fn with_actor(mut self, name: &str) -> Option<Client> {
+        self.actor = Some(name.parse().ok()?);
+        Some(self)
+    }
+
+    /// A call with the name of whom it is on behalf of.
+    fn named<Q>(&self, mut request: Request<Q>) -> Request<Q> {
+        if let Some(actor) = &self.actor {
+            request.metadata_mut().insert("quotad-actor", actor.clone());
+        }
+        request
     }
 
     /// The address that the client was made with.
@@ -87,6 +104,11 @@ impl Client {
         UsageServiceClient::new(self.channel.clone())
     }
 
+    /// The generated client of `AdminService`.
+    pub(super) fn admin(&self) -> AdminServiceClient<Channel> {
+        AdminServiceClient::new(self.channel.clone())
+    }
+
     /// The generated client of `CatalogService`.
     pub(super) fn catalog(&self) -> CatalogServiceClient<Channel> {
         CatalogServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER)
@@ -99,6 +121,7 @@ impl Client {
         S: Fn(Request<Q>) -> F,
         F: Future<Output = Result<Response<A>, Status>>,
     {
+        let send = |request| send(self.named(request));
         retry::run(self.policy, self.timeout, request, send).await.map_err(|status| self.error(status))
     }
 
@@ -110,6 +133,7 @@ impl Client {
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let once = RetryPolicy { attempts: 1, ..self.policy };
+        let send = |request| send(self.named(request));
         retry::run(once, self.timeout, request, send).await.map_err(|status| self.error(status))
     }
 

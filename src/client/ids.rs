@@ -1,8 +1,8 @@
 //! Ids for every write, made before it is sent: a repeat with the same ids has its effect once (rule 5).
 
 use crate::proto::v1::{
-    BatchCommitRequest, BatchConsumeRequest, BatchReserveRequest, CommitRequest, ConsumeRequest, ExtendRequest,
-    FreeRequest, ReleaseRequest, ReserveRequest,
+    AdjustRequest, BatchCommitRequest, BatchConsumeRequest, BatchReserveRequest, CommitRequest, ConsumeRequest,
+    CreateLimitRequestRequest, ExtendRequest, FreeRequest, ReleaseRequest, ReserveRequest,
 };
 use uuid::Uuid;
 
@@ -37,6 +37,8 @@ fill_ids! {
     ReleaseRequest: request_id;
     ExtendRequest: request_id;
     FreeRequest: request_id;
+    AdjustRequest: request_id;
+    CreateLimitRequestRequest: limit_request_id;
 }
 
 /// Implements [`FillIds`] for batches: each item has ids of its own.

@@ -17,8 +17,36 @@ pub struct Account {
     pub time_zone: Option<String>,
     /// Free labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether it may be charged.
+    pub state: AccountState,
+    /// The currency in which people reckon with it, three letters; for their information.
+    pub currency: Option<String>,
+    /// Of a tenant's own record: which accounts it may charge.
+    pub account_policy: AccountPolicy,
     /// When the record was made.
     pub create_time: Timestamp,
+}
+
+/// Whether an account, and all that is below it, may be charged. Settling what is held goes on in every state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AccountState {
+    /// It may.
+    #[default]
+    Active,
+    /// Not for now.
+    Suspended,
+    /// Not any more.
+    Closed,
+}
+
+/// Which accounts of a tenant may be charged and given quotas.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AccountPolicy {
+    /// All.
+    #[default]
+    Open,
+    /// Those with a record (S0.07).
+    Registered,
 }
 
 /// A named set of quotas that accounts carry (VIP, regular, trial).

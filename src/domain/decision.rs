@@ -18,6 +18,21 @@ pub enum Cause {
     PeriodEnded,
     /// More than the share of the limit that one hold may take.
     HoldShare,
+    /// The pool that the account chose is no more.
+    PoolNotFound,
+    /// The pool is disabled.
+    PoolDisabled,
+    /// The account is no member of the pool now.
+    NotAMember,
+    /// The pool does not permit the item, or the account is suspended or closed.
+    NotPermitted,
+}
+
+impl Cause {
+    /// Whether no amount and no waiting would help: who may not, is not told what others have left.
+    pub fn forbids(self) -> bool {
+        matches!(self, Cause::PoolNotFound | Cause::PoolDisabled | Cause::NotAMember | Cause::NotPermitted)
+    }
 }
 
 /// One limit that stands in the way, with its figures before the request.

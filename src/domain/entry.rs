@@ -38,6 +38,30 @@ pub struct Effect {
     pub reservation: Option<Arc<Reservation>>,
     /// What it changed on counters: one for each charge that changed any.
     pub lines: Vec<Line>,
+    /// Who adjusted, and why; stands behind all effects of an entry, few of which have one.
+    #[serde(skip)]
+    pub note: Option<Note>,
+}
+
+impl Effect {
+    /// What a line changed of what was charged to its account itself. An adjustment takes no more from it than there was, and
+    /// its amounts say how much that is.
+    pub fn own(&self, line: &Line) -> i64 {
+        let stamp = self.request.as_ref().filter(|_| self.kind == Kind::Adjust);
+        match stamp.and_then(|stamp| stamp.amounts.chunks_exact(2).nth(usize::from(line.charge))) {
+            Some(charged) => charged[1].cast_signed() - charged[0].cast_signed(),
+            None => line.used,
+        }
+    }
+}
+
+/// Who adjusted, and why: opaque to every rule, kept for the audit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// Who asked for it.
+    pub actor: Box<str>,
+    /// The reason that was given.
+    pub reason: Box<str>,
 }
 
 /// What an operation was.
@@ -60,6 +84,8 @@ pub enum Kind {
     Expire = 7,
     /// A repeat that came too late to be recognised was undone.
     Reverse = 8,
+    /// An administrator corrected what was used.
+    Adjust = 9,
 }
 
 /// A request id as the store remembers it.
@@ -71,7 +97,7 @@ pub struct RequestStamp {
     pub fingerprint: u64,
     /// The reservation it made or changed.
     pub reservation: Option<IdKey>,
-    /// What a Free by amount gave back, by charge.
+    /// What a Free by amount gave back, by charge; of an Adjust, what was charged to its account before and after.
     pub amounts: Vec<u64>,
 }
 
@@ -139,8 +165,11 @@ impl Entry {
         // About what an effect takes: growing by doubling copies everything twice.
         let mut out = Vec::with_capacity(64 + 512 * self.effects.len());
         out.push(FORMAT);
+        let noted = |(at, effect): (usize, &Effect)| Some((u32::try_from(at).ok()?, effect.note.clone()?));
+        let notes: Vec<(u32, Note)> = self.effects.iter().enumerate().filter_map(noted).collect();
         // Serializing plain data into a growing vector has nothing that can fail.
-        postcard::to_extend(self, out).unwrap_or_default()
+        let out = postcard::to_extend(self, out).unwrap_or_default();
+        postcard::to_extend(&notes, out).unwrap_or_default()
     }
 
     /// Reads what [`Entry::encode`] wrote.
@@ -148,9 +177,16 @@ impl Entry {
     /// # Errors
     /// [`DecodeError`] for another format or damaged bytes.
     pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
+        let damaged = |_| DecodeError::Damaged;
         match bytes.split_first() {
-            Some((&FORMAT, body)) => postcard::from_bytes(body).map_err(|_| DecodeError::Damaged),
-            Some((1, body)) => postcard::from_bytes::<EntryV1>(body).map(Entry::from).map_err(|_| DecodeError::Damaged),
+            Some((&FORMAT, body)) => {
+                let (mut entry, behind) = postcard::take_from_bytes::<Entry>(body).map_err(damaged)?;
+                for (at, note) in postcard::from_bytes::<Vec<(usize, Note)>>(behind).map_err(damaged)? {
+                    entry.effects.get_mut(at).ok_or(DecodeError::Damaged)?.note = Some(note);
+                }
+                Ok(entry)
+            }
+            Some((1, body)) => postcard::from_bytes::<EntryV1>(body).map(Entry::from).map_err(damaged),
             Some((&other, _)) => Err(DecodeError::Format(other)),
             None => Err(DecodeError::Damaged),
         }
@@ -168,5 +204,32 @@ mod shared {
 
     pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Option<Arc<Reservation>>, D::Error> {
         Ok(Option::<Box<Reservation>>::deserialize(from)?.map(Arc::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> Entry {
+        let effect = |note| Effect {
+            tenant: Uid(7),
+            time: Timestamp::from_millis(5),
+            catalog_version: 3,
+            kind: Kind::Adjust,
+            request: None,
+            reservation: None,
+            lines: Vec::new(),
+            note,
+        };
+        let note = Note { actor: "ann".into(), reason: "counted twice".into() };
+        Entry { time: Timestamp::from_millis(5), effects: vec![effect(None), effect(Some(note))] }
+    }
+
+    #[test]
+    fn notes_come_back_with_their_effects() {
+        let bytes = entry().encode();
+        assert_eq!(Entry::decode(&bytes).unwrap(), entry());
+        assert_eq!(Entry::decode(&bytes[..bytes.len() - 1]), Err(DecodeError::Damaged));
     }
 }

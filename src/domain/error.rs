@@ -1,6 +1,7 @@
 //! Refusals of the rules that are not denials: the reservation's state or the caller's ids don't allow the operation.
 //! In order of precedence: ids first, then state, then contents.
 
+use super::adjustment::Short;
 use super::reservation::Reservation;
 use thiserror::Error;
 
@@ -37,6 +38,15 @@ pub enum RuleError {
     /// The charge of that index in the request is on a consumption meter.
     #[error("charge {0} is on a consumption meter: what is committed stays committed")]
     NotFreeable(usize),
+    /// More would go back than is in use there.
+    #[error("line {}: no more than {} is in use there", .0.line, .0.in_use)]
+    BelowZero(Short),
+    /// Something else was charged to the account than the line expects.
+    #[error("line {}: {} is charged to the account by now, and the line expects something else", .0.line, .0.in_use)]
+    Unexpected(Short),
+    /// More can't go back in a period that has ended.
+    #[error("line {}: what was used in a period that has ended can only be raised", .0.line)]
+    PeriodEnded(Short),
     /// A cap of the installation is reached.
     #[error("{0}")]
     CapReached(&'static str),

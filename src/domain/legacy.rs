@@ -129,6 +129,7 @@ impl From<EntryV1> for Entry {
             request: old.request,
             reservation: old.reservation.map(|reservation| Arc::new(reservation.into())),
             lines: old.lines.into_iter().map(Line::from).collect(),
+            note: None,
         };
         Entry { time: old.time, effects: old.effects.into_iter().map(effect).collect() }
     }

@@ -1,6 +1,7 @@
 //! The rules, pure: no async, no I/O, no clock, no randomness, no wire types. Time and catalogs come in as arguments.
 
 pub mod account;
+pub mod adjustment;
 pub mod admission;
 pub mod amount;
 pub mod counter;
@@ -10,8 +11,10 @@ pub mod error;
 pub mod exact;
 mod holds;
 pub mod legacy;
+pub mod limit_request;
 pub mod meter;
 pub mod name;
+pub mod pool;
 pub mod price;
 pub mod quota;
 pub mod rate_card;

@@ -72,12 +72,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// RFC 3339, also with an offset.
+/// RFC 3339 with its offset, `2040-03-01T08:00:00Z`; what is below a millisecond is cut.
 impl FromStr for Timestamp {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Timestamp, &'static str> {
-        let time: jiff::Timestamp = text.parse().map_err(|_| "must be a time, like 2026-01-01T00:00:00Z")?;
+        let time: jiff::Timestamp = text.parse().map_err(|_| "must be a time like 2040-03-01T08:00:00Z")?;
         Ok(Timestamp(time.as_millisecond()))
     }
 }

@@ -32,6 +32,20 @@ pub struct ChargeRequest {
 }
 
 impl ChargeRequest {
+    /// Of an account on a meter, with nothing else said.
+    pub fn of(account: AccountName, meter: MeterName) -> ChargeRequest {
+        let (item, service) = (String::new(), String::new());
+        ChargeRequest {
+            account,
+            meter,
+            amount: None,
+            quantities: Quantities::default(),
+            item,
+            service,
+            also: Vec::new(),
+        }
+    }
+
     /// Whether it says how much, as an amount or in quantities.
     pub fn says_how_much(&self) -> bool {
         self.amount.is_some() || !self.quantities.is_empty()
@@ -249,6 +263,10 @@ pub enum CallError {
     /// Meters that the tenant's catalog does not have: index of the charge and the name.
     #[error("no such meter: {}", .0.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", "))]
     MeterNotFound(Vec<(usize, String)>),
+    /// Accounts that the tenant, which registers them, has no record of: index of the charge, the place in `also` if it stands
+    /// there, and the name.
+    #[error("no such account: {}", .0.iter().map(|(_, _, name)| name.as_str()).collect::<Vec<_>>().join(", "))]
+    AccountNotFound(Vec<(usize, Option<usize>, String)>),
     /// Fields that only the catalog could judge: index of the charge and what is wrong with it.
     #[error("{}", .0.iter().map(|(at, why)| format!("charges[{at}]: {why}")).collect::<Vec<_>>().join("; "))]
     BadCharges(Vec<(usize, &'static str)>),

@@ -1,9 +1,12 @@
 //! The catalog's port: what is configured, version by version, and how it is changed.
 
+use super::paperwork::Paperwork;
 use super::ports::{Boxed, StoreError};
 use crate::domain::account::{Account, Plan};
+use crate::domain::limit_request::LimitRequest;
 use crate::domain::meter::Meter;
 use crate::domain::name::{AccountName, MeterName};
+use crate::domain::pool::Pool;
 use crate::domain::quota::{Quota, QuotaState, Subject};
 use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
@@ -20,6 +23,10 @@ pub struct CatalogData {
     pub removed: Vec<Meter>,
     /// The tenant's accounts.
     pub accounts: Vec<Account>,
+    /// The tenant's pools.
+    pub pools: Vec<Pool>,
+    /// Which pool accounts of the tenant chose: account and pool. It may be no more.
+    pub choices: Vec<(AccountName, AccountName)>,
     /// The installation's plans and the tenant's own.
     pub plans: Vec<Plan>,
     /// The installation's quotas and the tenant's own, the current versions.
@@ -33,10 +40,14 @@ pub struct CatalogData {
 pub struct CatalogChanges {
     /// The version now.
     pub version: u64,
-    /// If any of it changed, all that [`CatalogData`] has beside accounts and quotas, which it leaves empty.
+    /// If any of it changed, all that [`CatalogData`] has beside accounts, pools, choices and quotas, which it leaves empty.
     pub frame: Option<CatalogData>,
     /// The records that changed, each as it is now; `None`: gone.
     pub accounts: Vec<(AccountName, Option<Account>)>,
+    /// The pools that changed, by account.
+    pub pools: Vec<(AccountName, Option<Pool>)>,
+    /// The accounts that chose another pool, or none.
+    pub choices: Vec<(AccountName, Option<AccountName>)>,
     /// The quotas that changed.
     pub quotas: Vec<ChangedQuota>,
 }
@@ -81,6 +92,12 @@ pub enum CatalogWrite {
     PutAccount(Account),
     /// Remove the record.
     DeleteAccount(Account),
+    /// Make the pool be so.
+    PutPool(Pool),
+    /// Remove the pool.
+    DeletePool(Pool),
+    /// The account chooses the pool; none: it chooses none.
+    Choose(AccountName, Option<AccountName>),
     /// Make the plan be so.
     PutPlan(Plan),
     /// Remove the plan.
@@ -99,6 +116,8 @@ pub enum CatalogWrite {
     DeleteQuota(Quota),
     /// Delete the current version of the quota and put the one that it closed in force again, if there is one.
     ReopenQuota(Quota),
+    /// Write down what was decided on a pending request for more.
+    ResolveRequest(Box<LimitRequest>),
 }
 
 /// A version of a quota, in force or not.
@@ -145,17 +164,25 @@ pub enum Written {
 pub type ScopeVersion = (Option<String>, u64);
 
 /// The catalog's store: the truth about everything configured. Versions are kept from the first migration on.
-pub trait CatalogStore: Send + Sync {
+pub trait CatalogStore: Paperwork {
     /// Everything that the tenant sees; `None`: the installation's own and nothing else. The version is that of what is
     /// seen: the greater of the tenant's and the installation's.
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
 
-    /// The same with no other quotas than these and those that lock them, and of the accounts only the tenant's own and those
-    /// on their subjects' paths: all that it takes to judge a change of them.
+    /// The same with no other quotas than these and those that lock them, and of accounts, pools and choices only those of the
+    /// tenant itself and on their subjects' paths: all that it takes to judge a change of them.
     fn load_for<'a>(
         &'a self,
         tenant: Option<&'a str>,
         quotas: &'a [QuotaKey],
+    ) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// The same without quotas, and of accounts, pools and choices only those of the tenant itself and on the paths of these:
+    /// all that it takes to judge a change of their records.
+    fn load_records<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        names: &'a [AccountName],
     ) -> Boxed<'a, Result<CatalogData, StoreError>>;
 
     /// What the tenant sees otherwise since version `since`; `None`: so much that it is better loaded anew.

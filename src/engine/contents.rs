@@ -1,17 +1,19 @@
 //! What one version of a tenant's catalog contains, as look-ups. The next version shares with it all that did not change, so that
 //! one quota more costs the same beside ten others as beside a million.
 
+use super::pools::{Pools, Standing};
 use super::ports::{CatalogChanges, CatalogData, ChangedQuota};
 use crate::domain::account::Account;
 use crate::domain::meter::Meter;
-use crate::domain::name::{MeterId, MeterName};
+use crate::domain::name::{AccountName, MeterId, MeterName};
 use crate::domain::quota::{Candidate, Origin, Quota, Subject, lock, locks_below};
 use crate::domain::rate_card::RateCard;
 use rpds::HashTrieMapSync;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-type Shared<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
+/// A map that shares with the one it was made from all that did not change.
+pub(super) type Shared<K, V> = HashTrieMapSync<K, V, foldhash::fast::RandomState>;
 
 /// The contents of one version.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ pub(super) struct Contents {
     features: Arc<HashMap<String, BTreeSet<String>>>,
     rate_cards: Arc<HashMap<MeterId, Vec<RateCard>>>,
     accounts: Shared<Arc<str>, Arc<Account>>,
+    /// The pools.
+    pub(super) pools: Pools,
     own: Shared<(Arc<str>, MeterId), Arc<Quota>>,
     plans: Shared<(Origin, String, MeterId), Arc<Quota>>,
     patterns: Shared<MeterId, Vec<(Origin, Arc<Quota>)>>,
@@ -33,12 +37,19 @@ impl Contents {
             features: Arc::default(),
             rate_cards: Arc::default(),
             accounts: empty(),
+            pools: Pools::default(),
             own: empty(),
             plans: empty(),
             patterns: empty(),
         };
         for account in std::mem::take(&mut data.accounts) {
             contents.accounts.insert_mut(account.name.as_str().into(), Arc::new(account));
+        }
+        for pool in std::mem::take(&mut data.pools) {
+            contents.pools.put(pool);
+        }
+        for (account, pool) in std::mem::take(&mut data.choices) {
+            contents.pools.choose(&account, Some(pool));
         }
         for quota in std::mem::take(&mut data.quotas) {
             contents.put(Arc::new(quota));
@@ -56,6 +67,13 @@ impl Contents {
                 None => drop(next.accounts.remove_mut(name.as_str())),
             }
         }
+        for (account, pool) in changes.pools {
+            next.pools.remove(&account);
+            pool.into_iter().for_each(|pool| next.pools.put(pool));
+        }
+        for (account, pool) in changes.choices {
+            next.pools.choose(&account, pool);
+        }
         for change in changes.quotas {
             next.remove(&change);
             if let Some(quota) = change.quota {
@@ -68,7 +86,7 @@ impl Contents {
         next
     }
 
-    /// Everything but accounts and quotas.
+    /// Everything but accounts, pools, choices and quotas.
     fn set_frame(&mut self, frame: CatalogData) {
         let meters = frame.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter)));
         self.meters = Arc::new(meters.collect());
@@ -126,6 +144,11 @@ impl Contents {
         self.accounts.get(name).map(|account| &**account)
     }
 
+    /// How an account stands to the pools on a meter; `None`: on any.
+    pub(super) fn standing(&self, account: &AccountName, meter: Option<&MeterName>) -> Standing {
+        self.pools.standing(account, meter, |name| self.account(name))
+    }
+
     /// The quotas that an account may have its limits on a meter from.
     pub(super) fn candidates(&self, name: &str, record: Option<&Account>, meter: MeterId) -> Vec<Candidate<'_>> {
         let lacks = |feature: &str| !self.has_feature(name, feature);
@@ -160,6 +183,7 @@ fn origin(of_installation: bool) -> Origin {
     if of_installation { Origin::Installation } else { Origin::Tenant }
 }
 
-fn empty<K: Eq + std::hash::Hash, V>() -> Shared<K, V> {
+/// A map without anything.
+pub(super) fn empty<K: Eq + std::hash::Hash, V>() -> Shared<K, V> {
     Shared::new_with_hasher_and_ptr_kind(foldhash::fast::RandomState::default())
 }

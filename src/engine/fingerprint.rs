@@ -1,8 +1,10 @@
 //! Fingerprints: what makes two calls with one id the same call (rule 5). Made from validated contents, never from wire
 //! bytes, without labels and request id.
 
+use super::adjust::AdjustLine;
 use super::call::ChargeRequest;
-use crate::domain::time::Span;
+use crate::domain::adjustment::Move;
+use crate::domain::time::{Span, Timestamp};
 use sha2::{Digest, Sha256};
 
 const VERSION: u8 = 1;
@@ -23,6 +25,8 @@ pub enum Rpc {
     Consume = 5,
     /// Free.
     Free = 6,
+    /// Adjust.
+    Adjust = 7,
 }
 
 /// The first 8 bytes of SHA-256 over format version, RPC, reservation id, the charges in sorted order, ttl and final.
@@ -67,6 +71,34 @@ pub fn fingerprint(
             }
         }
     }
+    first(hash)
+}
+
+/// The same of an adjustment: its lines in their order, in which they count, and the reason.
+pub fn of_adjustment(lines: &[AdjustLine], reason: &str) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update([VERSION, Rpc::Adjust as u8]);
+    text(&mut hash, reason);
+    for line in lines {
+        let charge = std::slice::from_ref(&line.charge);
+        hash.update(fingerprint(Rpc::Adjust, "", charge, None, true).to_be_bytes());
+        let (kind, figure, expected) = match line.change {
+            Move::By(amount) => (0, amount, -1),
+            Move::To { measured, expected } => (1, signed(measured), expected.map_or(-1, signed)),
+        };
+        hash.update([kind]);
+        hash.update(figure.to_be_bytes());
+        hash.update(expected.to_be_bytes());
+        hash.update(line.effective.map_or(i64::MIN, Timestamp::millis).to_be_bytes());
+    }
+    first(hash)
+}
+
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+fn first(hash: Sha256) -> u64 {
     let digest = hash.finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

@@ -1,5 +1,6 @@
 //! Use cases: verbs, step by step. Knows ports, not products.
 
+pub mod adjust;
 pub mod audit;
 pub mod authority;
 pub mod authorize;
@@ -15,7 +16,10 @@ mod listed;
 mod lookup;
 pub mod manage;
 pub mod operation;
+pub mod paperwork;
+mod path;
 pub mod plan;
+pub mod pools;
 pub mod ports;
 mod pricing;
 pub mod publish;

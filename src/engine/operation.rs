@@ -2,8 +2,10 @@
 
 use super::call::{AllowanceLine, Denial, Extended, Freed};
 use super::ports::{Boxed, CounterKey, KnownRequest, StoreError, UsageAnswer, Watermark};
+use crate::domain::adjustment::Move;
 use crate::domain::counter::{Gauge, WindowPlan};
-use crate::domain::entry::{Entry, Kind};
+use crate::domain::decision::Cause;
+use crate::domain::entry::{Entry, Kind, Note};
 use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
@@ -35,7 +37,11 @@ impl Operation {
     /// Which reservation it is about, if the caller knows its id.
     pub fn reservation(&self) -> Option<IdKey> {
         match &self.verb {
-            Verb::Reserve { fresh: true, .. } | Verb::Check { .. } | Verb::Usage | Verb::FreeAmounts { .. } => None,
+            Verb::Reserve { fresh: true, .. }
+            | Verb::Check { .. }
+            | Verb::Usage
+            | Verb::FreeAmounts { .. }
+            | Verb::Adjust { .. } => None,
             Verb::Reserve { template, .. } => Some(template.key),
             Verb::Commit { key, .. }
             | Verb::Release { key, .. }
@@ -106,6 +112,15 @@ pub enum Verb {
         /// The charges, nothing held; `asked` says how much.
         charges: Vec<crate::domain::reservation::Held>,
     },
+    /// Correct what was used.
+    Adjust {
+        /// The charges, nothing held.
+        charges: Vec<crate::domain::reservation::Held>,
+        /// What becomes of each, and when that is effective; `None`: now.
+        moves: Vec<(Move, Option<Timestamp>)>,
+        /// Who asks for it, and why.
+        note: Note,
+    },
     /// Read one reservation.
     Get {
         /// The reservation.
@@ -124,8 +139,19 @@ pub struct Plan {
     pub counters: Vec<CounterPlan>,
     /// By charge, by level of its path: index into `counters`.
     pub paths: Vec<Vec<u16>>,
-    /// Charges on meters that deny where no quota exists, and none does: index of the charge.
-    pub unset: Vec<usize>,
+    /// Charges that are denied whatever the counters have.
+    pub barred: Vec<Barred>,
+}
+
+/// A charge that is denied whatever the counters have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Barred {
+    /// Index of the charge.
+    pub charge: usize,
+    /// Why.
+    pub cause: Cause,
+    /// The account on its path that it is about.
+    pub account: Arc<str>,
 }
 
 impl Plan {
@@ -224,7 +250,7 @@ pub enum Outcome {
     Reservation(Arc<Reservation>),
     /// The reservation after an extend.
     Extended(Box<Extended>),
-    /// What went back.
+    /// What went back; of an Adjust, by line, what was charged to its account before and after.
     Freed(Freed),
     /// By planned counter, by window: its gauge; and what the top-up has used and holds.
     Usage(Vec<(Vec<Gauge>, crate::domain::counter::Usage)>),
@@ -368,5 +394,6 @@ pub fn kind_of(verb: &Verb) -> Kind {
         Verb::Release { .. } => Kind::Release,
         Verb::Extend { .. } => Kind::Extend,
         Verb::FreeReservation { .. } | Verb::FreeAmounts { .. } => Kind::Free,
+        Verb::Adjust { .. } => Kind::Adjust,
     }
 }

@@ -1,9 +1,11 @@
 //! From a request and a snapshot to the counters it touches: pure, no I/O.
 
 use super::call::{CallError, ChargeRequest};
-use super::operation::Plan;
+use super::operation::{Barred, Plan};
+use super::path::Path;
 use super::pricing::{Quote, quote};
-use super::snapshot::{Chain, Level, Snapshot};
+use super::snapshot::{Level, Snapshot};
+use crate::domain::decision::Cause;
 use crate::domain::meter::{Admission, DefaultPolicy, Meter};
 use crate::domain::name::AccountName;
 use crate::domain::price::Priced;
@@ -23,8 +25,12 @@ pub enum Amounts {
     Consumed,
     /// A commit that nobody held for: any.
     Recorded,
+    /// What was granted without the counter store: any, and on the path that it was granted on.
+    Granted,
     /// Free: above zero.
     Freed,
+    /// Adjust: none, it is said beside the charge.
+    Adjusted,
 }
 
 impl Amounts {
@@ -32,21 +38,32 @@ impl Amounts {
     fn fault(self, charge: &ChargeRequest, meter: &Meter, quote: &Quote) -> Option<&'static str> {
         let positive = meter.rules.admission == Admission::Positive || quote.is_free();
         match (self, charge.amount) {
+            (Amounts::Adjusted, _) => None,
             _ if !charge.quantities.is_empty() => None,
             (Amounts::Asked, None) if positive => None,
             (_, None) => Some("is required"),
             (Amounts::Asked | Amounts::Consumed, Some(0)) if positive => None,
-            (Amounts::Recorded, Some(0)) => None,
+            (Amounts::Recorded | Amounts::Granted, Some(0)) => None,
             (_, Some(0)) => Some("must be above 0"),
             (_, Some(_)) => None,
         }
+    }
+
+    /// Whether it is asked for, so that it may be refused.
+    fn asks(self) -> bool {
+        matches!(self, Amounts::Asked | Amounts::Consumed)
+    }
+
+    /// Whether the pools of an account join its path by themselves. What is freed is no pool's.
+    fn joins(self) -> bool {
+        !matches!(self, Amounts::Granted | Amounts::Freed)
     }
 }
 
 /// Plans charges: what they would hold, and every counter on their paths with what limits it at `now`.
 ///
 /// # Errors
-/// [`CallError`] for unknown meters, charges without a price, bad amounts (every one is named), or too many limits.
+/// [`CallError`] for unknown meters or accounts, charges without a price, bad amounts (every one is named), or too many limits.
 pub fn plan_charges(
     snapshot: &Snapshot,
     charges: &[ChargeRequest],
@@ -54,7 +71,17 @@ pub fn plan_charges(
     now: Timestamp,
 ) -> Result<(Vec<Held>, Plan), CallError> {
     let meters = find_meters(snapshot, charges)?;
-    let quotes = find_quotes(snapshot, charges, &meters, amounts, now)?;
+    if amounts.asks() {
+        find_accounts(snapshot, charges)?;
+    }
+    let asked = charges.iter().zip(&meters);
+    let paths: Vec<Path> = asked
+        .map(|(charge, meter)| match amounts.joins() {
+            true => Path::asked(snapshot, charge, meter, now),
+            false => Path::named(snapshot, charge, meter),
+        })
+        .collect();
+    let quotes = find_quotes(snapshot, charges, (&meters, &paths), amounts, now)?;
     let asked = charges.iter().zip(meters.iter().zip(&quotes));
     let faults: Vec<(usize, &'static str)> = asked
         .enumerate()
@@ -66,16 +93,12 @@ pub fn plan_charges(
 
     let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
     let mut held = Vec::with_capacity(charges.len());
-    for (index, ((charge, meter), quote)) in charges.iter().zip(&meters).zip(quotes).enumerate() {
-        plan.valid = plan.valid.map(|valid| valid.intersect(&quote.valid));
-        let levels = path(snapshot, charge, meter);
-        let limited = levels.iter().any(|level| !level.bound.quota.limits.is_empty());
-        if meter.default_policy == DefaultPolicy::Deny && !limited {
-            plan.unset.push(index);
-        }
-        let path = levels.iter().map(|level| add(&mut plan, level, now)).collect();
-        plan.paths.push(path);
-        held.push(template(charge, meter, quote, &levels));
+    for (index, (((charge, meter), quote), path)) in charges.iter().zip(&meters).zip(quotes).zip(&paths).enumerate() {
+        plan.valid = plan.valid.map(|valid| valid.intersect(&path.valid).intersect(&quote.valid));
+        plan.barred.extend(barred(index, charge, meter, path));
+        let indices = path.levels.iter().map(|level| add(&mut plan, level, now)).collect();
+        plan.paths.push(indices);
+        held.push(template(charge, meter, quote, path));
     }
     let limits = plan.counters.iter().map(|counter| counter.windows.len()).sum();
     if limits > MAX_LIMITS { Err(CallError::TooManyLimits(limits)) } else { Ok((held, plan)) }
@@ -137,36 +160,44 @@ fn find_meters(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<Vec<Arc
     }
 }
 
-/// What the rate cards in force say of each charge.
+/// What the rate cards in force say of each charge. One that is denied whatever it costs needs no price (S3.24).
 fn find_quotes(
     snapshot: &Snapshot,
     charges: &[ChargeRequest],
-    meters: &[Arc<Meter>],
+    (meters, paths): (&[Arc<Meter>], &[Path]),
     amounts: Amounts,
     now: Timestamp,
 ) -> Result<Vec<Quote>, CallError> {
     let (mut quotes, mut unpriced) = (Vec::with_capacity(charges.len()), Vec::new());
-    for (index, (charge, meter)) in charges.iter().zip(meters).enumerate() {
-        match quote(snapshot, charge, meter, amounts == Amounts::Recorded, now) {
+    for (index, (charge, (meter, path))) in charges.iter().zip(meters.iter().zip(paths)).enumerate() {
+        match quote(snapshot, charge, meter, !amounts.asks(), now) {
             Ok(quote) => quotes.push(quote),
+            Err(_) if path.bar.is_some() => quotes.push(Quote::said(charge.amount)),
             Err((field, why)) => unpriced.push((index, field, why)),
         }
     }
     if unpriced.is_empty() { Ok(quotes) } else { Err(CallError::NoRateCard(unpriced)) }
 }
 
-/// The accounts that one charge must satisfy: the chain of the charged account, then what the further accounts add.
-fn path(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter) -> Vec<Arc<Level>> {
-    let chain: Arc<Chain> = snapshot.chain(&charge.account, meter);
-    let mut levels = chain.levels.clone();
-    for also in &charge.also {
-        for level in &snapshot.chain(also, meter).levels {
-            if !levels.iter().any(|known| known.bound.key == level.bound.key) {
-                levels.push(level.clone());
-            }
-        }
+/// In a tenant that registers its accounts, the charges must name such (S0.07).
+fn find_accounts(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<(), CallError> {
+    let mut unknown = Vec::new();
+    for (index, charge) in charges.iter().enumerate() {
+        let also = charge.also.iter().enumerate().map(|(at, account)| (Some(at), account));
+        let named = std::iter::once((None, &charge.account)).chain(also);
+        let missing = named.filter(|(_, account)| !snapshot.knows(account));
+        unknown.extend(missing.map(|(also, account)| (index, also, account.to_string())));
     }
-    levels
+    if unknown.is_empty() { Ok(()) } else { Err(CallError::AccountNotFound(unknown)) }
+}
+
+/// Why a charge is denied whatever the counters have: it may not be made, or it has no quota where one must be (S0.19).
+fn barred(charge: usize, request: &ChargeRequest, meter: &Meter, path: &Path) -> Option<Barred> {
+    let limited = path.levels.iter().any(|level| !level.bound.quota.limits.is_empty());
+    let unset = meter.default_policy == DefaultPolicy::Deny && !limited;
+    let no_quota = || unset.then(|| (Cause::NoQuota, Arc::from(request.account.as_str())));
+    let (cause, account) = path.bar.clone().or_else(no_quota)?;
+    Some(Barred { charge, cause, account })
 }
 
 /// Adds a counter to the plan unless it is there, and answers its index.
@@ -181,8 +212,8 @@ fn add(plan: &mut Plan, level: &Level, now: Timestamp) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX)
 }
 
-/// A charge with nothing held yet.
-fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, levels: &[Arc<Level>]) -> Held {
+/// A charge with nothing held yet. The pools that joined are frozen with the accounts that it names.
+fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, path: &Path) -> Held {
     let mut rules = meter.rules;
     if quote.is_free() {
         rules.admission = Admission::Fits;
@@ -193,7 +224,7 @@ fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, levels: &[Arc<L
         meter: charge.meter.as_str().into(),
         meter_id: charge.meter.id(),
         item: charge.item.as_str().into(),
-        also: charge.also.iter().map(|account| account.as_str().into()).collect(),
+        also: charge.also.iter().chain(&path.joined).map(|account| account.as_str().into()).collect(),
         asked: quote.amount,
         held: 0,
         committed: 0,
@@ -202,7 +233,8 @@ fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, levels: &[Arc<L
         freed: 0,
         final_amount: None,
         rules,
-        path: levels
+        path: path
+            .levels
             .iter()
             .map(|level| reservation::Level {
                 account: level.bound.key.account,

@@ -1,14 +1,19 @@
 //! Changing the catalog so that it binds: written in the database, raised in the counter store, then answered (DESIGN: a
 //! lowered limit binds everywhere from the moment its call returned).
 
+use super::manage::document::quota::DraftLimit;
 use super::manage::{
-    Applied, Apply, ApplyError, Catalogs, Changed, Exported, LiveUse, QuotaChange, QuotaContext, QuotaError,
+    Applied, Apply, ApplyError, Catalogs, Changed, Decision, Exported, LiveUse, QuotaChange, QuotaContext, QuotaError,
+    RecordChange, RecordError, RequestError,
 };
 use super::operation::Counters;
-use super::ports::{CatalogStore, QuotaVersion, StoreError};
+use super::paperwork::{AuditEntry, AuditFilter, RequestFilter};
+use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
+use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
+use crate::domain::limit_request::LimitRequest;
 use crate::domain::name::{MeterName, Uid};
-use crate::domain::quota::Subject;
+use crate::domain::quota::{Quota, Subject};
 use std::sync::Arc;
 
 /// The catalog as administrators change and read it.
@@ -64,6 +69,31 @@ impl Publisher {
             self.bind_what_stands(context.tenant).await?;
         }
         changed
+    }
+
+    /// Changes the record of an account, a pool, or who chose it; binds as [`Publisher::apply`] does.
+    ///
+    /// # Errors
+    /// [`RecordError`]; see [`Catalogs::change_record`].
+    pub async fn change_record(
+        &self,
+        context: QuotaContext<'_>,
+        change: RecordChange<'_>,
+    ) -> Result<(CatalogData, String), RecordError> {
+        let changed = self.catalogs.change_record(context, change).await;
+        if changed.as_ref().map_or_else(RecordError::finds_it_otherwise, |_| true) {
+            self.bind_what_stands(context.tenant).await?;
+        }
+        changed
+    }
+
+    /// The snapshot of a tenant as the database has it now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the catalog can't be read.
+    pub async fn snapshot(&self, tenant: &str) -> Result<Arc<Snapshot>, StoreError> {
+        let version = self.store.version(Some(tenant)).await?;
+        self.snapshots.get(tenant, version).await
     }
 
     /// Makes bind what other servers wrote since the catalog had version `seen`; answers the version now. They do so themselves,
@@ -124,6 +154,61 @@ impl Publisher {
     /// The catalog's store, to read from.
     pub fn store(&self) -> &dyn CatalogStore {
         &*self.store
+    }
+
+    /// Keeps a request for more.
+    ///
+    /// # Errors
+    /// [`RequestError`]; see [`Catalogs::add_request`].
+    pub async fn add_request(
+        &self,
+        request: LimitRequest,
+        wanted: Vec<DraftLimit>,
+    ) -> Result<LimitRequest, RequestError> {
+        self.catalogs.add_request(request, wanted).await
+    }
+
+    /// Decides on a request for more; what is granted binds as [`Publisher::apply`] has it.
+    ///
+    /// # Errors
+    /// [`RequestError`]; see [`Catalogs::resolve_request`].
+    pub async fn resolve_request(
+        &self,
+        context: QuotaContext<'_>,
+        (tenant, id): (&str, &str),
+        decision: Decision<'_>,
+        comment: &str,
+    ) -> Result<(LimitRequest, Option<Quota>), RequestError> {
+        let resolved = self.catalogs.resolve_request(context, (tenant, id), decision, comment, &*self.live).await;
+        // Also where it is resolved already: it may be the repeat of a call that wrote, and came no further.
+        if matches!(resolved, Ok(_) | Err(RequestError::Resolved(_))) {
+            self.bind_what_stands(Some(tenant)).await?;
+        }
+        resolved
+    }
+
+    /// One request for more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn request(&self, tenant: &str, id: &str) -> Result<Option<LimitRequest>, StoreError> {
+        self.store.request(tenant, id).await
+    }
+
+    /// A tenant's requests for more, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read.
+    pub async fn requests(&self, tenant: &str, filter: &RequestFilter) -> Result<Vec<LimitRequest>, StoreError> {
+        self.store.requests(tenant, filter).await
+    }
+
+    /// Who changed what, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read.
+    pub async fn audit(&self, tenant: Option<&str>, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreError> {
+        self.store.audit(tenant, filter).await
     }
 
     /// Applies a file's document unless it is the one that was applied last under that name; answers whether it did.

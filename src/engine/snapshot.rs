@@ -2,11 +2,14 @@
 
 use super::contents::Contents;
 use super::operation::{Bound, CounterPlan};
+use super::pools::Standing;
 use super::ports::{CatalogChanges, CatalogData, CounterKey};
+use crate::domain::account::{Account, AccountPolicy, AccountState};
 use crate::domain::amount;
 use crate::domain::counter::{STEPS, WindowPlan};
 use crate::domain::meter::{Family, Meter};
 use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
+use crate::domain::pool::Pool;
 use crate::domain::quota::{Enforcement, resolve};
 use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::time::{Period, Timestamp};
@@ -37,6 +40,10 @@ type Chains = HashMap<(Arc<str>, MeterId), Arc<Chain>, foldhash::fast::RandomSta
 pub struct Chain {
     /// The levels.
     pub levels: Vec<Arc<Level>>,
+    /// The first of its accounts that is suspended or closed.
+    pub inactive: Option<Arc<str>>,
+    /// How the account stands to the tenant's pools.
+    pub standing: Standing,
 }
 
 /// One account on one meter, with its windows as they stood when they were last asked for.
@@ -94,6 +101,29 @@ impl Snapshot {
         all
     }
 
+    /// Whether an account may be charged at all: in a tenant that registers its accounts, only one with a record, or a pool.
+    pub fn knows(&self, account: &AccountName) -> bool {
+        let registers = |record: &Account| record.account_policy == AccountPolicy::Registered;
+        !self.contents.account(account.tenant()).is_some_and(registers)
+            || self.contents.account(account.as_str()).is_some()
+            || self.contents.pools.has(account.as_str())
+    }
+
+    /// The pools that an account is a member of at `now`; `None`: all pools. By account.
+    pub fn pools(&self, member: Option<&AccountName>, now: Timestamp) -> Vec<Arc<Pool>> {
+        let mut found = match member {
+            Some(member) => self.contents.standing(member, None).pools_at(now),
+            None => self.contents.pools.all().cloned().collect(),
+        };
+        found.sort_by(|a, b| a.account.cmp(&b.account));
+        found
+    }
+
+    /// The pool that an account chose itself.
+    pub fn choice(&self, account: &AccountName) -> Option<&AccountName> {
+        self.contents.pools.choice_of(account.as_str())
+    }
+
     /// The rate card of a meter in force at a time, and the time in which it is that one; `None`: none is.
     pub fn rate_card(&self, meter: &Meter, at: Timestamp) -> (Option<&RateCard>, Period) {
         in_force(self.contents.rate_cards(meter.name.id()), at)
@@ -119,16 +149,21 @@ impl Snapshot {
         let mut uid = Uid::ROOT;
         let mut zone = DEFAULT_ZONE;
         let mut levels = Vec::with_capacity(account.depth());
+        let mut inactive = None;
         for (name, (collection, id)) in account.chain().zip(account.pairs()) {
             uid = uid.child(collection, id, 0);
             let record = self.contents.account(name);
             zone = record.and_then(|record| record.time_zone.as_deref()).unwrap_or(zone);
+            if record.is_some_and(|record| record.state != AccountState::Active) {
+                inactive.get_or_insert_with(|| Arc::from(name));
+            }
             let quota = resolve(&self.contents.candidates(name, record, meter.name.id()), zone);
             let key = CounterKey { account: uid, meter: meter.name.id() };
             let bound = Bound { key, account: name.into(), meter: meter.name.as_str().into(), quota };
             levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
         }
-        Chain { levels }
+        let standing = self.contents.standing(account, Some(&meter.name));
+        Chain { levels, inactive, standing }
     }
 }
 

@@ -2,7 +2,7 @@
 //! counter store brings its values; the rule itself is the domain's.
 
 use super::call::{AllowanceLine, Denial, Violation};
-use super::operation::{CounterPlan, Plan};
+use super::operation::{Barred, CounterPlan, Plan};
 use super::ports::CounterKey;
 use crate::domain::admission::{self, Demand, Split};
 use crate::domain::counter::{Counter, Gauge, Usage, WindowPlan, begin};
@@ -12,6 +12,7 @@ use crate::domain::reservation::{Held, Reservation};
 use crate::domain::settlement::Listed;
 use crate::domain::time::Timestamp;
 use crate::domain::window::WindowKind;
+use std::sync::Arc;
 
 /// By charge that is raised: its index, by how much, and by level the part of that in the top-up.
 pub type Raised = Vec<(usize, u64, Vec<u64>)>;
@@ -28,7 +29,7 @@ pub fn decide<'a>(
 ) -> Result<Vec<Split>, Denial> {
     let demands = demands(plan, charges);
     let mut splits = Vec::with_capacity(demands.len());
-    let mut violations: Vec<Violation> = unset(plan, charges);
+    let mut violations: Vec<Violation> = barred(&plan.barred, charges);
     for (index, (counter, demand)) in plan.counters.iter().zip(&demands).enumerate() {
         let Some(value) = value(index) else { continue };
         match admission::decide(value, &counter.windows, counter.bound.quota.top_up, *demand, now) {
@@ -200,21 +201,18 @@ pub fn demands(plan: &Plan, charges: &[Held]) -> Vec<Demand> {
     demands
 }
 
-/// Charges on meters that deny where no quota exists, and none does (S0.19).
-pub fn unset(plan: &Plan, charges: &[Held]) -> Vec<Violation> {
-    plan.unset
-        .iter()
-        .filter_map(|index| {
-            let charge = charges.get(*index)?;
-            let own = charge.chain_len();
-            let counter = plan.counters.get(usize::from(*plan.paths.get(*index)?.get(own.checked_sub(1)?)?))?;
-            Some(violation(counter, no_quota(charge.asked.unwrap_or(0))))
-        })
-        .collect()
+/// Charges that are denied whatever the counters have: no quota where one must be (S0.19), no right to a pool (S3.24).
+pub fn barred(barred: &[Barred], charges: &[Held]) -> Vec<Violation> {
+    let violation = |Barred { charge, cause, account }: &Barred| {
+        let charge = charges.get(*charge)?;
+        let refusal = without_limit(*cause, charge.asked.unwrap_or(0));
+        Some(Violation { account: account.clone(), meter: Arc::from(&*charge.meter), refusal })
+    };
+    barred.iter().filter_map(violation).collect()
 }
 
-/// The refusal where no quota exists on any account of a charge's path.
-pub fn no_quota(requested: u64) -> Refusal {
+/// A refusal that no limit is the reason of.
+fn without_limit(cause: Cause, requested: u64) -> Refusal {
     Refusal {
         kind: WindowKind::Lifetime,
         limit: None,
@@ -225,7 +223,7 @@ pub fn no_quota(requested: u64) -> Refusal {
         hold_cap: None,
         top_up: 0,
         reset: None,
-        cause: Cause::NoQuota,
+        cause,
         enforced: true,
     }
 }
@@ -235,8 +233,11 @@ pub fn violation(counter: &CounterPlan, refusal: Refusal) -> Violation {
     Violation { account: counter.bound.account.clone(), meter: counter.bound.meter.clone(), refusal }
 }
 
-/// The least left first (S4.25).
+/// The least left first (S4.25). Who may not use an account is told so and nothing else: not what others have left there.
 pub fn denial(mut violations: Vec<Violation>) -> Denial {
+    if violations.iter().any(|violation| violation.refusal.cause.forbids()) {
+        violations.retain(|violation| violation.refusal.cause.forbids());
+    }
     violations.sort_by_key(|violation| violation.refusal.remaining);
     Denial { violations }
 }

@@ -9,7 +9,7 @@ local REAP = 32
 
 -- By number. Only those that a batch asks for are loaded (see README.md, "Order of the files").
 local verbs = {
-  look, reserve, commit, release, extend, free, free, get, expire, reverse, install, raise, trim, tidy,
+  look, reserve, commit, release, extend, free, free, get, expire, reverse, install, raise, trim, tidy, adjust,
 }
 
 local function run(operation)
@@ -63,7 +63,8 @@ expire.due(REAP)
 
 local replies = {}
 for place, operation in ipairs(request[6]) do
-  replies[place] = operation[O_VERB] <= VERB_GET and before_verb(operation) or run(operation)
+  local verb = operation[O_VERB]
+  replies[place] = (verb <= VERB_GET or verb == VERB_ADJUST) and before_verb(operation) or run(operation)
 end
 store.write()
 

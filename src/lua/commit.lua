@@ -13,12 +13,12 @@ do
     if not operation[O_PLAN] then
       return settle.refused(RULE_NOT_FOUND)
     end
-    local splits, miss = admission.force(operation)
-    if not splits then
+    local parts, miss = admission.force(operation, record[R_CHARGES])
+    if not parts then
       return miss
     end
     record[R_CREATE_TIME], record[R_EXPIRE_TIME] = store.now, store.now
-    local changes = admission.deal(record, operation[O_PLAN], splits, true)
+    local changes = admission.deal(record, operation[O_PLAN], parts, true)
     settlement.raise_flag(record, FLAG_LATE)
     settlement.raise_flag(record, FLAG_RECOVERED)
     record[R_STATE] = final and COMMITTED or EXPIRED

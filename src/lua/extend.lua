@@ -119,7 +119,7 @@ do
     end
     local splits, denied = admit(before, counters, matched)
     if not splits then
-      local denial = admission.denial(0, denied, packed)
+      local denial = admission.denial('', denied, packed)
       ids.remember_denial(operation, denial)
       return nil, {IS_EXTENDED, 0, seq, packed, denial}
     end

@@ -69,8 +69,8 @@ do
         return settle.refused(RULE_NOT_FREEABLE, index - 1)
       end
     end
-    local splits, miss = admission.force(operation)
-    if not splits then
+    local present, miss = admission.force(operation, {})
+    if not present then
       return miss
     end
     local counters, lines, amounts = settle.planned(plan), {}, {}

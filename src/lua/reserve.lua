@@ -1,9 +1,9 @@
 -- reserve: Reserve and Consume; holds, or records at once, on every planned counter or on none.
 --
 -- Arguments from 8 on: record (unpacked; times, splits and state are made here), ttl in milliseconds, consume (0, 1),
--- fresh (0, 1), values wanted (0, 1), unset (0, 1), granted (a time, or -1). Reply: {1, replayed, seq, record, values or
+-- fresh (0, 1), values wanted (0, 1), barred ("": nothing), granted (a time, or -1). Reply: {1, replayed, seq, record, values or
 -- false}, {3, replayed, denial}, a refusal or a miss. Values are those that it was decided on. Example:
---   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, 0, -1} -> {1, 0, 42, "\154...", false}
+--   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, "", -1} -> {1, 0, 42, "\154...", false}
 
 local reserve = {}
 
@@ -21,13 +21,13 @@ do
 
   -- Writes what was granted without the store, as of then, whether it fits or not.
   local function force(operation, record, ttl, consume, granted)
-    local splits, miss = admission.force(operation)
-    if not splits then
+    local parts, miss = admission.force(operation, record[R_CHARGES])
+    if not parts then
       return miss
     end
     local at = math.min(granted, store.now)
     record[R_CREATE_TIME], record[R_EXPIRE_TIME] = at, at + ttl
-    local changes = admission.deal(record, operation[O_PLAN], splits, consume == 1)
+    local changes = admission.deal(record, operation[O_PLAN], parts, consume == 1)
     local kind = consume == 1 and KIND_CONSUME or KIND_RESERVE
     local seq, packed = admission.enter(operation, record, changes, kind)
     return {IS_RESERVATION, 0, seq, packed, false}
@@ -52,14 +52,14 @@ do
     if not ready then
       return miss
     end
-    local splits, denial = admission.decide(operation, ready, operation[13])
-    if not splits then
+    local parts, denial = admission.decide(operation, ready, operation[13])
+    if not parts then
       ids.remember_denial(operation, denial)
       return {IS_DENIED, 0, denial}
     end
     local values = operation[12] == 1 and admission.values(ready)
     record[R_CREATE_TIME], record[R_EXPIRE_TIME] = store.now, store.now + ttl
-    local changes = admission.deal(record, operation[O_PLAN], splits, consume == 1)
+    local changes = admission.deal(record, operation[O_PLAN], parts, consume == 1)
     admission.insert(operation, ready)
     local kind = consume == 1 and KIND_CONSUME or KIND_RESERVE
     local seq, packed = admission.enter(operation, record, changes, kind)

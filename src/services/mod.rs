@@ -1,5 +1,7 @@
 //! gRPC controllers: proto in, domain in the middle, proto out; no decisions.
 
+mod actor;
+mod admin;
 mod batch;
 mod catalog;
 mod convert;
@@ -13,6 +15,7 @@ mod test_clock;
 mod usage;
 mod violations;
 
+pub use admin::AdminApi;
 pub use catalog::CatalogApi;
 pub use quota::QuotaApi;
 pub use test_clock::{Settable, TestClockApi};

@@ -70,6 +70,15 @@ reasons! {
     QuotaNotCurrent "QUOTA_NOT_CURRENT" FailedPrecondition,
     FeatureMissing "FEATURE_MISSING" FailedPrecondition,
     LimitAboveParent "LIMIT_ABOVE_PARENT" FailedPrecondition,
+    AccountExists "ACCOUNT_EXISTS" AlreadyExists,
+    PoolExists "POOL_EXISTS" AlreadyExists,
+    PoolNotFound "POOL_NOT_FOUND" NotFound,
+    PoolDisabled "POOL_DISABLED" FailedPrecondition,
+    NotAMember "NOT_A_MEMBER" PermissionDenied,
+    AdjustmentBelowZero "ADJUSTMENT_BELOW_ZERO" FailedPrecondition,
+    UseChanged "USE_CHANGED" FailedPrecondition,
+    LimitRequestNotFound "LIMIT_REQUEST_NOT_FOUND" NotFound,
+    LimitRequestResolved "LIMIT_REQUEST_RESOLVED" FailedPrecondition,
 }
 
 /// A status with its reason.
@@ -112,6 +121,13 @@ pub fn from_call(error: CallError, has_ids: bool) -> Status {
         CallError::MeterNotFound(meters) => {
             let fields = meters.iter().map(|(at, name)| (format!("charges[{at}].meter"), format!("no meter {name}")));
             bad_fields(Reason::MeterNotFound, fields.collect())
+        }
+        CallError::AccountNotFound(accounts) => {
+            let fields = accounts.into_iter().map(|(charge, also, name)| {
+                let field = also.map_or_else(|| String::from("account"), |at| format!("also[{at}]"));
+                (format!("charges[{charge}].{field}"), format!("no record of {name}"))
+            });
+            bad_fields(Reason::AccountNotFound, fields.collect())
         }
         CallError::BadCharges(charges) => {
             let fields = charges.iter().map(|(at, why)| (format!("charges[{at}].amount"), (*why).to_owned()));
@@ -162,6 +178,10 @@ fn from_rule(error: &RuleError) -> Status {
         }
         RuleError::OverageRefused(_) => status(Reason::OverageRefused, message, HashMap::new()),
         RuleError::NotFreeable(_) => status(Reason::NotFreeable, message, HashMap::new()),
+        // The adjustment itself says where; see `services/admin`.
+        RuleError::BelowZero(_) => status(Reason::AdjustmentBelowZero, message, HashMap::new()),
+        RuleError::Unexpected(_) => status(Reason::UseChanged, message, HashMap::new()),
+        RuleError::PeriodEnded(_) => status(Reason::InvalidField, message, HashMap::new()),
         RuleError::CapReached(_) => status(Reason::CapReached, message, HashMap::new()),
     }
 }

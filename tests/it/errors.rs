@@ -94,6 +94,26 @@ tenants: [{name: tenants/acme, quotas: [{subject: tenants/acme, meter: job.withi
 }
 
 #[tokio::test]
+async fn records_and_pools() {
+    let api = Api::start().await;
+    let account = Some(Account { name: user("vera"), ..Default::default() });
+    let create = CreateAccountRequest { tenant: TENANT.into(), account, etag: String::new() };
+    golden("ACCOUNT_EXISTS", &refused(api.create_account(create).await));
+    let account = format!("{TENANT}/pools/p");
+    let pool = Pool { account: account.clone(), meters: vec!["job.runs".into()], ..Default::default() };
+    let create = CreatePoolRequest { tenant: TENANT.into(), pool: Some(pool.clone()), etag: String::new() };
+    let switch = SetActivePoolRequest { tenant: TENANT.into(), account: user("a"), pool: account };
+    golden("POOL_NOT_FOUND", &refused(api.set_active_pool(switch.clone()).await));
+    api.create_pool(create.clone()).await.unwrap();
+    golden("POOL_EXISTS", &refused(api.create_pool(create).await));
+    golden("NOT_A_MEMBER", &refused(api.set_active_pool(switch.clone()).await));
+    let disabled = Some(Pool { disabled: true, ..pool });
+    let update = UpdatePoolRequest { tenant: TENANT.into(), pool: disabled, etag: String::new() };
+    api.update_pool(update).await.unwrap();
+    golden("POOL_DISABLED", &refused(api.set_active_pool(switch).await));
+}
+
+#[tokio::test]
 async fn reservations_in_the_wrong_state() {
     let api = Api::start().await;
     let extend = |id: &str| ExtendRequest { tenant: TENANT.into(), reservation_id: id.into(), ..Default::default() };
@@ -117,6 +137,48 @@ async fn reservations_in_the_wrong_state() {
     api.clock(61).await;
     golden("RESERVATION_EXPIRED", &refused(api.extend(extend("expired")).await));
     golden("RESERVATION_PARKED", &refused(api.extend(extend("parked")).await));
+}
+
+#[tokio::test]
+async fn what_administrators_are_refused() {
+    use quotad::proto::v1::adjustment_line::Change;
+    let api = Api::start().await;
+    let adjust = |meter: &str, change, expected| AdjustRequest {
+        tenant: TENANT.into(),
+        reason: "counted twice".into(),
+        lines: vec![AdjustmentLine {
+            account: user("a"),
+            meter: meter.into(),
+            change: Some(change),
+            expected,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    api.used("r", runs("a", 3)).await;
+    golden("ADJUSTMENT_BELOW_ZERO", &refused(api.adjust(adjust("job.runs", Change::Amount(-5), None)).await));
+    golden("USE_CHANGED", &refused(api.adjust(adjust("disk.bytes", Change::Measured(5), Some(3))).await));
+    let of = |id: &str, decision: LimitRequestState| ResolveLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: id.into(),
+        decision: decision.into(),
+        ..Default::default()
+    };
+    let none = of("never", LimitRequestState::Approved);
+    golden("LIMIT_REQUEST_NOT_FOUND", &refused(api.resolve_limit_request(none).await));
+    let window = Some(Window { kind: WindowKind::Lifetime.into(), ..Default::default() });
+    let more = CreateLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: "more".into(),
+        account: user("a"),
+        meter: "job.runs".into(),
+        wanted: vec![Limit { window, value: Some(limit::Value::Amount(20)) }],
+        reason: "two papers are due".into(),
+    };
+    api.create_limit_request(more).await.unwrap();
+    api.resolve_limit_request(of("more", LimitRequestState::Rejected)).await.unwrap();
+    let again = of("more", LimitRequestState::Approved);
+    golden("LIMIT_REQUEST_RESOLVED", &refused(api.resolve_limit_request(again).await));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 mod api;
 mod cli;
 mod cli_import;
+mod cli_pool;
 mod cli_quota;
 mod crash;
 mod debug;

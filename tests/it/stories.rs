@@ -57,6 +57,7 @@ stories! {
     llm_pools: redis_and_file,
     meters: redis_and_file,
     rate_cards: redis_and_postgres,
+    pools: redis_and_postgres,
     saas_spend: redis_and_postgres,
     settlement: redis_and_postgres,
     storage_hub: redis_and_postgres,

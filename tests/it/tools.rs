@@ -56,7 +56,7 @@ fn grpcurl_lists_the_services() {
     let Some(grpcurl) = tool("grpcurl") else { return };
     let server = Server::start(Options::new().example("ai-platform"));
     let listed = text(&grpcurl, &["-plaintext", server.grpc_addr(), "list"]);
-    for service in ["QuotaService", "CatalogService", "UsageService"] {
+    for service in ["QuotaService", "CatalogService", "UsageService", "AdminService"] {
         assert!(listed.lines().any(|line| line == format!("quotad.v1.{service}")), "{service} is missing:\n{listed}");
     }
     assert!(listed.lines().any(|line| line == "grpc.health.v1.Health"), "{listed}");

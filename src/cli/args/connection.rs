@@ -23,6 +23,9 @@ pub struct ConnectionArgs {
     /// Time for the call, with retries: 500ms, 10s, 1m [default: 10s; of apply and export 5m]
     #[arg(long, help_heading = "Connection and output", value_parser = value::duration)]
     pub timeout: Option<Duration>,
+    /// Who you are, for the audit: 1 to 128 visible characters
+    #[arg(long, help_heading = "Connection and output", env = "QUOTAD_ACTOR", value_parser = value::id)]
+    pub actor: Option<String>,
     /// Print the answer as JSON (the canonical form of the response message); errors too, on standard error
     #[arg(long, help_heading = "Connection and output")]
     pub json: bool,
@@ -31,7 +34,13 @@ pub struct ConnectionArgs {
 impl ConnectionArgs {
     /// A client of that server.
     pub(in crate::cli) fn client(&self) -> Result<Client, Fault> {
-        Ok(Client::connect(&self.addr)?.with_timeout(self.timeout.unwrap_or(TIMEOUT)))
+        let client = Client::connect(&self.addr)?.with_timeout(self.timeout.unwrap_or(TIMEOUT));
+        match &self.actor {
+            None => Ok(client),
+            Some(actor) => client
+                .with_actor(actor)
+                .ok_or_else(|| Fault::Usage(format!("--actor {actor:?} has characters that no header can carry"))),
+        }
     }
 
     /// With the time that a whole catalog may take, where none is said.

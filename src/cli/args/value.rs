@@ -1,6 +1,7 @@
 //! Readers of single values: amounts, lengths of time, labels. Each error says what to write instead.
 
 use jiff::SignedDuration;
+use pbjson_types::Timestamp;
 use std::time::Duration;
 
 /// An amount: a whole number of the meter's smallest unit, 0 to 2^63-1.
@@ -16,6 +17,24 @@ pub fn amount(text: &str) -> Result<i64, String> {
         return Err("an amount is a whole number of the meter's smallest unit, without decimals".to_owned());
     }
     Err("an amount is a whole number of the meter's smallest unit, written with digits only".to_owned())
+}
+
+/// A signed amount, not 0.
+pub fn signed(text: &str) -> Result<i64, String> {
+    let (sign, size) = text.strip_prefix('-').map_or((1, text.strip_prefix('+').unwrap_or(text)), |size| (-1, size));
+    match amount(size)? {
+        0 => Err("an adjustment by 0 is none".to_owned()),
+        size => Ok(sign * size),
+    }
+}
+
+/// A point in time with its zone: `2026-11-21T10:00:00Z`.
+pub fn time(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|_| "is not a time like 2026-11-21T10:00:00Z".to_owned())?;
+    let nanos = i64::from(time.subsec_nanosecond());
+    let (seconds, nanos) =
+        if nanos < 0 { (time.as_second() - 1, nanos + 1_000_000_000) } else { (time.as_second(), nanos) };
+    Ok(Timestamp { seconds, nanos: i32::try_from(nanos).unwrap_or(0) })
 }
 
 /// A length of time above zero: `60s`, `5m`, `1h30m`, `500ms`.

@@ -1,13 +1,13 @@
 //! Comma-separated values: quoted fields, doubled quotes, line breaks within quotes, any line ending.
 
 /// One record: the line on which it begins, from 1, and its fields.
-pub(super) type Record = (usize, Vec<String>);
+pub(in crate::cli) type Record = (usize, Vec<String>);
 
 /// Takes a text apart; empty lines are left out.
 ///
 /// # Errors
 /// The line and what is wrong with it, where a quote is not closed or something follows a closed one.
-pub(super) fn records(text: &str) -> Result<Vec<Record>, (usize, String)> {
+pub(in crate::cli) fn records(text: &str) -> Result<Vec<Record>, (usize, String)> {
     let text = text.replace("\r\n", "\n");
     let mut records = Vec::new();
     let mut rest = text.as_str();

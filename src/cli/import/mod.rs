@@ -10,4 +10,5 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+pub(super) use csv::records;
 pub use run::ImportUsageArgs;

@@ -9,7 +9,7 @@ const KEYS: &str = "zone=, anchor=, length= and cron=";
 
 /// Reads `KIND=AMOUNT[,zone=ZONE][,anchor=ANCHOR][,length=TIME][,cron=EXPRESSION]`. A cron expression may have commas, so
 /// it comes last.
-pub(super) fn parse(text: &str) -> Result<Limit, String> {
+pub(in crate::cli) fn parse(text: &str) -> Result<Limit, String> {
     let (shape, cron) = match text.split_once(",cron=") {
         Some((shape, cron)) => (shape, cron.to_owned()),
         None => (text, String::new()),

@@ -3,6 +3,6 @@
 //! `command` has the commands; `limit` reads limits from words.
 
 mod command;
-mod limit;
+pub(super) mod limit;
 
 pub use command::{QuotaArgs, QuotaCommand};

@@ -1,5 +1,7 @@
 //! What people read: a short sentence, then a table where there are several lines to tell.
 
+mod account;
+mod admin;
 mod changes;
 mod decision;
 mod quota;
@@ -7,6 +9,8 @@ mod reservation;
 mod table;
 mod usage;
 
+pub(super) use account::{accounts, pool, pools};
+pub(super) use admin::{adjustments, audit, limit_request, limit_requests, recalculated};
 pub(super) use changes::changes;
 pub(super) use decision::{allowance, denial, freed};
 pub(super) use quota::{quota_versions, quotas};

@@ -57,7 +57,8 @@ fn content(quota: &Quota) -> String {
     if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
-fn limit(limit: &Limit) -> String {
+/// `day 5`.
+pub(super) fn limit(limit: &Limit) -> String {
     let amount = match limit.value {
         Some(Value::Amount(amount)) => amount.to_string(),
         Some(Value::Unlimited(_)) | None => "unlimited".to_owned(),

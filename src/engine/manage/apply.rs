@@ -230,6 +230,6 @@ fn differences(wanted: &[ScopeContent], current: &Current, request: &Apply<'_>) 
 }
 
 /// The etag of a version.
-pub(super) fn etag_of(version: u64) -> String {
+pub fn etag_of(version: u64) -> String {
     format!("{version:x}")
 }

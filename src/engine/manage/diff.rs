@@ -5,6 +5,7 @@ use super::export;
 use super::validate::ScopeContent;
 use crate::domain::account::{Account, Plan};
 use crate::domain::meter::Meter;
+use crate::domain::pool::Pool;
 use crate::domain::quota::{Quota, Subject};
 use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
@@ -50,12 +51,14 @@ pub fn diff(wanted: &ScopeContent, current: &ScopeContent, prune: bool, now: Tim
     diff.put(&wanted.meters, &current.meters, now);
     diff.put(&wanted.plans, &current.plans, now);
     diff.put(&wanted.accounts, &current.accounts, now);
+    diff.put(&wanted.pools, &current.pools, now);
     diff.put(&wanted.quotas, &current.quotas, now);
     diff.put(&wanted.rate_cards, &current.rate_cards, now);
     if prune {
         // The other way round: what refers goes before what is referred to.
         diff.remove(&wanted.rate_cards, &current.rate_cards);
         diff.remove(&wanted.quotas, &current.quotas);
+        diff.remove(&wanted.pools, &current.pools);
         diff.remove(&wanted.accounts, &current.accounts);
         diff.remove(&wanted.plans, &current.plans);
         diff.remove(&wanted.meters, &current.meters);
@@ -159,6 +162,24 @@ impl Item for Account {
     }
     fn remove(self) -> CatalogWrite {
         CatalogWrite::DeleteAccount(self)
+    }
+}
+
+impl Item for Pool {
+    fn subject(&self) -> String {
+        format!("pool {}", self.account)
+    }
+    fn dated(&self, _: Option<&Self>, _: Timestamp) -> Self {
+        self.clone()
+    }
+    fn yaml(&self) -> Yaml {
+        export::pool(self)
+    }
+    fn put(self) -> CatalogWrite {
+        CatalogWrite::PutPool(self)
+    }
+    fn remove(self) -> CatalogWrite {
+        CatalogWrite::DeletePool(self)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Turns the catalog into YAML that `apply` takes back unchanged. Whatever has its default is left out.
 
 use super::document::amount::write_length;
-use super::document::{meter as meter_words, quota as quota_words};
+use super::document::{account as account_words, meter as meter_words, pool as pool_words, quota as quota_words};
 use super::emit::Yaml;
 use super::validate::{Current, ScopeContent};
-use crate::domain::account::{Account, Plan};
+use crate::domain::account::{Account, AccountPolicy, AccountState, Plan};
 use crate::domain::meter::Meter;
+use crate::domain::pool::{Member, Pool};
 use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
 use crate::domain::rate_card::{Discount, ExchangeRate, ItemPrice, RateCard};
+use crate::domain::time::Timestamp;
 use crate::domain::window::WindowSpec;
 use crate::engine::ports::CatalogData;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,12 +35,14 @@ pub fn content_of(tenant: Option<&str>, data: &CatalogData) -> ScopeContent {
         meters: data.meters.iter().filter(|meter| meter.tenant.as_deref() == tenant).cloned().collect(),
         plans: data.plans.iter().filter(|plan| plan.tenant.as_deref() == tenant).cloned().collect(),
         accounts: data.accounts.iter().filter(|account| Some(account.name.tenant()) == tenant).cloned().collect(),
+        pools: data.pools.iter().filter(|pool| Some(pool.account.tenant()) == tenant).cloned().collect(),
         quotas: data.quotas.iter().filter(|quota| quota.tenant.as_deref() == tenant).cloned().collect(),
         rate_cards: data.rate_cards.iter().filter(|card| card.tenant.as_deref() == tenant).cloned().collect(),
     };
     content.meters.sort_by(|a, b| a.name.cmp(&b.name));
     content.plans.sort_by(|a, b| a.name.cmp(&b.name));
     content.accounts.sort_by(|a, b| a.name.cmp(&b.name));
+    content.pools.sort_by(|a, b| a.account.cmp(&b.account));
     content.quotas.sort_by(|a, b| (&a.subject, &a.meter).cmp(&(&b.subject, &b.meter)));
     content.rate_cards.sort_by(|a, b| (&a.meter, a.from).cmp(&(&b.meter, b.from)));
     content
@@ -95,6 +99,38 @@ pub fn account(account: &Account) -> Yaml {
     Yaml::Map(map)
 }
 
+/// A pool as an item of `pools`.
+pub fn pool(pool: &Pool) -> Yaml {
+    let mut map = Vec::new();
+    put_text(&mut map, "account", pool.account.as_str());
+    put_names(&mut map, "meters", pool.meters.iter().map(ToString::to_string));
+    put_choice(&mut map, "join", &pool_words::JOINS, pool.join);
+    if !pool.enabled {
+        put_bare(&mut map, "enabled", false);
+    }
+    put_list(&mut map, "members", pool.members.iter().map(member).collect());
+    put_texts(&mut map, "rule", &pool.rule);
+    let mut items = Vec::new();
+    put_names(&mut items, "allow", pool.items.allow.iter().cloned());
+    put_names(&mut items, "deny", pool.items.deny.iter().cloned());
+    if !items.is_empty() {
+        map.push(("items".to_owned(), Yaml::Map(items)));
+    }
+    Yaml::Map(map)
+}
+
+/// The account alone, or a map where the membership has an end.
+fn member(member: &Member) -> Yaml {
+    let mut map = vec![("account".to_owned(), Yaml::Text(member.account.to_string()))];
+    let bounds = [("from", member.period.start, Timestamp::MIN), ("to", member.period.end, Timestamp::MAX)];
+    for (key, time, open) in bounds {
+        if time != open {
+            put_text(&mut map, key, &time.to_string());
+        }
+    }
+    if map.len() == 1 { Yaml::Text(member.account.to_string()) } else { Yaml::Map(map) }
+}
+
 /// A quota as an item of `quotas`.
 pub fn quota(quota: &Quota) -> Yaml {
     let mut map = Vec::new();
@@ -134,6 +170,9 @@ fn says_something(account: &Account) -> bool {
         || account.plan.is_some()
         || account.time_zone.is_some()
         || !account.labels.is_empty()
+        || account.state != AccountState::Active
+        || account.currency.is_some()
+        || account.account_policy != AccountPolicy::Open
 }
 
 fn scope(content: &ScopeContent) -> Map {
@@ -159,6 +198,7 @@ fn scope(content: &ScopeContent) -> Map {
     put_list(&mut map, "meters", content.meters.iter().map(meter).collect());
     put_list(&mut map, "plans", plans.collect());
     put_list(&mut map, "accounts", content.accounts.iter().map(account).collect());
+    put_list(&mut map, "pools", content.pools.iter().map(pool).collect());
     put_list(&mut map, "quotas", quotas);
     put_list(&mut map, "rate_cards", content.rate_cards.iter().map(rate_card).collect());
     map
@@ -177,6 +217,9 @@ fn put_record(map: &mut Map, account: &Account) {
     put_text(map, "plan", account.plan.as_deref().unwrap_or_default());
     put_text(map, "time_zone", account.time_zone.as_deref().unwrap_or_default());
     put_texts(map, "labels", &account.labels);
+    put_choice(map, "state", &account_words::STATES, account.state);
+    put_text(map, "currency", account.currency.as_deref().unwrap_or_default());
+    put_choice(map, "account_policy", &account_words::POLICIES, account.account_policy);
 }
 
 fn put_quota(map: &mut Map, quota: &Quota) {
@@ -253,6 +296,10 @@ fn put_list(map: &mut Map, key: &str, items: Vec<Yaml>) {
     if !items.is_empty() {
         map.push((key.to_owned(), Yaml::List(items)));
     }
+}
+
+fn put_names(map: &mut Map, key: &str, names: impl Iterator<Item = String>) {
+    put_list(map, key, names.map(Yaml::Text).collect());
 }
 
 fn put_texts(map: &mut Map, key: &str, texts: &BTreeMap<String, String>) {

@@ -2,24 +2,30 @@
 //!
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
 //! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
-//! one by one, by the same judgement; `parent` asks what is left above.
+//! one by one, `records` accounts and pools, by the same judgement (`members` is its part about these); `parent` asks what is
+//! left above; `requests` does so where somebody asked for more.
 
 mod apply;
 mod diff;
 pub mod document;
 mod emit;
 mod export;
+mod members;
 mod parent;
 mod quotas;
+pub mod records;
+mod requests;
 mod validate;
 
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Applied, Apply, ApplyError, Catalogs, Exported};
+pub use apply::{Applied, Apply, ApplyError, Catalogs, Exported, etag_of};
 pub use diff::{Change, ChangeKind, Diff, diff};
 pub use emit::Yaml;
 pub use export::{content_of, export_installation, export_tenant};
 pub use parent::LiveUse;
 pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaChange, QuotaError};
+pub use records::{RecordChange, RecordError};
+pub use requests::{Decision, RequestError};
 pub use validate::{Current, ScopeContent, validate};

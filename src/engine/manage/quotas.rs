@@ -3,6 +3,7 @@
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::quota::DraftQuota;
 use super::document::{DraftScope, Problems};
+use super::members::Registry;
 use super::parent::{self, LiveUse, Wanted};
 use super::validate::{Current, validate};
 use crate::domain::name::MeterName;
@@ -15,7 +16,7 @@ use crate::engine::ports::{
 use thiserror::Error;
 
 /// How often a race with another server is run again; within one server writers wait for each other.
-const ATTEMPTS: usize = 50;
+pub(super) const ATTEMPTS: usize = 50;
 
 /// Who changes what part of the catalog.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +90,9 @@ pub enum QuotaError {
     /// The requested quotas with these numbers, from 0, exist.
     #[error("the subject has a quota on the meter already")]
     Exists(Vec<(usize, Subject, MeterName)>),
+    /// The tenant registers its accounts and has no record of these: their numbers in the request, from 0.
+    #[error("no record of {}", .0.iter().map(|(_, subject)| subject.to_string()).collect::<Vec<_>>().join(", "))]
+    AccountNotFound(Vec<(usize, Subject)>),
     /// There is no such quota.
     #[error("no quota of {0} on {1}")]
     NotFound(Subject, MeterName),
@@ -124,9 +128,11 @@ impl QuotaError {
         match self {
             QuotaError::Exists(_) | QuotaError::NotFound(..) | QuotaError::NotCurrent(_) => true,
             QuotaError::Apply(error) => matches!(error, ApplyError::EtagMismatch(_)),
-            QuotaError::Invalid(_) | QuotaError::Locked { .. } | QuotaError::AboveParent(_) | QuotaError::Use(_) => {
-                false
-            }
+            QuotaError::Invalid(_)
+            | QuotaError::AccountNotFound(_)
+            | QuotaError::Locked { .. }
+            | QuotaError::AboveParent(_)
+            | QuotaError::Use(_) => false,
         }
     }
 }
@@ -189,7 +195,7 @@ impl Catalogs {
 
 impl QuotaChange<'_> {
     /// What it writes, if it fits the catalog.
-    fn judge(&self, context: Context<'_>, current: &CatalogData) -> Result<Vec<CatalogWrite>, QuotaError> {
+    pub(super) fn judge(&self, context: Context<'_>, current: &CatalogData) -> Result<Vec<CatalogWrite>, QuotaError> {
         match self {
             QuotaChange::Create { drafts, if_current } => created(context, drafts, *if_current, current),
             QuotaChange::Edit { draft, version } => {
@@ -235,7 +241,7 @@ impl QuotaChange<'_> {
 }
 
 /// Refuses a tenant what its plan does not let it change (S4.05).
-fn check_unlocked(context: Context<'_>, keys: &[QuotaKey], current: &CatalogData) -> Result<(), QuotaError> {
+pub(super) fn check_unlocked(context: Context<'_>, keys: &[QuotaKey], current: &CatalogData) -> Result<(), QuotaError> {
     let Some(tenant) = context.tenant else { return Ok(()) };
     let record = current.accounts.iter().find(|account| account.name.as_str() == tenant);
     let plan = record.and_then(|record| record.plan.as_ref());
@@ -286,16 +292,25 @@ fn judged(context: Context<'_>, drafts: &[DraftQuota], data: &CatalogData) -> Re
             current.tenants.insert(tenant.to_owned(), data.clone());
         }
     }
-    let scope =
-        DraftScope { tenant: context.tenant.map(str::to_owned), quotas: drafts.to_vec(), ..DraftScope::default() };
+    let registry = Registry::of(&scope_of(context, &[]), Some(data), false);
+    let unknown = drafts.iter().enumerate().filter(|(_, draft)| !registry.knows(&draft.subject));
+    let unknown: Vec<_> = unknown.map(|(at, draft)| (at, draft.subject.clone())).collect();
+    if !unknown.is_empty() {
+        return Err(QuotaError::AccountNotFound(unknown));
+    }
+    let scope = scope_of(context, drafts);
     let mut problems = Problems::default();
     let contents = validate(&[scope], &current, false, &mut problems);
     problems.into_result().map_err(QuotaError::Invalid)?;
     Ok(contents.into_iter().flat_map(|content| content.quotas).collect())
 }
 
+fn scope_of(context: Context<'_>, drafts: &[DraftQuota]) -> DraftScope {
+    DraftScope { tenant: context.tenant.map(str::to_owned), quotas: drafts.to_vec(), ..DraftScope::default() }
+}
+
 /// What a tenant sees of the installation: that by which its own quotas are judged.
-fn of_installation(data: &CatalogData) -> CatalogData {
+pub(super) fn of_installation(data: &CatalogData) -> CatalogData {
     CatalogData {
         meters: data.meters.iter().filter(|meter| meter.tenant.is_none()).cloned().collect(),
         plans: data.plans.iter().filter(|plan| plan.tenant.is_none()).cloned().collect(),
@@ -318,7 +333,12 @@ fn the_current<'a>(
 }
 
 /// The scope's own quota, not the installation's that a tenant sees too.
-fn find<'a>(data: &'a CatalogData, tenant: Option<&str>, subject: &Subject, meter: &MeterName) -> Option<&'a Quota> {
+pub(super) fn find<'a>(
+    data: &'a CatalogData,
+    tenant: Option<&str>,
+    subject: &Subject,
+    meter: &MeterName,
+) -> Option<&'a Quota> {
     data.quotas
         .iter()
         .find(|quota| quota.tenant.as_deref() == tenant && quota.subject == *subject && quota.meter == *meter)

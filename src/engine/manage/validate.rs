@@ -4,10 +4,12 @@
 use super::document::amount::read_amount;
 use super::document::quota::{DraftAmount, DraftQuota, DraftValue};
 use super::document::{DraftScope, Found, Place, Problems, quoted};
+use super::members::{Registry, check_pools};
 use crate::domain::account::{Account, Plan};
 use crate::domain::amount::MAX;
 use crate::domain::meter::{Family, Meter};
 use crate::domain::name::{MeterId, MeterName};
+use crate::domain::pool::Pool;
 use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
 use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
@@ -26,6 +28,8 @@ pub struct ScopeContent {
     pub plans: Vec<Plan>,
     /// Its accounts' records.
     pub accounts: Vec<Account>,
+    /// Its pools.
+    pub pools: Vec<Pool>,
     /// Its quotas.
     pub quotas: Vec<Quota>,
     /// Its rate cards.
@@ -72,7 +76,12 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
         check_doubles(&scope.plans, |plan| plan.name.clone(), problems);
         check_doubles(&scope.accounts, |account| account.name.to_string(), problems);
         check_plans_of_accounts(scope, &seen, problems);
-        let quotas = check_quotas(scope, &seen, problems);
+        let pools = check_pools(scope, &seen.meters, problems);
+        let data = current.of(scope.tenant.as_deref());
+        let registry = Registry::of(scope, data, prune);
+        let standing = data.filter(|_| !prune).map_or(&[][..], |data| &data.quotas);
+        registry.check_standing(scope, standing, problems);
+        let quotas = check_quotas(scope, &seen, &registry, problems);
         check_rate_cards(scope, &seen, problems);
         if scope.tenant.is_none() {
             installation = seen;
@@ -82,6 +91,7 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
             meters: scope.meters.iter().map(|found| found.value.clone()).collect(),
             plans: scope.plans.iter().map(|found| found.value.clone()).collect(),
             accounts: scope.accounts.iter().map(|found| found.value.clone()).collect(),
+            pools,
             quotas,
             rate_cards: scope.rate_cards.iter().map(|found| found.value.clone()).collect(),
         });
@@ -162,11 +172,14 @@ fn check_plans_of_accounts(scope: &DraftScope, seen: &Seen, problems: &mut Probl
     }
 }
 
-fn check_quotas(scope: &DraftScope, seen: &Seen, problems: &mut Problems) -> Vec<Quota> {
+fn check_quotas(scope: &DraftScope, seen: &Seen, registry: &Registry, problems: &mut Problems) -> Vec<Quota> {
     let mut quotas = Vec::with_capacity(scope.quotas.len());
     let mut places: HashMap<(&Subject, &MeterName), &Place> = HashMap::new();
     for draft in &scope.quotas {
         check_subject(draft, scope.tenant.as_deref(), seen, problems);
+        if !registry.knows(&draft.subject) {
+            problems.add(&draft.subject_at, format!("there is no record of {}", draft.subject));
+        }
         if let Some(first) = places.insert((&draft.subject, &draft.meter), &draft.at) {
             let message = format!("{} has a quota on {} {} already", draft.subject, draft.meter, first.words());
             problems.add(&draft.at, message);

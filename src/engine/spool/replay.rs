@@ -138,7 +138,7 @@ fn template(
     let before = &spooled.reservation;
     let charges = before.charges.iter().map(|held| charge(held, amount(held)));
     let charges = charges.collect::<Option<Vec<ChargeRequest>>>().ok_or_else(damaged)?;
-    let (mut charges, plan) = plan_charges(snapshot, &charges, Amounts::Recorded, now)?;
+    let (mut charges, plan) = plan_charges(snapshot, &charges, Amounts::Granted, now)?;
     for (charge, was) in charges.iter_mut().zip(&before.charges) {
         keep_price(charge, was, matches!(spooled.act, Act::Reserve { .. }));
     }

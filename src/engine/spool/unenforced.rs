@@ -43,7 +43,7 @@ impl Runner {
         self.shelf.is_some() && !charges.is_empty() && charges.iter().all(open)
     }
 
-    /// Answers a Check: without the counters nothing is in the way but that no quota exists where one must.
+    /// Answers a Check: without the counters nothing is in the way but what the catalog alone denies.
     ///
     /// # Errors
     /// [`CallError::OutOfReach`] if a meter fails closed.
@@ -56,7 +56,7 @@ impl Runner {
         match self.open_plan(tenant, asked, prepare).await? {
             (Verb::Check { charges }, plan, _) => {
                 metrics::engine().unenforced.increment(1);
-                Ok(without_quota(&plan, &charges))
+                Ok(denied_by_catalog(&plan, &charges))
             }
             _ => Err(unexpected()),
         }
@@ -78,7 +78,7 @@ impl Runner {
         else {
             return Err(unexpected());
         };
-        if let Some(denial) = without_quota(&plan, &template.charges) {
+        if let Some(denial) = denied_by_catalog(&plan, &template.charges) {
             return Ok(Answer { value: Verdict::Denied(denial), replayed: false, durability: self.promised });
         }
         let mut reservation = granted(*template, at, consume);
@@ -185,9 +185,9 @@ fn granted(mut reservation: Reservation, at: Timestamp, at_once: bool) -> Reserv
     reservation
 }
 
-/// What the catalog alone denies (S0.19).
-fn without_quota(plan: &Plan, charges: &[crate::domain::reservation::Held]) -> Option<Denial> {
-    let violations = verdict::unset(plan, charges);
+/// What the catalog alone denies: no quota where one must be, no right to a pool.
+fn denied_by_catalog(plan: &Plan, charges: &[crate::domain::reservation::Held]) -> Option<Denial> {
+    let violations = verdict::barred(&plan.barred, charges);
     (!violations.is_empty()).then(|| verdict::denial(violations))
 }
 

@@ -148,15 +148,15 @@ do
     return values
   end
 
-  -- A denial, packed: the counters {{plan, value's bytes, amount, positive}, ...} that stand in the way, and the record
-  -- (packed) of a hold that was to be raised, or "".
-  function admission.denial(unset, counters, packed)
-    return cmsgpack.pack({store.now, unset, counters, packed})
+  -- A denial, packed: what is barred (as it came), the counters {{plan, value's bytes, amount, positive}, ...} that stand
+  -- in the way, and the record (packed) of a hold that was to be raised, or "".
+  function admission.denial(barred, counters, packed)
+    return cmsgpack.pack({store.now, barred, counters, packed})
   end
 
-  -- Decides all counters. Answers where each amount stands, or nil and the denial.
-  function admission.decide(operation, ready, unset)
-    local demands, splits, denied = operation[O_PLAN][P_DEMANDS], {}, nil
+  -- Decides all counters. Answers by planned counter what the top-up takes, or nil and the denial.
+  function admission.decide(operation, ready, barred)
+    local demands, parts, denied = operation[O_PLAN][P_DEMANDS], {}, nil
     local now = store.now
     for number = 1, #ready do
       local item, demand = ready[number], demands[number]
@@ -168,14 +168,13 @@ do
         local bytes = item[2] and store.packed_counter(item[2]) or value.encode(present)
         denied[#denied + 1] = {bound, bytes, asked, demand[2]}
       elseif not denied then
-        local part = top_up_part(least, extra, asked)
-        splits[number] = {asked - part, part}
+        parts[number] = top_up_part(least, extra, asked)
       end
     end
-    if denied or unset > 0 then
-      return nil, admission.denial(unset, denied or {}, '')
+    if denied or barred ~= '' then
+      return nil, admission.denial(barred, denied or {}, '')
     end
-    return splits
+    return parts
   end
 
   -- Puts in the counters that `ready` found absent.
@@ -187,41 +186,48 @@ do
     end
   end
 
-  -- Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it fits or
-  -- not. Puts in what is absent; nil and the reply for a miss.
-  function admission.force(operation)
+  -- What happened without the store, or a commit that nobody held for, in the periods of now, whether it fits or not: by planned
+  -- counter what of the charges its top-up takes. Puts in what is absent; nil and the reply for a miss. Taken charge by charge,
+  -- because a sum beyond 2^53 would not be exact.
+  function admission.force(operation, charges)
     local ready, miss = admission.ready(operation)
     if not ready then
       return nil, miss
     end
-    local splits, demands = {}, operation[O_PLAN][P_DEMANDS]
+    local parts, rests, extras = {}, {}, {}
     for number, item in ipairs(ready) do
-      local bound, demand = item[1], demands[number]
-      local asked = demand and demand[1] or 0
-      splits[number] = admission.split(item[3], bound[B_WINDOWS], bound[B_TOP_UP], asked, store.now)
+      local bound, present = item[1], item[3]
+      local least = counter.rest(present, bound[B_WINDOWS], store.now)
+      parts[number], rests[number] = 0, math.max(least or 0, 0)
+      extras[number] = least and counter.top_up_rest(present, bound[B_TOP_UP]) or 0
+    end
+    for index, charge in ipairs(charges) do
+      local asked = math.max(charge[C_ASKED], 0)
+      for _, number in ipairs(operation[O_PLAN][P_PATHS][index]) do
+        local fits = math.min(asked, rests[number])
+        rests[number] = rests[number] - fits
+        parts[number] = math.min(parts[number] + asked - fits, extras[number])
+      end
     end
     admission.insert(operation, ready)
-    return splits
+    return parts
   end
 
-  -- Deals what was admitted to the charges of a record in order, the period's part first; changes record and splits.
-  function admission.deal(record, plan, splits, at_once)
-    local changes = {}
-    for index, charge in ipairs(record[R_CHARGES]) do
-      local asked, top_up = math.max(charge[C_ASKED], 0), {}
+  -- Deals what was let in to the charges of a record; `parts` is what the top-ups take, and is used up. The period's part goes to
+  -- the charges in order, so the top-up's from the last one on. Changes the record.
+  function admission.deal(record, plan, parts, at_once)
+    local charges, top_ups, changes = record[R_CHARGES], {}, {}
+    for index = #charges, 1, -1 do
+      local asked, top_up = math.max(charges[index][C_ASKED], 0), {}
       for level, number in ipairs(plan[P_PATHS][index]) do
-        local split = splits[number]
-        local period = math.min(split[1], asked)
-        -- A sum beyond 2^53 is not exact: only what was split off stands in the top-up.
-        local part = math.min(asked - period, split[2])
-        split[1], split[2] = split[1] - period, split[2] - part
-        top_up[level] = part
+        top_up[level] = math.min(asked, parts[number])
+        parts[number] = parts[number] - top_up[level]
       end
-      if at_once then
-        changes[index] = settlement.record_new(index, charge, asked, top_up)
-      else
-        changes[index] = settlement.take_new(index, charge, asked, top_up)
-      end
+      top_ups[index] = top_up
+    end
+    local take = at_once and settlement.record_new or settlement.take_new
+    for index, charge in ipairs(charges) do
+      changes[index] = take(index, charge, math.max(charge[C_ASKED], 0), top_ups[index])
     end
     record[R_STATE] = at_once and COMMITTED or HELD
     return changes

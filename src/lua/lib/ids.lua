@@ -193,8 +193,9 @@ do
       if outcome == '' then
         return nil
       elseif not outcome then
-        -- A Free by amount has no reservation that would tell a repeat: the ledger does, also long after.
-        if ids.may_be_unknown() or operation[O_VERB] == VERB_FREE_AMOUNTS then
+        -- A Free by amount, or an Adjust, has no reservation that would tell a repeat: the ledger does, also long after.
+        local verb = operation[O_VERB]
+        if ids.may_be_unknown() or verb == VERB_FREE_AMOUNTS or verb == VERB_ADJUST then
           return ids.miss('', key, 0)
         end
         return nil

@@ -45,7 +45,7 @@ do
     local uids, new, settled, asked, fields, planned = {}, {}, {}, {}, {}, {}
     for _, operation in ipairs(operations) do
       local verb, request = operation[O_VERB], operation[O_REQUEST]
-      if verb <= VERB_GET then
+      if verb <= VERB_GET or verb == VERB_ADJUST then
         uids[#uids + 1] = operation[O_TENANT]
         if verb == VERB_RESERVE then
           local key = operation[8][R_KEY]
@@ -54,7 +54,7 @@ do
             new[#new + 1] = key
             fields[#fields + 1] = 'r' .. key
           end
-        elseif verb > VERB_RESERVE and verb ~= VERB_FREE_AMOUNTS then
+        elseif verb > VERB_RESERVE and verb <= VERB_GET and verb ~= VERB_FREE_AMOUNTS then
           settled[#settled + 1] = operation[8]
         end
         if request ~= '' then

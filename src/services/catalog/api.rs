@@ -1,10 +1,12 @@
 //! The service itself: every method runs on the pool, so that no catalog holds up a decision.
 
 use super::quotas::Desk;
-use super::{apply, quotas, read};
+use super::{apply, quotas, read, records};
+use crate::engine::authority::Authority;
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
 use crate::proto::v1::{self, catalog_service_server};
+use crate::services::actor::actor;
 use crate::services::pool;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -15,13 +17,15 @@ use tonic::{Request, Response, Status};
 pub struct CatalogApi {
     catalogs: Arc<Publisher>,
     clock: Arc<dyn Clock>,
+    authority: Arc<Authority>,
     pool: Handle,
 }
 
 impl CatalogApi {
-    /// Puts the service on catalogs; `clock` dates the changes, `pool` is the background runtime that does the work.
-    pub fn new(catalogs: Arc<Publisher>, clock: Arc<dyn Clock>, pool: Handle) -> CatalogApi {
-        CatalogApi { catalogs, clock, pool }
+    /// Puts the service on catalogs; `clock` dates the changes, `authority` tells what is live, `pool` is the background runtime
+    /// that does the work.
+    pub fn new(catalogs: Arc<Publisher>, clock: Arc<dyn Clock>, authority: Arc<Authority>, pool: Handle) -> CatalogApi {
+        CatalogApi { catalogs, clock, authority, pool }
     }
 
     async fn read<Q, A, F>(
@@ -44,8 +48,9 @@ impl CatalogApi {
         A: Send + 'static,
         F: Future<Output = Result<A, Status>> + Send + 'static,
     {
-        let actor = apply::actor(request.metadata());
-        let desk = Desk { catalogs: self.catalogs.clone(), clock: self.clock.clone(), actor };
+        let actor = actor(request.metadata());
+        let (catalogs, clock, authority) = (self.catalogs.clone(), self.clock.clone(), self.authority.clone());
+        let desk = Desk { catalogs, clock, authority, actor };
         pool::change(&self.pool, work(desk, request.into_inner())).await.map(Response::new)
     }
 }
@@ -53,7 +58,7 @@ impl CatalogApi {
 #[tonic::async_trait]
 impl catalog_service_server::CatalogService for CatalogApi {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Result<Response<v1::ApplyResponse>, Status> {
-        let actor = apply::actor(request.metadata());
+        let actor = actor(request.metadata());
         let work = apply::apply(self.catalogs.clone(), self.clock.clone(), actor, request.into_inner());
         pool::change(&self.pool, work).await.map(Response::new)
     }
@@ -124,5 +129,66 @@ impl catalog_service_server::CatalogService for CatalogApi {
         request: Request<v1::ListAccountsRequest>,
     ) -> Result<Response<v1::ListAccountsResponse>, Status> {
         self.read(request, read::list_accounts).await
+    }
+
+    async fn create_account(
+        &self,
+        request: Request<v1::CreateAccountRequest>,
+    ) -> Result<Response<v1::CreateAccountResponse>, Status> {
+        self.change(request, records::create_account).await
+    }
+
+    async fn update_account(
+        &self,
+        request: Request<v1::UpdateAccountRequest>,
+    ) -> Result<Response<v1::UpdateAccountResponse>, Status> {
+        self.change(request, records::update_account).await
+    }
+
+    async fn delete_account(
+        &self,
+        request: Request<v1::DeleteAccountRequest>,
+    ) -> Result<Response<v1::DeleteAccountResponse>, Status> {
+        self.change(request, records::delete_account).await
+    }
+
+    async fn create_pool(
+        &self,
+        request: Request<v1::CreatePoolRequest>,
+    ) -> Result<Response<v1::CreatePoolResponse>, Status> {
+        self.change(request, records::create_pool).await
+    }
+
+    async fn update_pool(
+        &self,
+        request: Request<v1::UpdatePoolRequest>,
+    ) -> Result<Response<v1::UpdatePoolResponse>, Status> {
+        self.change(request, records::update_pool).await
+    }
+
+    async fn delete_pool(
+        &self,
+        request: Request<v1::DeletePoolRequest>,
+    ) -> Result<Response<v1::DeletePoolResponse>, Status> {
+        self.change(request, records::delete_pool).await
+    }
+
+    async fn get_pool(&self, request: Request<v1::GetPoolRequest>) -> Result<Response<v1::GetPoolResponse>, Status> {
+        self.read(request, read::get_pool).await
+    }
+
+    async fn list_pools(
+        &self,
+        request: Request<v1::ListPoolsRequest>,
+    ) -> Result<Response<v1::ListPoolsResponse>, Status> {
+        let now = self.clock.now();
+        self.read(request, |catalogs, request| read::list_pools(catalogs, now, request)).await
+    }
+
+    async fn set_active_pool(
+        &self,
+        request: Request<v1::SetActivePoolRequest>,
+    ) -> Result<Response<v1::SetActivePoolResponse>, Status> {
+        self.change(request, records::set_active_pool).await
     }
 }

@@ -1,7 +1,7 @@
 //! Documents in and out, and who asks.
 
 use super::errors::from_apply;
-use crate::domain::name::{AccountName, is_caller_id};
+use crate::domain::name::AccountName;
 use crate::engine::manage::Apply;
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
@@ -10,19 +10,6 @@ use crate::services::convert::change;
 use crate::services::violations::Violations;
 use std::sync::Arc;
 use tonic::Status;
-use tonic::metadata::MetadataMap;
-
-/// The metadata in which a caller says who it is.
-const ACTOR: &str = "quotad-actor";
-/// Who asks if the caller does not say, and the mark of a name that nobody has checked.
-const ANONYMOUS: &str = "anonymous";
-
-/// Who asks, for the audit: nobody has checked the name, and it is marked so (DESIGN section 9). A name that is not 1 to
-/// 128 visible ASCII characters is none.
-pub fn actor(metadata: &MetadataMap) -> String {
-    let name = metadata.get(ACTOR).and_then(|value| value.to_str().ok()).filter(|name| is_caller_id(name));
-    name.map_or_else(|| ANONYMOUS.to_owned(), |name| format!("{ANONYMOUS}:{name}"))
-}
 
 /// Apply.
 ///

@@ -1,7 +1,8 @@
 //! What a document that was not applied, or a catalog that can't be read, is answered with.
 
 use crate::engine::manage::document::{Problem, Problems};
-use crate::engine::manage::{ApplyError, QuotaError};
+use crate::engine::manage::records::Noun;
+use crate::engine::manage::{ApplyError, QuotaError, RecordError};
 use crate::engine::ports::StoreError;
 use crate::services::status::{self, Reason, bad_fields, internal, status};
 use crate::services::violations::Violations;
@@ -39,10 +40,10 @@ pub fn from_apply(error: ApplyError) -> Status {
 pub fn from_quota(error: QuotaError) -> Status {
     let message = error.to_string();
     match error {
-        QuotaError::Invalid(problems) => {
-            let mut bad = Violations::default();
-            bad.add_all(&problems);
-            bad.finish().err().unwrap_or_else(|| internal("a judgement without a problem"))
+        QuotaError::Invalid(problems) => judged(&problems),
+        QuotaError::AccountNotFound(subjects) => {
+            let field = |(at, subject)| (format!("quotas[{at}].subject"), format!("no record of {subject}"));
+            bad_fields(Reason::AccountNotFound, subjects.into_iter().map(field).collect())
         }
         QuotaError::Exists(quotas) => {
             let field = |(at, subject, meter)| (format!("quotas[{at}]"), format!("{subject} has a quota on {meter}"));
@@ -60,6 +61,32 @@ pub fn from_quota(error: QuotaError) -> Status {
         QuotaError::AboveParent(quotas) => bad_fields(Reason::LimitAboveParent, quotas),
         QuotaError::Apply(error) => from_apply(error),
     }
+}
+
+/// The status of a record, a pool or a choice that was not changed.
+pub fn from_record(error: RecordError) -> Status {
+    let message = error.to_string();
+    match error {
+        RecordError::Invalid(problems) => judged(&problems),
+        RecordError::Exists(Noun::Account, _) => bad_field(Reason::AccountExists, "account", message),
+        RecordError::Exists(Noun::Pool, _) => bad_field(Reason::PoolExists, "pool", message),
+        RecordError::NotFound(Noun::Account, _) => bad_field(Reason::AccountNotFound, "account", message),
+        RecordError::NotFound(Noun::Pool, _) => bad_field(Reason::PoolNotFound, "pool", message),
+        RecordError::NotToBeChosen(_) => bad_field(Reason::InvalidField, "pool", message),
+        RecordError::Disabled(_) => bad_field(Reason::PoolDisabled, "pool", message),
+        RecordError::NotAMember(..) => bad_field(Reason::NotAMember, "pool", message),
+        RecordError::Apply(error) => from_apply(error),
+    }
+}
+
+fn judged(problems: &Problems) -> Status {
+    let mut bad = Violations::default();
+    bad.add_all(problems);
+    bad.finish().err().unwrap_or_else(|| internal("a judgement without a problem"))
+}
+
+fn bad_field(reason: Reason, field: &str, why: String) -> Status {
+    bad_fields(reason, vec![(field.to_owned(), why)])
 }
 
 /// The status of a catalog that can't be read or written.

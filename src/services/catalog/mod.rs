@@ -1,7 +1,7 @@
 //! `quotad.v1.CatalogService`: what is configured, changed by documents and read one by one.
 //!
 //! `api` is the service; `apply` takes and gives documents; `quotas` sets them one by
-//! one; `read` gets and lists; `listing` cuts lists into pages;
+//! one, `records` accounts and pools; `read` gets and lists; `listing` cuts lists into pages;
 //! `errors` says what a refused document is answered with.
 
 mod api;
@@ -10,8 +10,11 @@ mod errors;
 mod listing;
 mod quotas;
 mod read;
+mod records;
 
 #[cfg(test)]
 mod tests;
 
 pub use api::CatalogApi;
+pub use apply::scope;
+pub use errors::{from_quota, from_store};

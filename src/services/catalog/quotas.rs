@@ -5,6 +5,7 @@ use super::errors::{from_quota, from_store};
 use super::listing::Page;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
+use crate::engine::authority::Authority;
 use crate::engine::manage::document::{Place, Problems};
 use crate::engine::manage::{IfCurrent, QuotaChange, QuotaContext};
 use crate::engine::ports::Clock;
@@ -26,12 +27,15 @@ pub struct Desk {
     pub catalogs: Arc<Publisher>,
     /// Dates the change.
     pub clock: Arc<dyn Clock>,
+    /// Reads what is live.
+    pub authority: Arc<Authority>,
     /// Who asks.
     pub actor: String,
 }
 
 impl Desk {
-    fn context<'a>(&'a self, tenant: Option<&'a AccountName>, etag: &'a str) -> QuotaContext<'a> {
+    /// Who changes whose catalog; an empty etag is none.
+    pub fn context<'a>(&'a self, tenant: Option<&'a AccountName>, etag: &'a str) -> QuotaContext<'a> {
         QuotaContext {
             tenant: tenant.map(AccountName::as_str),
             etag: Some(etag).filter(|etag| !etag.is_empty()),

@@ -3,12 +3,15 @@
 use super::apply::scope;
 use super::errors::from_store;
 use super::listing::Page;
+use super::records::shown;
 use crate::domain::name::{AccountName, MeterName, NameError};
 use crate::domain::quota::Subject;
+use crate::domain::time::Timestamp;
+use crate::engine::manage::{etag_of, records};
 use crate::engine::ports::{CatalogData, QuotaPage};
 use crate::engine::publish::Publisher;
 use crate::proto::v1;
-use crate::services::convert::{self, account, meter, quota};
+use crate::services::convert::{self, account, meter, pool, quota};
 use crate::services::status::{Reason, bad_fields, internal};
 use crate::services::violations::Violations;
 use std::sync::Arc;
@@ -96,10 +99,11 @@ pub async fn get_account(
     let tenant = convert::charge::tenant(&request.tenant, &mut bad);
     let name = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
     bad.finish()?;
-    let found = catalogs.store().account(&present(name)?).await.map_err(from_store)?;
-    let found = found
+    let (tenant, name) = (present(tenant)?, present(name)?);
+    let data = records_of(&catalogs, &tenant, &name).await?;
+    let found = records::account(&data, &name)
         .ok_or_else(|| missing(Reason::AccountNotFound, "account", format!("no record of {}", request.account)))?;
-    Ok(v1::GetAccountResponse { account: Some(account::account(&found)) })
+    Ok(v1::GetAccountResponse { account: Some(shown(&data, found)), etag: etag_of(data.version) })
 }
 
 /// ListAccounts.
@@ -115,7 +119,53 @@ pub async fn list_accounts(
     let tenant = present(tenant)?;
     let found = catalogs.store().list_accounts(tenant.as_str(), page.after(), page.with_one_more()).await;
     let (accounts, next_page_token) = page.end(found.map_err(from_store)?, |account| account.name.to_string());
-    Ok(v1::ListAccountsResponse { accounts: accounts.iter().map(account::account).collect(), next_page_token })
+    let accounts = accounts.iter().map(|record| account::account(record, None));
+    Ok(v1::ListAccountsResponse { accounts: accounts.collect(), next_page_token })
+}
+
+/// GetPool.
+#[allow(clippy::missing_errors_doc)]
+pub async fn get_pool(catalogs: Arc<Publisher>, request: v1::GetPoolRequest) -> Result<v1::GetPoolResponse, Status> {
+    let mut bad = Violations::default();
+    let tenant = convert::charge::tenant(&request.tenant, &mut bad);
+    let name = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
+    bad.finish()?;
+    let (tenant, name) = (present(tenant)?, present(name)?);
+    let data = records_of(&catalogs, &tenant, &name).await?;
+    let found = records::pool(&data, &name)
+        .ok_or_else(|| missing(Reason::PoolNotFound, "account", format!("no pool {}", request.account)))?;
+    Ok(v1::GetPoolResponse { pool: Some(pool::pool(found)), etag: etag_of(data.version) })
+}
+
+/// ListPools; membership as of `now`.
+#[allow(clippy::missing_errors_doc)]
+pub async fn list_pools(
+    catalogs: Arc<Publisher>,
+    now: Timestamp,
+    request: v1::ListPoolsRequest,
+) -> Result<v1::ListPoolsResponse, Status> {
+    let v1::ListPoolsRequest { tenant, member, page_size, page_token } = request;
+    let mut bad = Violations::default();
+    let page = Page::read(page_size, &page_token, &["pools", &tenant, &member], &mut bad);
+    let tenant = convert::charge::tenant(&tenant, &mut bad);
+    let member =
+        (!member.is_empty()).then(|| convert::charge::account(&member, "member", tenant.as_ref(), &mut bad)).flatten();
+    bad.finish()?;
+    let snapshot = catalogs.snapshot(present(tenant)?.as_str()).await.map_err(from_store)?;
+    let pools = snapshot.pools(member.as_ref(), now);
+    let (pools, next_page_token) = page.cut(pools.into_iter().map(|pool| (pool.account.to_string(), pool)).collect());
+    let chosen = member.as_ref().and_then(|member| snapshot.choice(member));
+    Ok(v1::ListPoolsResponse {
+        pools: pools.iter().map(|pool| pool::without_members(pool)).collect(),
+        next_page_token,
+        active_pool: chosen.map(ToString::to_string).unwrap_or_default(),
+    })
+}
+
+/// One account's record, pool and choice.
+async fn records_of(catalogs: &Publisher, tenant: &AccountName, name: &AccountName) -> Result<CatalogData, Status> {
+    let names = std::slice::from_ref(name);
+    catalogs.store().load_records(Some(tenant.as_str()), names).await.map_err(from_store)
 }
 
 /// What a tenant sees of meters and plans.

@@ -1,7 +1,6 @@
 //! The service in front of a node in a folder of its own; the words of the protocol; what refusals say.
 
 use super::CatalogApi;
-use super::apply::actor;
 use super::errors::from_apply;
 use crate::app::{Node, NodeOptions};
 use crate::domain::meter::Meter;
@@ -13,6 +12,7 @@ use crate::engine::manage::document::{Place, Problems, meter as words, quota as 
 use crate::engine::ports::StoreError;
 use crate::proto::v1;
 use crate::proto::v1::catalog_service_server::CatalogService;
+use crate::services::actor::actor;
 use crate::services::convert;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tonic::metadata::MetadataMap;
@@ -34,7 +34,13 @@ async fn with_api<F: Future<Output = ()>>(test: impl FnOnce(CatalogApi) -> F) {
     let node = Node::open(NodeOptions { data_dir: data_dir.clone(), partitions: Some(1), ..NodeOptions::default() })
         .await
         .unwrap();
-    test(CatalogApi::new(node.catalogs.clone(), node.clock.clone(), tokio::runtime::Handle::current())).await;
+    test(CatalogApi::new(
+        node.catalogs.clone(),
+        node.clock.clone(),
+        node.authority.clone(),
+        tokio::runtime::Handle::current(),
+    ))
+    .await;
     node.close().await;
     std::fs::remove_dir_all(data_dir).unwrap();
 }

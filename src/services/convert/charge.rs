@@ -83,7 +83,8 @@ fn join(known: &mut ChargeRequest, charge: ChargeRequest, path: &str, bad: &mut 
     }
 }
 
-fn one(
+/// One charge that stands at `path`.
+pub fn one(
     charge: &v1::Charge,
     path: &str,
     tenant: Option<&AccountName>,

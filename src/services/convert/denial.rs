@@ -39,11 +39,26 @@ fn cause(cause: Cause) -> v1::Cause {
         Cause::AmountRange => v1::Cause::AmountRange,
         Cause::PeriodEnded => v1::Cause::PeriodEnded,
         Cause::HoldShare => v1::Cause::HoldShare,
+        Cause::PoolNotFound => v1::Cause::PoolNotFound,
+        Cause::PoolDisabled => v1::Cause::PoolDisabled,
+        Cause::NotAMember => v1::Cause::NotAMember,
+        Cause::NotPermitted => v1::Cause::NotPermitted,
     }
 }
 
 /// Names of the causes in the metrics, in the order of [`index`].
-pub const CAUSES: [&str; 6] = ["SPENT", "HELD_BY_OTHERS", "NO_QUOTA", "AMOUNT_RANGE", "PERIOD_ENDED", "HOLD_SHARE"];
+pub const CAUSES: [&str; 10] = [
+    "SPENT",
+    "HELD_BY_OTHERS",
+    "NO_QUOTA",
+    "AMOUNT_RANGE",
+    "PERIOD_ENDED",
+    "HOLD_SHARE",
+    "POOL_NOT_FOUND",
+    "POOL_DISABLED",
+    "NOT_A_MEMBER",
+    "NOT_PERMITTED",
+];
 
 /// The place of a denial's first cause in [`CAUSES`].
 pub fn index(denial: &Denial) -> usize {
@@ -54,6 +69,10 @@ pub fn index(denial: &Denial) -> usize {
         Some(Cause::AmountRange) => 3,
         Some(Cause::PeriodEnded) => 4,
         Some(Cause::HoldShare) => 5,
+        Some(Cause::PoolNotFound) => 6,
+        Some(Cause::PoolDisabled) => 7,
+        Some(Cause::NotAMember) => 8,
+        Some(Cause::NotPermitted) => 9,
     }
 }
 
@@ -64,6 +83,10 @@ fn sentence(violation: &Violation) -> String {
     let Some(limit) = refusal.limit else {
         return match refusal.cause {
             Cause::NoQuota => format!("{meter}: {account} has no quota, and this meter needs one"),
+            Cause::PoolNotFound => format!("{meter}: the chosen pool {account} is no more"),
+            Cause::PoolDisabled => format!("{meter}: the pool {account} is disabled"),
+            Cause::NotAMember => format!("{meter}: only members may use the pool {account}"),
+            Cause::NotPermitted => format!("{meter}: {account} does not permit this"),
             _ => format!("{meter}: the amount of {} is beyond what can be counted", refusal.requested),
         };
     };
@@ -104,6 +127,10 @@ fn advice(violation: &Violation) -> String {
         Cause::Spent => format!("ask an administrator for more{reset}"),
         Cause::HeldByOthers => format!("retry when other reservations have ended{reset}"),
         Cause::NoQuota => String::from("ask an administrator for a quota"),
+        Cause::PoolNotFound | Cause::PoolDisabled | Cause::NotAMember => String::from("choose another pool"),
+        Cause::NotPermitted => {
+            String::from("choose another item or pool; a suspended or closed account permits nothing")
+        }
         Cause::AmountRange => String::from("ask for less"),
         Cause::PeriodEnded => String::from("commit this reservation and make a new one"),
         Cause::HoldShare => {

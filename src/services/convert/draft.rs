@@ -63,7 +63,8 @@ fn enforcement(number: i32, at: &Place, problems: &mut Problems) -> Enforcement 
     }
 }
 
-fn limits(limits: Vec<v1::Limit>, at: &Place, problems: &mut Problems) -> Vec<DraftLimit> {
+/// Limits that stand at `at`.
+pub fn limits(limits: Vec<v1::Limit>, at: &Place, problems: &mut Problems) -> Vec<DraftLimit> {
     let mut drafts: Vec<DraftLimit> = Vec::new();
     for (index, limit) in limits.into_iter().enumerate() {
         let at = at.item(index, 0);

@@ -6,6 +6,7 @@ pub mod charge;
 pub mod denial;
 pub mod draft;
 pub mod meter;
+pub mod pool;
 pub mod quota;
 pub mod request;
 pub mod reservation;

@@ -37,7 +37,8 @@ pub fn version(version: &QuotaVersion) -> v1::Quota {
     v1::Quota { state: state.into(), close_time: version.close_time.and_then(timestamp), ..quota(&version.quota) }
 }
 
-fn limit(limit: &Limit) -> v1::Limit {
+/// A limit.
+pub fn limit(limit: &Limit) -> v1::Limit {
     use v1::limit::Value;
     let value = match limit.value {
         LimitValue::Unlimited => Value::Unlimited(true),

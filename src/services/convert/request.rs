@@ -10,6 +10,8 @@ use crate::services::violations::Violations;
 use std::collections::HashMap;
 use tonic::Status;
 
+/// Longest reason, in characters.
+pub const MAX_REASON: usize = 1024;
 /// Most labels of a reservation, and their lengths in bytes.
 const MAX_LABELS: usize = 32;
 const MAX_LABEL_KEY: usize = 128;
@@ -143,7 +145,8 @@ fn built<T>(bad: Violations, tenant: Option<AccountName>, make: impl FnOnce(Acco
     Ok(make(tenant))
 }
 
-fn optional_id(text: String, field: &str, bad: &mut Violations) -> Option<String> {
+/// An id of the caller's, or none.
+pub fn optional_id(text: String, field: &str, bad: &mut Violations) -> Option<String> {
     if text.is_empty() {
         return None;
     }
@@ -153,7 +156,17 @@ fn optional_id(text: String, field: &str, bad: &mut Violations) -> Option<String
     Some(text)
 }
 
-fn required_id(text: String, field: &str, bad: &mut Violations) -> String {
+/// Why something is asked for; perhaps empty.
+pub fn reason(text: String, field: &str, bad: &mut Violations) -> String {
+    let text = text.trim().to_owned();
+    if text.chars().count() > MAX_REASON || text.contains('\0') {
+        bad.add(field, format!("must be at most {MAX_REASON} characters, without a zero character"));
+    }
+    text
+}
+
+/// An id of the caller's that must be there.
+pub fn required_id(text: String, field: &str, bad: &mut Violations) -> String {
     if text.is_empty() {
         bad.add(field, "is required");
     }

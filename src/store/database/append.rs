@@ -3,6 +3,7 @@
 use super::bulk::Bulk;
 use super::connection::{Connection, sql};
 use super::fold::{Batch, Known};
+use super::paperwork;
 use super::pool::{Database, Tries};
 use super::reservations;
 use super::resolve::Resolved;
@@ -58,6 +59,7 @@ async fn append_in<'e>(
     let after = Watermark { incarnation, seq: *last };
     let batch = Batch::fold(new, &known.lock().unwrap_or_else(PoisonError::into_inner));
     write_entries(transaction, (partition, incarnation), &batch).await?;
+    paperwork::write_adjustments(transaction, (partition, incarnation), &batch).await?;
     write_sums(transaction, &batch).await?;
     let repeated = write_reservations(transaction, partition, &batch).await?;
     write_requests(transaction, &batch).await?;

@@ -109,7 +109,7 @@ impl<'a> Batch<'a> {
         }
         for line in &effect.lines {
             self.entries.push(EntryRow { seq, index: *index, effect, line: Some(line) });
-            self.line(seq, *index, line);
+            self.line(seq, *index, line, effect.own(line));
             self.names(effect.tenant, line, known);
             *index += 1;
         }
@@ -121,7 +121,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn line(&mut self, seq: u64, index: i64, line: &Line) {
+    fn line(&mut self, seq: u64, index: i64, line: &Line, charged: i64) {
         let effective = line.effective.millis();
         for (at, level) in line.levels.iter().enumerate() {
             let same = |other: &crate::domain::entry::LineLevel| other.account == level.account;
@@ -129,7 +129,7 @@ impl<'a> Batch<'a> {
                 continue;
             }
             let counter = CounterKey { account: level.account, meter: line.meter_id };
-            let own = if at + 1 == usize::from(line.chain) { line.used } else { 0 };
+            let own = if at + 1 == usize::from(line.chain) { charged } else { 0 };
             let change = Change { used: clamp(line.used), top_up: clamp(level.used_top_up), own: clamp(own) };
             let Change { used, top_up, .. } = change;
             self.postings.push(Posting { counter, effective, seq, index, used, top_up });

@@ -41,9 +41,21 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
     ),
     (
         6,
+        "pool",
+        include_str!("../../sql/migrations/sqlite/0006_pool.sql"),
+        include_str!("../../sql/migrations/postgres/0006_pool.sql"),
+    ),
+    (
+        7,
+        "limit_request",
+        include_str!("../../sql/migrations/sqlite/0007_limit_request.sql"),
+        include_str!("../../sql/migrations/postgres/0007_limit_request.sql"),
+    ),
+    (
+        8,
         "rate_cards",
-        include_str!("../../sql/migrations/sqlite/0006_rate_cards.sql"),
-        include_str!("../../sql/migrations/postgres/0006_rate_cards.sql"),
+        include_str!("../../sql/migrations/sqlite/0008_rate_cards.sql"),
+        include_str!("../../sql/migrations/postgres/0008_rate_cards.sql"),
     ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.

@@ -13,6 +13,7 @@ mod incarnation;
 mod inspect;
 mod ledger;
 mod migrate;
+mod paperwork;
 mod pool;
 mod postgres;
 mod prune;

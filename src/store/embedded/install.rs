@@ -78,17 +78,14 @@ fn add_holds(open: &Reservation, key: &CounterKey, holds: &mut Vec<Hold>) {
     }
 }
 
-type Beyond = Vec<(Timestamp, Parts, bool)>;
+type Beyond = Vec<(Timestamp, Parts, i64)>;
 
 /// The figures that belong to no window.
 fn set_lifetime(counter: &mut Counter, lifetime: &UsageAnswer, beyond: &Beyond) {
     let top_up: i128 = beyond.iter().map(|(_, parts, _)| i128::from(parts.top_up)).sum();
     counter.top_up.used = clamp(i128::from(lifetime.used.top_up) + top_up);
-    let own = beyond
-        .iter()
-        .filter(|(_, _, own)| *own)
-        .map(|(_, parts, _)| i128::from(parts.period) + i128::from(parts.top_up));
-    counter.own = clamp(i128::from(lifetime.own) + own.sum::<i128>());
+    let own: i128 = beyond.iter().map(|(_, _, own)| i128::from(*own)).sum();
+    counter.own = clamp(i128::from(lifetime.own) + own);
 }
 
 fn gauge(plan: &WindowPlan, answer: &UsageAnswer, beyond: &Beyond, holds: &[Hold], now: Timestamp) -> Gauge {

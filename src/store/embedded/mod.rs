@@ -1,5 +1,6 @@
 //! The embedded store: counters in this process, their journal in a file. It needs no server at all.
 
+mod adjust;
 mod admit;
 mod counters;
 mod free;

@@ -4,7 +4,7 @@ use super::ids::Ids;
 use super::table::{Slot, Table};
 use super::tail::{Group, Tail};
 use crate::domain::counter::{Counter, Parts};
-use crate::domain::entry::{Effect, Kind, Line, LineLevel, RequestStamp};
+use crate::domain::entry::{Effect, Kind, Line, LineLevel, Note, RequestStamp};
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change, Settlement};
@@ -208,11 +208,29 @@ impl Partition {
         reservation: Option<Arc<Reservation>>,
         lines: Vec<Line>,
     ) -> u64 {
+        self.effect(kind, tenant, request, reservation, lines, None)
+    }
+
+    /// The same of an adjustment, with who did it and why.
+    pub fn record_noted(&mut self, tenant: Uid, request: Option<RequestStamp>, lines: Vec<Line>, note: Note) -> u64 {
+        self.effect(Kind::Adjust, tenant, request, None, lines, Some(note))
+    }
+
+    fn effect(
+        &mut self,
+        kind: Kind,
+        tenant: Uid,
+        request: Option<RequestStamp>,
+        reservation: Option<Arc<Reservation>>,
+        lines: Vec<Line>,
+        note: Option<Note>,
+    ) -> u64 {
         let open = reservation.as_ref().is_some_and(|reservation| reservation.state.is_open());
         let place = self.tenant(tenant) as usize;
         let catalog_version = self.tenants[place].version;
         let remembered = request.clone();
-        let seq = self.tail.push(Effect { tenant, time: self.now, catalog_version, kind, request, reservation, lines });
+        let time = self.now;
+        let seq = self.tail.push(Effect { tenant, time, catalog_version, kind, request, reservation, lines, note });
         if let Some(stamp) = remembered {
             let RequestStamp { key, fingerprint, reservation, amounts } = stamp;
             let known = KnownRequest { fingerprint, kind: kind as u8, reservation, amounts };

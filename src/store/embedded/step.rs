@@ -41,6 +41,7 @@ impl Partition {
             Verb::Extend { .. } => self.extend(operation),
             Verb::FreeReservation { .. } => self.free_reservation(operation),
             Verb::FreeAmounts { .. } => self.free_amounts(operation),
+            Verb::Adjust { .. } => self.adjust(operation),
             Verb::Get { key } => {
                 let key = *key;
                 match self.find(key, operation) {
@@ -96,10 +97,10 @@ impl Partition {
                 (known.fingerprint, known.reservation, amounts, 0)
             }
             (None, Some(None)) => return None,
-            // A Free by amount has no reservation that would tell a repeat: the ledger does, also long after.
+            // A Free by amount, or an Adjust, has no reservation that would tell a repeat: the ledger does, also long after.
             (None, None)
                 if self.ids.may_be_unknown_request(&key, self.now)
-                    || matches!(operation.verb, Verb::FreeAmounts { .. }) =>
+                    || matches!(operation.verb, Verb::FreeAmounts { .. } | Verb::Adjust { .. }) =>
             {
                 return Some(self.miss(None, Some(key), 0));
             }

@@ -135,20 +135,21 @@ impl Tail {
         usize::try_from(self.head - self.flushed.min(self.head)).unwrap_or(usize::MAX)
     }
 
-    /// What the journal beyond entry `seq` used on one counter: (effective time, used, by charges on that very account).
+    /// What the journal beyond entry `seq` used on one counter: (effective time, used, what of it was charged to that very account).
     /// `None` if some of it has left the memory already.
-    pub fn used_since(&self, seq: u64, counter: &CounterKey) -> Option<Vec<(Timestamp, Parts, bool)>> {
+    pub fn used_since(&self, seq: u64, counter: &CounterKey) -> Option<Vec<(Timestamp, Parts, i64)>> {
         if seq < self.dropped {
             return None;
         }
         let written = self.after(seq).flat_map(|(_, entry)| &entry.effects);
         let mut found = Vec::new();
-        for line in written.chain(&self.pending).flat_map(|effect| &effect.lines) {
+        let effects = written.chain(&self.pending);
+        for (effect, line) in effects.flat_map(|effect| effect.lines.iter().map(move |line| (effect, line))) {
             if line.meter_id != counter.meter || line.used == 0 && line.levels.iter().all(|l| l.used_top_up == 0) {
                 continue;
             }
             for (index, level) in line.levels.iter().enumerate().filter(|(_, level)| level.account == counter.account) {
-                let own = index + 1 == usize::from(line.chain);
+                let own = if index + 1 == usize::from(line.chain) { effect.own(line) } else { 0 };
                 found.push((line.effective, Parts::of(line.used, level.used_top_up), own));
             }
         }

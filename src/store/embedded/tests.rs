@@ -181,6 +181,7 @@ fn effect(time: Timestamp) -> Effect {
         request: None,
         reservation: None,
         lines: Vec::new(),
+        note: None,
     }
 }
 

@@ -63,7 +63,7 @@ impl Command {
             Verb::Extend { listed, .. } => listed.0.is_empty(),
             // So would a list give back twice, and the amounts of a Free.
             Verb::Release { listed, .. } => listed.0.is_empty(),
-            Verb::FreeAmounts { .. } => false,
+            Verb::FreeAmounts { .. } | Verb::Adjust { .. } => false,
             Verb::FreeReservation { .. } | Verb::Check { .. } | Verb::Get { .. } | Verb::Usage => true,
         }
     }

@@ -2,7 +2,7 @@
 //! says here what stood in the way there.
 
 use super::pack::{Read, Reader, damaged};
-use super::{record, value};
+use super::{barred, record, value};
 use crate::domain::admission::{self, Demand};
 use crate::domain::amount;
 use crate::domain::counter::WindowPlan;
@@ -32,7 +32,7 @@ struct Denied {
 pub fn read(operation: &Operation, bytes: &[u8]) -> Read<(Denial, Option<Reservation>)> {
     let mut reader = Reader::new(bytes);
     let more = reader.tuple(4)?;
-    let (now, unset) = (reader.time()?, reader.uint()?);
+    let (now, barred) = (reader.time()?, barred::read(reader.bytes()?)?);
     let count = reader.array()?;
     let counters = (0..count).map(|_| denied(&mut reader, operation)).collect::<Read<Vec<Denied>>>()?;
     let before = match reader.bytes()? {
@@ -42,7 +42,7 @@ pub fn read(operation: &Operation, bytes: &[u8]) -> Read<(Denial, Option<Reserva
     reader.skip_many(more)?;
     reader.end()?;
 
-    let mut violations = no_quota(operation, unset);
+    let mut violations = verdict::barred(&barred, charges(operation));
     for counter in &counters {
         violations.extend(in_the_way(operation, before.as_ref(), counter, now)?);
     }
@@ -143,18 +143,6 @@ fn charges(operation: &Operation) -> &[Held] {
         Verb::Reserve { template, .. } => &template.charges,
         _ => &[],
     }
-}
-
-/// The charges for which there was no quota when it was denied; there may be one by now.
-fn no_quota(operation: &Operation, unset: u64) -> Vec<Violation> {
-    let charges = charges(operation).iter().enumerate();
-    let denied = charges.filter(|(index, _)| *index < 64 && unset >> index & 1 == 1);
-    let violation = |(_, charge): (usize, &Held)| Violation {
-        account: Arc::from(&*charge.account),
-        meter: Arc::from(&*charge.meter),
-        refusal: verdict::no_quota(charge.asked.unwrap_or(0)),
-    };
-    denied.map(violation).collect()
 }
 
 /// The names behind a counter: by the plan, else by the charges whose path it is on.

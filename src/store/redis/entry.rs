@@ -54,10 +54,11 @@ fn effect(reader: &mut Reader<'_>, time: Timestamp) -> Read<Effect> {
     } else {
         reader.skip_many(more.saturating_sub(1))?;
     }
+    let note = (kind == Kind::Adjust).then(|| record::read_note(fixed)).transpose()?;
     let mut lines = Reader::new(lines);
     let count = lines.array()?;
     let lines = (0..count).map(|_| line(&mut lines, charges)).collect::<Read<_>>()?;
-    Ok(Effect { tenant, time, catalog_version, kind, request, reservation, lines })
+    Ok(Effect { tenant, time, catalog_version, kind, request, reservation, lines, note })
 }
 
 fn kind(code: i64) -> Read<Kind> {
@@ -70,6 +71,7 @@ fn kind(code: i64) -> Read<Kind> {
         Kind::Free,
         Kind::Expire,
         Kind::Reverse,
+        Kind::Adjust,
     ];
     all.into_iter().find(|kind| *kind as i64 == code).ok_or_else(|| damaged("an effect of an unknown kind"))
 }
@@ -135,6 +137,7 @@ mod tests {
     use super::super::pack::Writer;
     use super::super::samples;
     use super::*;
+    use crate::domain::entry::Note;
     use crate::domain::name::{IdKey, Uid};
     use crate::domain::price::Quantities;
     use rand::rngs::StdRng;
@@ -174,7 +177,10 @@ mod tests {
                 }
             }
             if free {
-                out.bytes(&record::fixed_charges(freed));
+                out.bytes(&match &effect.note {
+                    Some(note) => record::noted_charges(freed, note),
+                    None => record::fixed_charges(freed),
+                });
                 record::write_charges(&mut out, freed);
             } else {
                 out.bytes(b"");
@@ -222,9 +228,9 @@ mod tests {
         let freed = vec![samples::charge(rng), samples::charge(rng)];
         let time = samples::time(rng);
         let mut effects = Vec::new();
-        for code in 1..=8 {
+        for code in 1..=9 {
             let kind = kind(code).unwrap();
-            let reservation = (kind != Kind::Free).then(|| Arc::new(samples::reservation(rng)));
+            let reservation = (!matches!(kind, Kind::Free | Kind::Adjust)).then(|| Arc::new(samples::reservation(rng)));
             let lines = lines(rng, reservation.as_ref().map_or(&freed, |reservation| &reservation.charges));
             let request = rng.random::<bool>().then(|| RequestStamp {
                 key: IdKey(rng.random()),
@@ -241,6 +247,7 @@ mod tests {
                 request,
                 reservation,
                 lines,
+                note: (kind == Kind::Adjust).then(|| Note { actor: "ann".into(), reason: "twice".into() }),
             });
         }
         (Entry { time, effects }, freed)

@@ -1,6 +1,7 @@
 //! The counters port on Redis: one script call runs a batch of operations on one partition (`src/lua/README.md`).
 
 mod adopt;
+pub mod barred;
 pub mod batch;
 pub mod breaker;
 pub mod command;

@@ -3,6 +3,7 @@
 
 use super::pack::{Read, Reader, Writer, damaged};
 use crate::domain::amount;
+use crate::domain::entry::Note;
 use crate::domain::meter::{ChargeMoment, Expiry, Overage, Rules};
 use crate::domain::price::Priced;
 use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
@@ -63,6 +64,24 @@ pub fn fixed(reservation: &Reservation) -> Vec<u8> {
 pub fn fixed_charges(charges: &[Held]) -> Vec<u8> {
     let charges = charges.iter().map(FixedCharge::of).collect();
     encode(&Fixed { tenant_name: "", id: "", charges, labels: Vec::new() })
+}
+
+/// The same of an adjustment's, with who it was and why in the place of labels.
+pub fn noted_charges(charges: &[Held], note: &Note) -> Vec<u8> {
+    let charges = charges.iter().map(FixedCharge::of).collect();
+    let labels = vec![("actor", &*note.actor), ("reason", &*note.reason)];
+    encode(&Fixed { tenant_name: "", id: "", charges, labels })
+}
+
+/// Who adjusted, and why.
+///
+/// # Errors
+/// [`crate::engine::ports::StoreError::Corrupt`] if something else stands here.
+pub fn read_note(fixed: &[u8]) -> Read<Note> {
+    match decode(fixed)?.labels.as_slice() {
+        [("actor", actor), ("reason", reason)] => Ok(Note { actor: (*actor).into(), reason: (*reason).into() }),
+        _ => Err(damaged("an adjustment without who and why")),
+    }
 }
 
 fn encode(fixed: &Fixed<'_>) -> Vec<u8> {

@@ -4,6 +4,7 @@
 use super::entry::amounts;
 use super::pack::{Read, Reader, damaged};
 use super::{denial, record, value};
+use crate::domain::adjustment::Short;
 use crate::domain::counter::Counter;
 use crate::domain::error::RuleError;
 use crate::domain::reservation::{Held, Reservation};
@@ -328,6 +329,11 @@ fn maybe_record(reader: &mut Reader<'_>) -> Read<Option<Reservation>> {
     }
 }
 
+fn short(reader: &mut Reader<'_>, line: usize) -> Read<Short> {
+    reader.skip()?;
+    Ok(Short { line, level: reader.count()?, in_use: reader.uint()? })
+}
+
 fn refusal(reader: &mut Reader<'_>) -> Read<RuleError> {
     let rule = reader.int()?;
     // -1 where the rule has no index.
@@ -348,6 +354,9 @@ fn refusal(reader: &mut Reader<'_>) -> Read<RuleError> {
         10 => RuleError::NotFreeable(index),
         11 => RuleError::CapReached(Caps::OPEN_RESERVATIONS),
         12 => RuleError::CapReached(Caps::COUNTERS),
+        13 => RuleError::BelowZero(short(reader, index)?),
+        14 => RuleError::Unexpected(short(reader, index)?),
+        15 => RuleError::PeriodEnded(short(reader, index)?),
         _ => return Err(damaged("a refusal by an unknown rule")),
     })
 }

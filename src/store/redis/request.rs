@@ -1,8 +1,10 @@
 //! Commands as ARGV of the script: plans once for the whole batch, then the operations (`src/lua/README.md`, "The request").
 
+use super::barred;
 use super::command::Command;
 use super::pack::{MAX, Writer};
 use super::record;
+use crate::domain::adjustment::Move;
 use crate::domain::admission::Demand;
 use crate::domain::counter::WindowPlan;
 use crate::domain::name::Uid;
@@ -39,6 +41,7 @@ mod verb {
     pub(super) const RAISE: i64 = 12;
     pub(super) const TRIM: i64 = 13;
     pub(super) const TIDY: i64 = 14;
+    pub(super) const ADJUST: i64 = 15;
 }
 
 /// One call of the script: a batch of commands on one partition. `clock` is the time that decides; `None`: the server's.
@@ -182,7 +185,8 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
         Verb::Reserve { template, ttl, consume, fresh, granted } => {
             begin(out, plans, operation, (verb::RESERVE, 7), &template.charges);
             record::write(out, template);
-            out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation)).uint(unset(operation));
+            out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation));
+            out.bytes(&operation.plan.as_ref().map(|plan| barred::pack(&plan.barred)).unwrap_or_default());
             match granted {
                 Some(at) => out.time(*at),
                 None => out.int(-1),
@@ -216,10 +220,28 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
             record::write_charges(out, charges);
             out.bytes(&record::fixed_charges(charges));
         }
+        Verb::Adjust { charges, moves, note } => {
+            begin(out, plans, operation, (verb::ADJUST, 3), charges);
+            record::write_charges(out, charges);
+            out.bytes(&record::noted_charges(charges, note)).array(moves.len());
+            moves.iter().for_each(|(change, effective)| write_move(out, *change, *effective));
+        }
         Verb::Get { key } => {
             begin(out, plans, operation, (verb::GET, 1), &[]).key(Some(*key));
         }
     }
+}
+
+fn write_move(out: &mut Writer, change: Move, effective: Option<Timestamp>) {
+    out.array(4);
+    match effective {
+        Some(at) => out.time(at),
+        None => out.int(-1),
+    };
+    match change {
+        Move::By(amount) => out.int(0).int(amount).int(-1),
+        Move::To { measured, expected } => out.int(1).uint(measured).maybe(expected),
+    };
 }
 
 /// What every operation begins with.
@@ -273,12 +295,6 @@ fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held]
 fn wants_values(operation: &Operation) -> bool {
     let mut windows = operation.plan.iter().flat_map(|plan| &plan.counters).flat_map(|counter| &*counter.windows);
     windows.any(|window| !window.enforced && window.limit.is_some())
-}
-
-/// The charges that have no quota where their meter denies in that case, a bit for each.
-fn unset(operation: &Operation) -> u64 {
-    let charges = operation.plan.iter().flat_map(|plan| &plan.unset);
-    charges.fold(0, |bits, charge| bits | 1_u64.checked_shl(u32::try_from(*charge).unwrap_or(u32::MAX)).unwrap_or(0))
 }
 
 fn write_known(out: &mut Writer, known: &Known) {

@@ -180,6 +180,7 @@ fn effect(effect: &Effect) -> Json {
         "request": request,
         "reservation": effect.reservation.as_deref().map(reservation),
         "lines": effect.lines.iter().map(line).collect::<Vec<_>>(),
+        "note": effect.note.as_ref().map(|note| json!({"actor": note.actor, "reason": note.reason})),
     })
 }
 

@@ -3,8 +3,8 @@
 use crate::support::{Options, Server};
 use quotad::domain::time::Timestamp;
 use quotad::proto::v1::{
-    catalog_service_client::CatalogServiceClient, quota_service_client::QuotaServiceClient,
-    usage_service_client::UsageServiceClient, *,
+    admin_service_client::AdminServiceClient, catalog_service_client::CatalogServiceClient,
+    quota_service_client::QuotaServiceClient, usage_service_client::UsageServiceClient, *,
 };
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -125,6 +125,7 @@ pub(crate) struct Api {
     quota: QuotaServiceClient<Channel>,
     catalog: CatalogServiceClient<Channel>,
     usage: UsageServiceClient<Channel>,
+    admin: AdminServiceClient<Channel>,
 }
 
 macro_rules! calls {
@@ -148,14 +149,20 @@ impl Api {
 
     /// With other options.
     pub(crate) async fn with(options: Options) -> Api {
-        let server = Server::start(options);
+        Api::of(Server::start(options))
+    }
+
+    /// Connects to a server.
+    pub(crate) fn of(server: Server) -> Api {
         let (quota, catalog, usage) = (server.quota(), server.catalog(), server.usage());
-        Api { server, quota, catalog, usage }
+        let admin = AdminServiceClient::new(server.channel());
+        Api { server, quota, catalog, usage, admin }
     }
 
     /// Connects anew, after the server was started again.
     pub(crate) fn reconnect(&mut self) {
         (self.quota, self.catalog, self.usage) = (self.server.quota(), self.server.catalog(), self.server.usage());
+        self.admin = AdminServiceClient::new(self.server.channel());
     }
 
     /// Moves the clock to so many seconds after [`NOON`].
@@ -186,9 +193,25 @@ impl Api {
         update_quota catalog UpdateQuotaRequest => UpdateQuotaResponse;
         delete_quota catalog DeleteQuotaRequest => DeleteQuotaResponse;
         list_quota_versions catalog ListQuotaVersionsRequest => ListQuotaVersionsResponse;
+        create_account catalog CreateAccountRequest => CreateAccountResponse;
+        update_account catalog UpdateAccountRequest => UpdateAccountResponse;
+        delete_account catalog DeleteAccountRequest => DeleteAccountResponse;
+        create_pool catalog CreatePoolRequest => CreatePoolResponse;
+        update_pool catalog UpdatePoolRequest => UpdatePoolResponse;
+        delete_pool catalog DeletePoolRequest => DeletePoolResponse;
+        get_pool catalog GetPoolRequest => GetPoolResponse;
+        list_pools catalog ListPoolsRequest => ListPoolsResponse;
+        set_active_pool catalog SetActivePoolRequest => SetActivePoolResponse;
         get_account catalog GetAccountRequest => GetAccountResponse;
         list_accounts catalog ListAccountsRequest => ListAccountsResponse;
         get_usage usage GetUsageRequest => GetUsageResponse;
+        adjust admin AdjustRequest => AdjustResponse;
+        recalculate admin RecalculateRequest => RecalculateResponse;
+        create_limit_request admin CreateLimitRequestRequest => CreateLimitRequestResponse;
+        get_limit_request admin GetLimitRequestRequest => GetLimitRequestResponse;
+        list_limit_requests admin ListLimitRequestsRequest => ListLimitRequestsResponse;
+        resolve_limit_request admin ResolveLimitRequestRequest => ResolveLimitRequestResponse;
+        list_audit_entries admin ListAuditEntriesRequest => ListAuditEntriesResponse;
     }
 
     /// A Reserve that must be granted.

@@ -9,10 +9,11 @@ use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_reflection::pb::{v1, v1alpha};
 
-const ALWAYS: [&str; 6] = [
+const ALWAYS: [&str; 7] = [
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "quotad.v1.AdminService",
     "quotad.v1.CatalogService",
     "quotad.v1.QuotaService",
     "quotad.v1.UsageService",

@@ -201,5 +201,5 @@ fn line(account: &str, meter: &str, at: Timestamp, used: i64, held: i64, levels:
 }
 
 fn effect(kind: Kind, time: Timestamp, reservation: Option<std::sync::Arc<Reservation>>, lines: Vec<Line>) -> Effect {
-    Effect { tenant: Uid::of(BIG), time, catalog_version: 0, kind, request: None, reservation, lines }
+    Effect { tenant: Uid::of(BIG), time, catalog_version: 0, kind, request: None, reservation, lines, note: None }
 }

@@ -122,5 +122,14 @@ fn consumed(time: Timestamp) -> Effect {
         price: None,
     };
     let reservation = Some(std::sync::Arc::new(reservation));
-    Effect { tenant, time, catalog_version: 0, kind: Kind::Consume, request: None, reservation, lines: vec![line] }
+    Effect {
+        tenant,
+        time,
+        catalog_version: 0,
+        kind: Kind::Consume,
+        request: None,
+        reservation,
+        lines: vec![line],
+        note: None,
+    }
 }

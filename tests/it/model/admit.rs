@@ -174,7 +174,8 @@ fn line(account: &str, meter: &str, binding: &Binding, figures: Figures, request
         used: figures.used,
         held: figures.held,
         remaining: Some(figures.remaining),
-        requested,
+        // Beyond what the protocol can say it stays at the end.
+        requested: requested.min(u64::MAX.into()),
         reset: figures.reset,
         word: word.to_owned(),
     }

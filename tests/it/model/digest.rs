@@ -3,6 +3,7 @@
 use quotad::domain::decision::Refusal;
 use quotad::domain::error::RuleError;
 use quotad::domain::reservation;
+use quotad::engine::adjust::Adjusted;
 use quotad::engine::call::{Answer, CallError, Denial, Extended, Freed, MeterUsage, Verdict};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub(crate) enum Said {
     Stands { view: View, replayed: bool },
     /// How it stands after an extend, and why it was not raised.
     Extended { view: View, violations: Vec<Line>, replayed: bool },
-    /// What went back.
+    /// What went back; or, of an adjustment, what was charged before and after.
     Freed { view: Option<View>, amounts: Vec<i128>, replayed: bool },
     /// The windows of an account on a meter, and what its top-up leaves.
     Usage { windows: Vec<Line>, top_up: Option<i128> },
@@ -190,6 +191,17 @@ impl Said {
         }
     }
 
+    /// Of an adjustment: by line, what was charged to its account before and after.
+    pub(crate) fn adjust(answer: Result<Answer<Vec<Adjusted>>, CallError>) -> Said {
+        match answer {
+            Err(error) => refused(&error),
+            Ok(answer) => {
+                let amounts = answer.value.iter().flat_map(|one| [one.before, one.after]).map(i128::from).collect();
+                Said::Freed { view: None, amounts, replayed: answer.replayed }
+            }
+        }
+    }
+
     /// Of a look at one meter of one account.
     pub(crate) fn usage(account: &str, usage: &MeterUsage) -> Said {
         let mut windows: Vec<Line> = usage
@@ -242,6 +254,7 @@ fn refused(error: &CallError) -> Said {
     match error {
         CallError::Rule(RuleError::Committed(_)) => Said::Refused(String::from("Committed")),
         CallError::Rule(rule) => Said::Refused(format!("{rule:?}")),
+        CallError::BadCharges(_) => Said::Refused(String::from("BadCharges")),
         other => Said::Refused(format!("{other:?}")),
     }
 }

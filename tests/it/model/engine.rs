@@ -2,13 +2,16 @@
 
 use super::catalog::TENANT;
 use super::digest::Said;
-use super::reservation::{Ask, Op};
+use super::reservation::{Ask, Change, Op};
 use crate::support::TempDir;
 use crate::support::redis::RedisServer;
 use quotad::app::{Node, NodeOptions, RedisStorage, Storage};
+use quotad::domain::adjustment::Move;
+use quotad::domain::entry::Note;
 use quotad::domain::name::AccountName;
 use quotad::domain::price::Quantities;
 use quotad::domain::time::{Span, Timestamp};
+use quotad::engine::adjust::{AdjustCall, AdjustLine};
 use quotad::engine::authority::Authority;
 use quotad::engine::call::{ChargeRequest, CheckCall, FreeCall, FreeWhat, ReserveCall, SettleCall};
 use quotad::engine::manage::Apply;
@@ -155,6 +158,9 @@ pub(crate) async fn call(authority: &Authority, op: &Op) -> Said {
         }
         Op::Free { res, req } => Said::free(authority.free(free(req, FreeWhat::Reservation(res.clone()))).await),
         Op::FreeAmounts { req, asks } => Said::free(authority.free(free(req, FreeWhat::Charges(charges(asks)))).await),
+        Op::Adjust { req, asks, changes } => {
+            Said::adjust(authority.adjust(adjustment(req.clone(), asks, changes)).await)
+        }
         Op::Get { res } => Said::get(authority.get_reservation(&tenant, res).await),
         Op::Usage { account, meter } => {
             let meter = meter.parse().unwrap();
@@ -175,6 +181,23 @@ async fn open(place: &Place, folder: &TempDir, clock: &Arc<TestClock>) -> Node {
         ..NodeOptions::default()
     };
     Node::open(options).await.unwrap()
+}
+
+fn adjustment(request_id: Option<String>, asks: &[Ask], changes: &[Change]) -> AdjustCall {
+    let line = |(charge, change): (ChargeRequest, &Change)| {
+        let (change, effective) = match *change {
+            Change::By(amount, at) => (Move::By(amount), at.map(Timestamp::from_millis)),
+            Change::To(measured, expected) => (Move::To { measured, expected }, None),
+        };
+        AdjustLine { charge, change, effective }
+    };
+    AdjustCall {
+        tenant: name(TENANT),
+        request_id,
+        note: Note { actor: "model".into(), reason: "as drawn".into() },
+        lines: charges(asks).into_iter().zip(changes).map(line).collect(),
+        wait_for_durable: false,
+    }
 }
 
 fn name(text: &str) -> AccountName {

@@ -53,6 +53,9 @@ pub(crate) struct Taste {
     pub(crate) also: bool,
     /// How use is given back.
     pub(crate) frees: Frees,
+    /// With adjustments. The catalog stays as it is then too: a window that comes later is filled from a sum that may be
+    /// below zero.
+    pub(crate) adjusts: bool,
 }
 
 /// How use is given back in a history.
@@ -77,7 +80,7 @@ impl Taste {
             _ if huge => Frees::ByAmount,
             _ => Frees::Both,
         };
-        Taste { rates, huge, top_ups, also, frees }
+        Taste { rates, huge, top_ups, also, frees, adjusts: false }
     }
 }
 

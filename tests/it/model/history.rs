@@ -1,8 +1,9 @@
 //! Random histories: which call, clock move or change of the catalog comes next. It looks at the model to aim at edges.
 
 use super::MAX;
+use super::catalog::Expiry;
 use super::generate::{ADDED, CHARGED, Frees, Taste, change};
-use super::reservation::{Ask, Op, Reservation};
+use super::reservation::{Ask, Change, Op, Reservation};
 use super::spec::Model;
 use super::windows::Shape;
 use rand::prelude::*;
@@ -43,6 +44,9 @@ impl History {
         history.weights[3] += 3;
         history.weights[10] += 1;
         history.weights[11] += 2;
+        if taste.adjusts {
+            history.weights.push(5);
+        }
         history
     }
 
@@ -62,7 +66,8 @@ impl History {
             9 => Op::Usage { account: CHARGED.choose(rng).unwrap(), meter: meter(rng, model) },
             10 => self.again(rng, model),
             11 => return Step::Clock(self.later(rng, model)),
-            _ if self.taste.rates || self.taste.huge => Op::Check { asks: self.asks(rng, model) },
+            13 => self.adjust(rng, model),
+            _ if self.taste.rates || self.taste.huge || self.taste.adjusts => Op::Check { asks: self.asks(rng, model) },
             _ => {
                 let mut catalog = model.catalog.clone();
                 change(rng, self.taste, &mut catalog);
@@ -146,6 +151,30 @@ impl History {
         }
     }
 
+    /// Corrections up and down, of which some take what is there and a little more.
+    fn adjust(&mut self, rng: &mut impl Rng, model: &Model) -> Op {
+        let mut asks = self.asks(rng, model);
+        let changes = asks.iter_mut().map(|ask| {
+            let meter = model.catalog.meter(ask.meter).unwrap();
+            let own = model.facts.own(ask.account, ask.meter).clamp(0, 1_000_000) as u64;
+            let size = ask.amount.take().unwrap_or(1).clamp(1, 1_000_000) as i64;
+            if rng.random_bool(if meter.allocation { 0.5 } else { 0.03 }) {
+                let measured = *[0, own, own + 1, own + 3, own / 2, rng.random_range(0..25)].choose(rng).unwrap();
+                return Change::To(measured, *[None, None, Some(own), Some(own + 1)].choose(rng).unwrap());
+            }
+            // What the deadline charged is taken back by a late commit, whatever was given back before.
+            if meter.expiry == Expiry::Charge || rng.random_bool(0.4) {
+                let past = *[0, 1, 5_000, MINUTE, DAY, 40 * DAY].choose(rng).unwrap();
+                return Change::By(size, rng.random_bool(0.4).then_some(model.now - past));
+            }
+            let size = *[size, size, own as i64, own as i64 + 1].choose(rng).unwrap();
+            let past = rng.random_range(0..100_000);
+            Change::By(-size.max(1), rng.random_bool(0.3).then_some(model.now - past))
+        });
+        let changes = changes.collect();
+        Op::Adjust { req: self.request(rng), asks, changes }
+    }
+
     /// An earlier call once more, as it was or altered.
     fn again(&mut self, rng: &mut impl Rng, model: &Model) -> Op {
         self.calls.retain(|(time, op)| {
@@ -159,6 +188,11 @@ impl History {
             Op::FreeAmounts { asks, .. } => {
                 asks.iter_mut().for_each(|ask| ask.amount = ask.amount.map(|amount| amount + 1))
             }
+            Op::Adjust { changes, .. } => changes.iter_mut().for_each(|change| {
+                if let Change::By(by, _) = change {
+                    *by = by.abs() + 1;
+                }
+            }),
             Op::Check { asks } | Op::Consume { asks, .. } => *asks = self.asks(rng, model),
             Op::Reserve { asks, .. } if rng.random_bool(0.5) => *asks = self.asks(rng, model),
             Op::Reserve { ttl, .. } => *ttl = Some(77_000),
@@ -280,7 +314,7 @@ fn may_be_repeated(model: &Model, op: &Op) -> bool {
         | Op::Release { res, .. }
         | Op::Extend { res, .. }
         | Op::Free { res, .. } => model.find(res).is_some_and(|place| model.reservations[place].is_open()),
-        Op::Reserve { .. } | Op::Consume { .. } | Op::FreeAmounts { .. } => false,
+        Op::Reserve { .. } | Op::Consume { .. } | Op::FreeAmounts { .. } | Op::Adjust { .. } => false,
     }
 }
 

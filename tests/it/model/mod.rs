@@ -1,6 +1,7 @@
 //! A naive specification of the rules and random histories that drive it beside both engines: same answers, same state.
 //! The model shares no code with the rules of the engine; it keeps every fact and sums when it is asked.
 
+mod adjust;
 mod admit;
 pub(crate) mod catalog;
 pub(crate) mod digest;

@@ -16,6 +16,13 @@ pub(crate) struct Ask {
     pub(crate) also: Vec<&'static str>,
 }
 
+/// What an adjustment does to one line: adds, or makes it what was measured (if the other figure is what was charged).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    By(i64, Option<i64>),
+    To(u64, Option<u64>),
+}
+
 /// One call. `res` and `req` are the caller's ids.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Op {
@@ -27,6 +34,7 @@ pub(crate) enum Op {
     Extend { res: String, req: Option<String>, asks: Vec<Ask>, ttl: Option<i64> },
     Free { res: String, req: Option<String> },
     FreeAmounts { req: Option<String>, asks: Vec<Ask> },
+    Adjust { req: Option<String>, asks: Vec<Ask>, changes: Vec<Change> },
     Get { res: String },
     Usage { account: &'static str, meter: &'static str },
 }
@@ -44,7 +52,8 @@ impl Op {
             | Op::Commit { req, asks, .. }
             | Op::Release { req, asks, .. }
             | Op::Extend { req, asks, .. }
-            | Op::FreeAmounts { req, asks } => (Some(req), Some(asks)),
+            | Op::FreeAmounts { req, asks }
+            | Op::Adjust { req, asks, .. } => (Some(req), Some(asks)),
             Op::Free { req, .. } => (Some(req), None),
             Op::Check { .. } | Op::Get { .. } | Op::Usage { .. } => (None, None),
         };
@@ -73,7 +82,8 @@ impl Op {
             | Op::Release { req, .. }
             | Op::Extend { req, .. }
             | Op::Free { req, .. }
-            | Op::FreeAmounts { req, .. } => req.as_ref(),
+            | Op::FreeAmounts { req, .. }
+            | Op::Adjust { req, .. } => req.as_ref(),
             Op::Check { .. } | Op::Get { .. } | Op::Usage { .. } => None,
         }
     }

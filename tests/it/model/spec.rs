@@ -60,6 +60,7 @@ impl Model {
             Op::Extend { res, asks, ttl, .. } => self.extend(res, asks, ttl.unwrap_or(DEFAULT_TTL)),
             Op::Free { res, .. } => self.free(res),
             Op::FreeAmounts { asks, .. } => (self.free_amounts(asks), None),
+            Op::Adjust { asks, changes, .. } => (self.adjust(asks, changes), None),
             Op::Get { res } => self.settled(res, |_, _| Ok(())),
             Op::Usage { account, meter } => (self.usage(account, meter), None),
         };

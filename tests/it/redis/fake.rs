@@ -98,6 +98,7 @@ fn entry(used: i64) -> Entry {
         request: None,
         reservation: None,
         lines: vec![line],
+        note: None,
     };
     Entry { time, effects: vec![effect] }
 }

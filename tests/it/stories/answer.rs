@@ -5,7 +5,7 @@ use super::names::Names;
 use pbjson_types::Timestamp;
 use quotad::proto::v1::{
     Allowance, ApplyResponse, Cause, ChangeKind, Charge, ChargeCost, Denial, Durability, Enforcement, LimitOrigin,
-    MeterUsage, Reservation, ReservationState, UsageState, WindowUsage,
+    MeterUsage, Reservation, ReservationState, SetActivePoolResponse, UsageState, WindowUsage,
 };
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -168,6 +168,13 @@ pub(super) fn applied(response: &ApplyResponse, names: &Names) -> Answer {
     };
     let amounts = vec![i64::try_from(response.changes.len()).unwrap_or(i64::MAX)];
     Answer { outcome: "applied", amounts, lines: response.changes.iter().map(line).collect(), ..Answer::default() }
+}
+
+/// The pool that is chosen.
+pub(super) fn active(response: &SetActivePoolResponse, names: &Names) -> Answer {
+    let pool = if response.active_pool.is_empty() { none() } else { names.short(&response.active_pool) };
+    let values = vec![("warning", names.shown(&response.warning))];
+    Answer { outcome: "active", head: Facts { words: vec![pool], values }, exact: true, ..Answer::default() }
 }
 
 /// Ids, in order.

@@ -33,12 +33,13 @@ const KEYS: &[&str] = &[
     "top_up",
     "unit",
     "used",
+    "warning",
     "zone",
 ];
 /// What is always true or not: each must be mentioned where it is true.
 pub(super) const FLAGS: &[&str] = &["late", "overrun", "recovered", "unenforced", "saturated", "replayed"];
 /// Values that need only be contained.
-const CONTAINED: &[&str] = &["message", "advice"];
+const CONTAINED: &[&str] = &["message", "advice", "warning"];
 
 /// Words and values that belong together: of a limit, of a charge, of the whole.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use super::world::{Place, World};
 use quotad::proto::v1::{
     ApplyRequest, CheckRequest, CommitRequest, ConsumeRequest, ExtendRequest, FreeRequest, GetReservationRequest,
     GetUsageRequest, ListReservationsRequest, ReleaseRequest, Reservation, ReservationState, ReserveRequest,
-    check_response, consume_response, quota_service_client::QuotaServiceClient, reserve_response,
+    SetActivePoolRequest, check_response, consume_response, quota_service_client::QuotaServiceClient, reserve_response,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -85,6 +85,7 @@ impl Teller<'_> {
             "quota" => return self.quota(arguments).await.map(Some),
             "set" => return quotas::set(&mut self.world.catalog, arguments, &self.names).await.map(Some),
             "unset" => return quotas::unset(&mut self.world.catalog, arguments, &self.names).await.map(Some),
+            "switch" => return self.switch(arguments).await.map(Some),
             "usage" => return self.usage(arguments).await.map(Some),
             "race" => return self.race(arguments).await.map(Some),
             _ => {
@@ -141,6 +142,18 @@ impl Teller<'_> {
         // The subject is renamed already, and the document must not be once more.
         let shown = self.names.shown(&document);
         self.apply(&shown, &[]).await
+    }
+
+    /// `switch ACCOUNT POOL`; `-` for no pool.
+    async fn switch(&mut self, arguments: &[String]) -> Result<Answer, String> {
+        let [account, pool] = arguments else { return Err("switch ACCOUNT POOL".into()) };
+        let account = self.names.account(account);
+        let pool = if pool == "-" { String::new() } else { self.names.account(pool) };
+        let request = SetActivePoolRequest { tenant: self.names.tenant(), account, pool };
+        Ok(match self.world.catalog.set_active_pool(request).await {
+            Ok(response) => answer::active(response.get_ref(), &self.names),
+            Err(status) => answer::error(&status, &self.names),
+        })
     }
 
     /// `usage ACCOUNT METER [WINDOW]`.

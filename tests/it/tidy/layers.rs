@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "domain",
             "engine::audit",
+            "engine::paperwork",
             "engine::ports",
             "engine::operation",
             "engine::call",

@@ -4,17 +4,26 @@ use super::draft::Found;
 use super::errors::{Place, Problems, quoted};
 use super::fields::{Fields, scalar};
 use super::yaml::Node;
-use crate::domain::account::{Account, Plan};
+use crate::domain::account::{Account, AccountPolicy, AccountState, Plan};
 use crate::domain::name::{AccountName, Pattern};
 use crate::domain::time::Timestamp;
 use crate::domain::window::{WindowKind, WindowSpec};
 use std::collections::BTreeSet;
 
-const ACCOUNT_KEYS: [&str; 5] = ["name", "display_name", "plan", "time_zone", "labels"];
+const ACCOUNT_KEYS: [&str; 7] = ["name", "display_name", "plan", "time_zone", "labels", "state", "currency"];
 const PLAN_KEYS: [&str; 4] = ["name", "display_name", "features", "quotas"];
-const MAX_DISPLAY_NAME: usize = 1_024;
-const MAX_LABEL: usize = 1_024;
+/// The longest name for people, in bytes.
+pub const MAX_DISPLAY_NAME: usize = 1_024;
+/// The longest text of a label, in bytes.
+pub const MAX_LABEL: usize = 1_024;
 const MAX_FEATURE: usize = 63;
+
+/// Words of the states, the default first.
+pub const STATES: [(&str, AccountState); 3] =
+    [("active", AccountState::Active), ("suspended", AccountState::Suspended), ("closed", AccountState::Closed)];
+/// Words of the policies, the default first.
+pub const POLICIES: [(&str, AccountPolicy); 2] =
+    [("open", AccountPolicy::Open), ("registered", AccountPolicy::Registered)];
 
 /// Reads one account's record.
 pub fn read_account(node: &Node<'_>, at: &Place, tenant: &str, problems: &mut Problems) -> Option<Found<Account>> {
@@ -35,8 +44,11 @@ pub fn read_record(fields: &Fields<'_, '_>, name: AccountName, problems: &mut Pr
         name,
         display_name: fields.text("display_name", MAX_DISPLAY_NAME, problems).unwrap_or_default(),
         plan: fields.get("plan").and_then(|_| fields.needed("plan", plan_name, problems)),
-        time_zone: read_zone(fields, problems),
+        time_zone: fields.get("time_zone").and_then(|_| fields.needed("time_zone", zone, problems)),
         labels: fields.texts("labels", MAX_LABEL, problems),
+        state: fields.choice("state", &STATES, problems),
+        currency: fields.get("currency").and_then(|_| fields.needed("currency", currency, problems)),
+        account_policy: fields.choice("account_policy", &POLICIES, problems),
         create_time: Timestamp::MIN,
     }
 }
@@ -79,22 +91,39 @@ pub fn feature(text: &str) -> Result<String, &'static str> {
     }
 }
 
-fn plan_name(text: &str) -> Result<String, String> {
+/// A plan's name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn plan_name(text: &str) -> Result<String, String> {
     match Pattern::from_parts("plans", text) {
         Ok(pattern) if !pattern.is_wild() && !text.contains('/') => Ok(text.to_owned()),
         _ => Err(String::from("must be a plan's name: letters, digits and . _ ~ @ + -, at most 128")),
     }
 }
 
-fn read_zone(fields: &Fields<'_, '_>, problems: &mut Problems) -> Option<String> {
-    let zone = fields.text("time_zone", usize::MAX, problems)?;
-    let day = WindowSpec { kind: WindowKind::Day, zone: Some(zone), anchor: None, length: None, cron: None };
-    match day.compile("UTC") {
-        Ok(_) => day.zone,
-        Err(_) => {
-            let text = day.zone.as_deref().map(quoted).unwrap_or_default();
-            problems.add(&fields.place("time_zone"), format!("unknown time zone {text}"));
-            None
-        }
+/// An IANA time zone.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn zone(text: &str) -> Result<String, String> {
+    let zone = Some(text.to_owned());
+    let day = WindowSpec { kind: WindowKind::Day, zone, anchor: None, length: None, cron: None };
+    if day.compile("UTC").is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(String::from("must be a name of the IANA time zone database"))
+    }
+}
+
+/// A currency: three capital letters, as in ISO 4217.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn currency(text: &str) -> Result<String, String> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err(String::from("must be three capital letters, like CNY"))
     }
 }

@@ -5,6 +5,7 @@ use super::account::{read_account, read_plan, read_record};
 use super::errors::{Place, Problems, quoted};
 use super::fields::Fields;
 use super::meter::read_meter;
+use super::pool::{DraftPool, read_pool};
 use super::quota::{DraftQuota, read_quota};
 use super::rate_card::read_rate_card;
 use super::yaml::{self, Node, Value};
@@ -18,9 +19,23 @@ use std::collections::BTreeSet;
 pub const MAX_DOCUMENT: usize = 64 << 20;
 
 const INSTALLATION_KEYS: [&str; 5] = ["meters", "plans", "quotas", "rate_cards", "tenants"];
-const TENANT_KEYS: [&str; 10] =
-    ["name", "display_name", "plan", "time_zone", "labels", "meters", "plans", "accounts", "quotas", "rate_cards"];
-const RECORD_KEYS: [&str; 4] = ["display_name", "plan", "time_zone", "labels"];
+const TENANT_KEYS: [&str; 14] = [
+    "name",
+    "display_name",
+    "plan",
+    "time_zone",
+    "labels",
+    "state",
+    "currency",
+    "account_policy",
+    "meters",
+    "plans",
+    "accounts",
+    "pools",
+    "quotas",
+    "rate_cards",
+];
+const RECORD_KEYS: [&str; 7] = ["display_name", "plan", "time_zone", "labels", "state", "currency", "account_policy"];
 
 /// Something read, and where it stood.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -42,6 +57,8 @@ pub struct DraftScope {
     pub plans: Vec<Found<Plan>>,
     /// The accounts, that of the tenant itself among them if something is said of it.
     pub accounts: Vec<Found<Account>>,
+    /// The pools.
+    pub pools: Vec<DraftPool>,
     /// The quotas, those of plans among them.
     pub quotas: Vec<DraftQuota>,
     /// The rate cards.
@@ -86,7 +103,7 @@ fn whose(root: &Node<'_>, tenant: Option<&AccountName>) -> Option<&'static str> 
         {
             Some("this is a document of the installation (it has `tenants`): leave --tenant out")
         }
-        (None, None) if has(&["name", "accounts", "plan", "time_zone"]) => {
+        (None, None) if has(&["name", "accounts", "pools", "plan", "time_zone"]) => {
             Some("this looks like the document of one tenant: add --tenant NAME")
         }
         _ => None,
@@ -180,6 +197,9 @@ fn read_scope(fields: &Fields<'_, '_>, tenant: Option<&AccountName>, problems: &
     if let Some(tenant) = tenant {
         for (node, at) in fields.list("accounts", problems) {
             scope.accounts.extend(read_account(node, &at, tenant, problems));
+        }
+        for (node, at) in fields.list("pools", problems) {
+            scope.pools.extend(read_pool(node, &at, tenant, problems));
         }
     }
     for (node, at) in fields.list("quotas", problems) {

@@ -56,7 +56,7 @@ tenants:
         "line 18: quotas[1].limits.day: stands here twice",
         "line 19: quotas[1].limits.fortnight: unknown key; ",
         "line 20: quotas[1].hold_share_percent: must be a whole number from 1 to 100",
-        "line 23: tenants[0].time_zone: unknown time zone \"Nowhere\"",
+        "line 23: tenants[0].time_zone: must be a name of the IANA time zone database; it is \"Nowhere\"",
         "line 25: tenants[0].accounts[0].name: must begin with the tenant tenants/a",
         "line 25: tenants[0].accounts[0].plan: there is no plan \"gold\"",
         "line 26: tenants[1].name: must be one pair",

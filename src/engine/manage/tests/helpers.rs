@@ -54,6 +54,7 @@ fn view(below: &CatalogData, content: &ScopeContent) -> CatalogData {
     data.plans.retain(|plan| content.plans.iter().all(|own| own.name != plan.name));
     data.plans.extend(content.plans.iter().cloned());
     data.accounts.extend(content.accounts.iter().cloned());
+    data.pools.extend(content.pools.iter().cloned());
     data.quotas.extend(content.quotas.iter().cloned());
     data.rate_cards.extend(content.rate_cards.iter().cloned());
     data

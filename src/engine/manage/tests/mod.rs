@@ -3,6 +3,7 @@
 mod changes;
 mod faults;
 mod helpers;
+mod pools;
 mod prices;
 mod round_trip;
 mod rules;

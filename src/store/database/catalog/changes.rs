@@ -2,9 +2,10 @@
 
 use super::super::Database;
 use super::super::connection::Connection;
+use super::super::values::Values;
 use super::read::{INSTALLATION, load_frame, number, version};
-use super::rows;
-use super::statements::{ACCOUNT_CHANGED, FRAME_CHANGED, QUOTA_CHANGED};
+use super::statements::{ACCOUNT_CHANGED, CHOICE_CHANGED, FRAME_CHANGED, POOL_CHANGED, QUOTA_CHANGED};
+use super::{pool_rows, rows};
 use crate::domain::quota::Subject;
 use crate::engine::ports::{CatalogChanges, ChangedQuota, StoreError};
 
@@ -32,12 +33,14 @@ pub(super) async fn changes(
         changes.frame = Some(load_frame(connection, Some(tenant)).await?);
     }
     add_accounts(connection, tenant, since, &mut changes).await?;
+    add_pools(connection, tenant, since, &mut changes).await?;
     for scope in [INSTALLATION, tenant] {
         add_quotas(connection, scope, since, &mut changes).await?;
     }
     transaction.commit().await?;
-    let few = changes.accounts.len().max(changes.quotas.len()) < MOST;
-    Ok(few.then_some(changes))
+    let CatalogChanges { accounts, pools, choices, quotas, .. } = &changes;
+    let most = [accounts.len(), pools.len(), choices.len(), quotas.len()].into_iter().max();
+    Ok((most < Some(MOST)).then_some(changes))
 }
 
 async fn add_accounts(
@@ -53,6 +56,28 @@ async fn add_accounts(
         let record = rows::account_from_json(&row.text(0)?, &row.text(1)?, row.int(2)?)?;
         let deleted = row.int(3)? != 0;
         changes.accounts.push((record.name.clone(), (!deleted).then_some(record)));
+    }
+    Ok(())
+}
+
+async fn add_pools(
+    connection: &mut Connection,
+    tenant: &str,
+    since: i64,
+    changes: &mut CatalogChanges,
+) -> Result<(), StoreError> {
+    let changed = |values: &mut Values| {
+        values.text(tenant).int(since).int(MOST as i64);
+    };
+    for row in connection.fetch(POOL_CHANGED, changed).await? {
+        let pool = pool_rows::pool_from_json(&row.text(0)?, &row.text(1)?)?;
+        let deleted = row.int(2)? != 0;
+        changes.pools.push((pool.account.clone(), (!deleted).then_some(pool)));
+    }
+    for row in connection.fetch(CHOICE_CHANGED, changed).await? {
+        let (account, pool) = pool_rows::choice_from_json(&row.text(0)?, &row.text(1)?)?;
+        let deleted = row.int(2)? != 0;
+        changes.choices.push((account, (!deleted).then_some(pool)));
     }
     Ok(())
 }

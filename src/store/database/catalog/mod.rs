@@ -1,12 +1,15 @@
 //! The catalog's store on the database.
 //!
-//! `read` loads what a scope sees, `changes` what is otherwise since then, `page` a list's page of it, `write` changes scopes in one transaction with versions and audit, `rows` turns domain
+//! `read` loads what a scope sees, `changes` what is otherwise since then, `page` a list's page of it, `write` changes scopes in one
+//! transaction with versions and audit, `requests` keeps who asks for more, `rows` turns domain
 //! values into rows and back. Quotas keep every version that they had.
 
 mod changes;
 mod page;
+mod pool_rows;
 mod rate_cards;
 mod read;
+pub(super) mod requests;
 mod rows;
 mod statements;
 mod store;

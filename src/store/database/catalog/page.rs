@@ -2,11 +2,14 @@
 //! no statement and no answer grows with the tenant.
 
 use super::super::Database;
-use super::super::connection::Connection;
+use super::super::connection::{Connection, Sql};
+use super::super::row::Row;
 use super::read::INSTALLATION;
-use super::rows;
-use super::statements::{ACCOUNT_PAGE, QUOTA_PAGE};
+use super::statements::{ACCOUNT_PAGE, CHOICE_PAGE, POOL_PAGE, QUOTA_PAGE};
+use super::{pool_rows, rows};
 use crate::domain::account::Account;
+use crate::domain::name::AccountName;
+use crate::domain::pool::Pool;
 use crate::domain::quota::Quota;
 use crate::engine::ports::{QuotaPage, StoreError};
 use std::collections::BTreeMap;
@@ -15,6 +18,8 @@ use std::collections::BTreeMap;
 const LAST: &str = "\u{10FFFF}";
 /// Rows that are read at once where all are wanted.
 const AT_ONCE: usize = 10_000;
+/// Pools that are read at once: each has its members with it.
+const POOLS_AT_ONCE: usize = 500;
 
 /// A page of the quotas that a tenant sees, or of the installation's own.
 pub(super) async fn quotas(
@@ -97,4 +102,52 @@ pub(super) async fn all_accounts(
             return Ok(());
         }
     }
+}
+
+/// All pools of a scope.
+pub(super) async fn all_pools(connection: &mut Connection, scope: &str, all: &mut Vec<Pool>) -> Result<(), StoreError> {
+    let mut after = Some(String::new());
+    while let Some(name) = after {
+        let rows = named(connection, POOL_PAGE, (scope, &name), POOLS_AT_ONCE).await?;
+        for row in &rows {
+            all.push(pool_rows::pool_from_json(&row.text(0)?, &row.text(1)?)?);
+        }
+        after = next(&rows, POOLS_AT_ONCE)?;
+    }
+    Ok(())
+}
+
+/// All choices of pools of a scope.
+pub(super) async fn all_choices(
+    connection: &mut Connection,
+    scope: &str,
+    all: &mut Vec<(AccountName, AccountName)>,
+) -> Result<(), StoreError> {
+    let mut after = Some(String::new());
+    while let Some(name) = after {
+        let rows = named(connection, CHOICE_PAGE, (scope, &name), AT_ONCE).await?;
+        for row in &rows {
+            all.push(pool_rows::choice_from_json(&row.text(0)?, &row.text(1)?)?);
+        }
+        after = next(&rows, AT_ONCE)?;
+    }
+    Ok(())
+}
+
+async fn named(
+    connection: &mut Connection,
+    statement: Sql,
+    (scope, after): (&str, &str),
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let rows = connection.fetch(statement, |values| {
+        values.text(scope).text(after).int(limit as i64);
+    });
+    rows.await
+}
+
+/// The name after which the next page begins, if there is one.
+fn next(rows: &[Row], limit: usize) -> Result<Option<String>, StoreError> {
+    let last = rows.last().filter(|_| rows.len() == limit);
+    last.map(|row| row.text(0)).transpose()
 }

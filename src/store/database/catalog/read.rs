@@ -5,10 +5,10 @@ use super::super::connection::Connection;
 use super::super::row::Row;
 use super::super::values::Values;
 use super::statements::{
-    ACCOUNT, METER_LIST, METER_REMOVED, PLAN_LIST, QUOTA_GET, QUOTA_LOCKED, QUOTA_VERSIONS, RATE_CARD_LIST,
-    SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
+    ACCOUNT, CHOICE, METER_LIST, METER_REMOVED, PLAN_LIST, POOL, QUOTA_GET, QUOTA_LOCKED, QUOTA_VERSIONS,
+    RATE_CARD_LIST, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
-use super::{page, rate_cards, rows};
+use super::{page, pool_rows, rate_cards, rows};
 use crate::domain::account::Account;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
@@ -24,6 +24,8 @@ pub(super) async fn load(database: &Database, tenant: Option<&str>) -> Result<Ca
     let mut data = load_frame(&mut transaction, tenant).await?;
     for scope in [Some(INSTALLATION), tenant].into_iter().flatten() {
         page::all_accounts(&mut transaction, scope, &mut data.accounts).await?;
+        page::all_pools(&mut transaction, scope, &mut data.pools).await?;
+        page::all_choices(&mut transaction, scope, &mut data.choices).await?;
         page::all_quotas(&mut transaction, scope, &mut data.quotas).await?;
     }
     transaction.commit().await?;
@@ -61,6 +63,13 @@ pub(super) async fn tenants(database: &Database) -> Result<Vec<String>, StoreErr
 fn of(scope: &str) -> impl FnOnce(&mut Values) {
     move |values| {
         values.text(scope);
+    }
+}
+
+/// The values of a statement about one name of a scope.
+fn pair(scope: &str, name: &str) -> impl FnOnce(&mut Values) {
+    move |values| {
+        values.text(scope).text(name);
     }
 }
 
@@ -117,12 +126,41 @@ pub(super) async fn load_for(
         Subject::Account(name) => Some(name),
         Subject::Pattern(_) | Subject::Plan(_) => None,
     });
-    let names: BTreeSet<&str> = paths.flat_map(AccountName::chain).chain(tenant).collect();
-    for name in names {
-        data.accounts.extend(account(&mut transaction, name).await?);
-    }
+    add_records(&mut transaction, tenant, paths, &mut data).await?;
     transaction.commit().await?;
     Ok(data)
+}
+
+/// What a scope sees without quotas, and of the records the tenant's own and those on the paths of these.
+pub(super) async fn load_records(
+    database: &Database,
+    tenant: Option<&str>,
+    names: &[AccountName],
+) -> Result<CatalogData, StoreError> {
+    let mut transaction = database.snapshot().await?;
+    let mut data = load_frame(&mut transaction, tenant).await?;
+    add_records(&mut transaction, tenant, names.iter(), &mut data).await?;
+    transaction.commit().await?;
+    Ok(data)
+}
+
+/// Adds the records, pools and choices of a tenant and of what is on these paths.
+async fn add_records<'a>(
+    connection: &mut Connection,
+    tenant: Option<&'a str>,
+    paths: impl Iterator<Item = &'a AccountName>,
+    data: &mut CatalogData,
+) -> Result<(), StoreError> {
+    let names: BTreeSet<&str> = paths.flat_map(AccountName::chain).chain(tenant).collect();
+    for name in names {
+        data.accounts.extend(account(connection, name).await?);
+        let scope = tenant.unwrap_or(INSTALLATION);
+        let found = connection.fetch_optional(POOL.get, pair(scope, name)).await?;
+        data.pools.extend(found.map(|row| pool_rows::pool_from_json(name, &row.text(0)?)).transpose()?);
+        let found = connection.fetch_optional(CHOICE.get, pair(scope, name)).await?;
+        data.choices.extend(found.map(|row| pool_rows::choice_from_json(name, &row.text(0)?)).transpose()?);
+    }
+    Ok(())
 }
 
 /// One account's record.

@@ -2,7 +2,7 @@
 //! of the domain never changes what is stored.
 
 use super::super::row::Row;
-use crate::domain::account::{Account, Plan};
+use crate::domain::account::{Account, AccountPolicy, AccountState, Plan};
 use crate::domain::meter::{
     Admission, ChargeMoment, DefaultPolicy, Expiry, FailurePolicy, Family, Meter, Overage, Rules,
 };
@@ -52,6 +52,13 @@ struct AccountJson {
     plan: Option<String>,
     time_zone: Option<String>,
     labels: BTreeMap<String, String>,
+    /// Absent: active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<StateJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    registers_accounts: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +101,7 @@ words!(AdmissionJson for Admission { Fits, Positive });
 words!(OverageJson for Overage { Record, Cap, Refuse });
 words!(ExpiryJson for Expiry { GiveBack, Charge, Park });
 words!(ChargeJson for ChargeMoment { OnCommit, OnReserve });
+words!(StateJson for AccountState { Active, Suspended, Closed });
 words!(KindJson for WindowKind { Lifetime, Minute, Hour, Day, Week, Month, Year, Cron, Sliding, Rate });
 
 /// A meter's definition.
@@ -165,6 +173,9 @@ pub(super) fn account_to_json(account: &Account) -> Result<String, StoreError> {
         plan: account.plan.clone(),
         time_zone: account.time_zone.clone(),
         labels: account.labels.clone(),
+        state: Some(account.state).filter(|state| *state != AccountState::Active).map(StateJson::from),
+        currency: account.currency.clone(),
+        registers_accounts: account.account_policy == AccountPolicy::Registered,
     })
 }
 
@@ -177,6 +188,9 @@ pub(super) fn account_from_json(name: &str, json: &str, create_time: i64) -> Res
         plan: row.plan,
         time_zone: row.time_zone,
         labels: row.labels,
+        state: row.state.map_or(AccountState::Active, AccountState::from),
+        currency: row.currency,
+        account_policy: if row.registers_accounts { AccountPolicy::Registered } else { AccountPolicy::Open },
         create_time: Timestamp::from_millis(create_time),
     })
 }
@@ -200,7 +214,8 @@ pub(super) fn limits_to_json(limits: &[Limit]) -> Result<String, StoreError> {
     to_json(&rows)
 }
 
-fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
+/// Limits as they are stored.
+pub(super) fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
     let rows: Vec<LimitJson> = from_json(json)?;
     let limit = |row: LimitJson| Limit {
         window: WindowSpec {
@@ -287,10 +302,12 @@ pub(super) fn tenant_of(scope: &str) -> Option<String> {
     (!scope.is_empty()).then(|| scope.to_owned())
 }
 
+/// A definition as it is stored.
 pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }
 
+/// What [`to_json`] made.
 pub(super) fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, StoreError> {
     serde_json::from_str(json).map_err(|error| StoreError::Corrupt(format!("catalog: {error}")))
 }

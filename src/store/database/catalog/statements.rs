@@ -2,7 +2,7 @@
 
 use super::super::connection::{Sql, sql};
 
-/// The statements that meters, plans, accounts and rate cards have each.
+/// The statements that meters, plans, accounts, pools, choices and rate cards have each.
 pub(super) struct Noun {
     /// One of a scope's that is not deleted.
     pub get: Sql,
@@ -30,6 +30,13 @@ pub(super) const RATE_CARD: Noun = Noun {
     put: sql!("catalog_rate_card_put"),
     delete: sql!("catalog_rate_card_delete"),
 };
+/// Pools.
+pub(super) const POOL: Noun =
+    Noun { get: sql!("catalog_pool_get"), put: sql!("catalog_pool_put"), delete: sql!("catalog_pool_delete") };
+
+/// Which pool an account chose.
+pub(super) const CHOICE: Noun =
+    Noun { get: sql!("catalog_choice_get"), put: sql!("catalog_choice_put"), delete: sql!("catalog_choice_delete") };
 
 /// The meters of a scope.
 pub(super) const METER_LIST: Sql = sql!("catalog_meter_list");
@@ -43,6 +50,14 @@ pub(super) const ACCOUNT_PAGE: Sql = sql!("catalog_account_page");
 pub(super) const ACCOUNT_CHANGED: Sql = sql!("catalog_account_changed");
 /// How much changed of what is neither account nor quota.
 pub(super) const FRAME_CHANGED: Sql = sql!("catalog_frame_changed");
+/// A page of the pools of a scope.
+pub(super) const POOL_PAGE: Sql = sql!("catalog_pool_page");
+/// A page of the choices of pools of a scope.
+pub(super) const CHOICE_PAGE: Sql = sql!("catalog_choice_page");
+/// The pools that changed.
+pub(super) const POOL_CHANGED: Sql = sql!("catalog_pool_changed");
+/// The choices of pools that changed.
+pub(super) const CHOICE_CHANGED: Sql = sql!("catalog_choice_changed");
 /// The meters that a scope had.
 pub(super) const METER_REMOVED: Sql = sql!("catalog_meter_removed");
 /// A page of the current quotas of a scope.

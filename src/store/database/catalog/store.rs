@@ -22,6 +22,10 @@ impl DatabaseCatalog {
         DatabaseCatalog { database }
     }
 
+    pub(in super::super) fn database(&self) -> &Database {
+        &self.database
+    }
+
     async fn version_of(&self, tenant: Option<&str>) -> Result<u64, StoreError> {
         let mut connection = self.database.read().await?;
         match tenant {
@@ -42,6 +46,14 @@ impl CatalogStore for DatabaseCatalog {
         quotas: &'a [QuotaKey],
     ) -> Boxed<'a, Result<CatalogData, StoreError>> {
         Box::pin(read::load_for(&self.database, tenant, quotas))
+    }
+
+    fn load_records<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        names: &'a [AccountName],
+    ) -> Boxed<'a, Result<CatalogData, StoreError>> {
+        Box::pin(read::load_records(&self.database, tenant, names))
     }
 
     fn changes<'a>(&'a self, tenant: &'a str, since: u64) -> Boxed<'a, Result<Option<CatalogChanges>, StoreError>> {

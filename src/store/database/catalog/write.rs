@@ -6,10 +6,11 @@ use super::super::pool::Tries;
 use super::super::values::Values;
 use super::read::{self, INSTALLATION};
 use super::statements::{
-    ACCOUNT, AUDIT_INSERT, METER, Noun, PLAN, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT, QUOTA_REOPEN,
-    RATE_CARD, SEQUENCE_NEXT, VERSION_PUT,
+    ACCOUNT, AUDIT_INSERT, CHOICE, METER, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT,
+    QUOTA_REOPEN, RATE_CARD, SEQUENCE_NEXT, VERSION_PUT,
 };
-use super::{rate_cards, rows};
+use super::{pool_rows, rate_cards, requests, rows};
+use crate::domain::limit_request::{LimitRequest, RequestState};
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
 
@@ -96,6 +97,15 @@ impl Writer<'_> {
                 let definition = rows::account_to_json(account)?;
                 self.put(&ACCOUNT, "account", account.name.as_str(), definition).await
             }
+            CatalogWrite::PutPool(pool) => {
+                self.put(&POOL, "pool", pool.account.as_str(), pool_rows::pool_to_json(pool)?).await
+            }
+            CatalogWrite::DeletePool(pool) => self.delete(&POOL, "pool", pool.account.as_str()).await,
+            CatalogWrite::Choose(account, Some(pool)) => {
+                let definition = pool_rows::choice_to_json(pool)?;
+                self.put(&CHOICE, "active pool of", account.as_str(), definition).await
+            }
+            CatalogWrite::Choose(account, None) => self.delete(&CHOICE, "active pool of", account.as_str()).await,
             CatalogWrite::PutQuota(quota) => self.put_quota(quota).await,
             CatalogWrite::DeleteMeter(meter) => self.delete(&METER, "meter", meter.name.as_str()).await,
             CatalogWrite::DeletePlan(plan) => self.delete(&PLAN, "plan", &plan.name).await,
@@ -109,6 +119,7 @@ impl Writer<'_> {
             CatalogWrite::EditQuota(quota) => self.edit_quota(quota).await,
             CatalogWrite::DeleteQuota(quota) => self.delete_quota(quota).await,
             CatalogWrite::ReopenQuota(quota) => self.reopen_quota(quota).await,
+            CatalogWrite::ResolveRequest(request) => self.resolve_request(request).await,
         }
     }
 
@@ -208,6 +219,17 @@ impl Writer<'_> {
         let reopened = self.current_quota(quota).await?;
         let after = reopened.as_ref().map(rows::quota_to_json).transpose()?;
         self.audit(&quota_subject(quota), Some(rows::quota_to_json(&before)?), after).await
+    }
+
+    async fn resolve_request(&mut self, request: &LimitRequest) -> Result<bool, StoreError> {
+        let Some(resolution) = &request.resolution else { return Ok(false) };
+        let pending = LimitRequest { state: RequestState::Pending, resolution: None, ..request.clone() };
+        // Whoever resolved it raised the scope's version, which was compared: it is pending still.
+        if !requests::resolve(self.connection, self.scope, request, resolution).await? {
+            return Ok(false);
+        }
+        let (before, after) = (requests::request_to_json(&pending)?, requests::request_to_json(request)?);
+        self.audit(&requests::subject(request), Some(before), Some(after)).await
     }
 
     async fn current_quota(&mut self, quota: &Quota) -> Result<Option<Quota>, StoreError> {

@@ -21,6 +21,11 @@ const LARGE: &str = "
     INSERT INTO incarnation SELECT n, 1, n, n FROM generate_series(1, 20000) AS n;
     INSERT INTO repeated SELECT sha(n), sha(n), n, 1, sha(n) FROM generate_series(1, 20000) AS n;
     INSERT INTO meter SELECT n, 'm' || n FROM generate_series(1, 20000) AS n;
+    INSERT INTO audit (scope, version, time, actor, action, subject)
+        SELECT 's' || n % 400, n, n, 'a', 'adjust', 'x' || n FROM generate_series(1, 20000) AS n;
+    INSERT INTO limit_request
+        SELECT 's' || n % 400, 'i' || n, 'a' || n, 'm', 'pending', n, '[]', 'r', 'a', '[]', '[]', '', '', NULL
+        FROM generate_series(1, 20000) AS n;
     ANALYZE";
 
 /// The statements of the ledger. The catalog, watermarks, incarnations and the repeats that wait are few and read whole;

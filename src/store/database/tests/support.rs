@@ -133,7 +133,7 @@ pub(crate) fn line(account: &str, effective: i64, used: i64, top_up: i64) -> Lin
 /// An effect of some lines.
 pub(crate) fn effect(kind: Kind, time: i64, lines: Vec<Line>) -> Effect {
     let time = Timestamp::from_millis(time);
-    Effect { tenant: tenant(), time, catalog_version: 1, kind, request: None, reservation: None, lines }
+    Effect { tenant: tenant(), time, catalog_version: 1, kind, request: None, reservation: None, lines, note: None }
 }
 
 /// An effect that made or changed a reservation.

@@ -18,6 +18,8 @@ pub(super) struct Posted {
     pub(super) alone: i64,
     /// Postings unlike their entry, which are not in the sums.
     pub(super) unlike: i64,
+    /// Adjustments that took back what was charged to the account itself.
+    pub(super) taken_back: i64,
     pub(super) amounts: Amounts,
 }
 
@@ -84,13 +86,14 @@ impl Posted {
         self.rows += more.rows;
         self.alone += more.alone;
         self.unlike += more.unlike;
+        self.taken_back += more.taken_back;
         self.amounts.add(more.amounts);
     }
 }
 
 fn posted(row: &Row) -> Result<Posted, StoreError> {
     let amounts = Amounts { used: parts(row, 6)?, top_up: parts(row, 8)?, own: parts(row, 10)? };
-    Ok(Posted { rows: row.int(3)?, alone: row.int(4)?, unlike: row.int(5)?, amounts })
+    Ok(Posted { rows: row.int(3)?, alone: row.int(4)?, unlike: row.int(5)?, taken_back: row.int(12)?, amounts })
 }
 
 /// A sum from the two columns in which a statement gives it: multiples of 2^20, and the rest.

@@ -33,6 +33,9 @@ struct Counter {
     sum: Amounts,
     /// Whether some posting has no entry: then nobody knows what was charged to the account itself.
     own_unknown: bool,
+    /// Whether an adjustment took back what was charged to the account itself: no more than there was, which its amount does not
+    /// say.
+    own_taken_back: bool,
     /// Whether that is so because its entry was pruned.
     pruned: bool,
 }
@@ -90,6 +93,7 @@ impl Sums<'_, '_> {
                 self.alone(snapshot, fixes, key).await?;
             }
         }
+        counter.own_taken_back |= posted.taken_back > 0;
         let mut right = posted.amounts;
         right.add(missing);
         counter.sum.add(right);
@@ -176,6 +180,10 @@ impl Sums<'_, '_> {
         differs[1] &= !self.unposted.top_up_unknown.contains_key(&place);
         if counter.own_unknown {
             self.audit.report.pruned += u64::from(counter.pruned);
+            differs[2] = false;
+        }
+        if counter.own_taken_back && i128::from(figures[2]) > right[2] {
+            self.audit.report.cut += 1;
             differs[2] = false;
         }
         if !differs.contains(&true) {

@@ -2,16 +2,17 @@
 
 use super::support::{NOW, operation, reservation, write_bound};
 use crate::domain::amount;
+use crate::domain::decision::Cause;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::price::Quantities;
 use crate::domain::settlement::Pricing;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::operation::{Caps, Charges, Known, ListedCharge, Operation, Refill, Verb};
+use crate::engine::operation::{Barred, Caps, Charges, Known, ListedCharge, Operation, Refill, Verb};
 use crate::engine::ports::{KnownRequest, LedgerHold, UsageAnswer, Used};
 use crate::store::redis::command::Command;
 use crate::store::redis::pack::{MAX, Reader, Writer};
 use crate::store::redis::request::encode;
-use crate::store::redis::{record, samples};
+use crate::store::redis::{barred, record, samples};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::sync::Arc;
@@ -89,7 +90,9 @@ fn a_plan_stands_once_in_a_batch() {
 fn a_reserve_says_what_it_asks() {
     let mut rng = StdRng::seed_from_u64(32);
     let mut operation = operation(&mut rng);
-    operation.plan.as_mut().unwrap().unset = vec![0, 2];
+    let bar = |charge, cause| Barred { charge, cause, account: "tenants/acme/pools/p".into() };
+    let bars = vec![bar(0, Cause::NotAMember), bar(2, Cause::NoQuota)];
+    operation.plan.as_mut().unwrap().barred = bars.clone();
     let Verb::Reserve { template, .. } = &mut operation.verb else { panic!("a reserve") };
     for charge in &mut template.charges {
         charge.asked = Some(u64::MAX);
@@ -102,7 +105,8 @@ fn a_reserve_says_what_it_asks() {
     assert_eq!((reader.flag().unwrap(), reader.flag().unwrap()), (false, false));
     let shadow = operation.plan.iter().flat_map(|plan| &plan.counters).flat_map(|counter| counter.windows.iter());
     let wanted = shadow.filter(|window| !window.enforced && window.limit.is_some()).count() > 0;
-    assert_eq!((reader.flag().unwrap(), reader.int().unwrap()), (wanted, 5));
+    assert_eq!(reader.flag().unwrap(), wanted);
+    assert_eq!(barred::read(reader.bytes().unwrap()).unwrap(), bars);
     assert_eq!(reader.int().unwrap(), -1, "decided now");
     reader.end().unwrap();
     // What is beyond the range is seen to be, and no more than that.

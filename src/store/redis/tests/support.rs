@@ -2,14 +2,16 @@
 
 use crate::domain::amount;
 use crate::domain::counter::{Counter, Gauge, WindowCount, WindowPlan};
+use crate::domain::decision::Cause;
 use crate::domain::meter::{Admission, Rules};
 use crate::domain::name::{IdKey, MeterId, MeterName, Uid};
 use crate::domain::quota::EffectiveQuota;
 use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
 use crate::domain::time::{Period, Span, Timestamp};
 use crate::domain::window::{WindowId, WindowKind};
-use crate::engine::operation::{Bound, CounterPlan, Known, Operation, Plan, Verb};
+use crate::engine::operation::{Barred, Bound, CounterPlan, Known, Operation, Plan, Verb};
 use crate::engine::ports::CounterKey;
+use crate::store::redis::barred;
 use crate::store::redis::pack::Writer;
 use crate::store::redis::reply::{Header, RawReply, Status, split};
 use crate::store::redis::samples;
@@ -91,7 +93,8 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
     let paths = (1..=users as u16).map(|user| vec![0, user]).collect();
     let charges: Vec<Held> = (1..=users).map(|user| charge(rng, user)).collect();
     let valid = Period { start: Timestamp::from_millis(NOW.millis() - 1_000), end: Timestamp::MAX };
-    let unset = if rng.random_range(0..5) == 0 { vec![0] } else { Vec::new() };
+    let bar = |cause| Barred { charge: 0, cause, account: ACCOUNTS[0].into() };
+    let barred = (rng.random_range(0..5) == 0).then(|| bar(Cause::NoQuota)).into_iter().collect();
     Operation {
         tenant: Uid::of(ACCOUNTS[0]),
         catalog_version: 7,
@@ -104,7 +107,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
             fresh: false,
             granted: None,
         },
-        plan: Some(Plan { valid: Some(valid), counters, paths, unset }),
+        plan: Some(Plan { valid: Some(valid), counters, paths, barred }),
         known: Known::default(),
     }
 }
@@ -188,7 +191,7 @@ pub(crate) fn bytes(counter: &Counter) -> Vec<u8> {
 pub(crate) fn denial(operation: &Operation, values: &[Counter], demands: &[(u64, bool)], denied: &[usize]) -> Vec<u8> {
     let plan = operation.plan.as_ref().unwrap();
     let mut out = Writer::default();
-    out.array(4).time(NOW).uint(u64::from(!plan.unset.is_empty())).array(denied.len());
+    out.array(4).time(NOW).bytes(&barred::pack(&plan.barred)).array(denied.len());
     for index in denied {
         let counter = &plan.counters[*index];
         out.array(4);

@@ -120,11 +120,12 @@ impl<'a> Follower<'a> {
     pub(super) fn used_after(&self, seq: u64, counters: &HashSet<CounterKey>) -> HashMap<CounterKey, Vec<Use>> {
         let mut used: HashMap<CounterKey, Vec<Use>> = HashMap::new();
         let entries = self.tail.iter().filter(|(number, _)| *number > seq);
-        for line in entries.flat_map(|(_, entry)| &entry.effects).flat_map(|effect| &effect.lines) {
+        let effects = entries.flat_map(|(_, entry)| &entry.effects);
+        for (effect, line) in effects.flat_map(|effect| effect.lines.iter().map(move |line| (effect, line))) {
             for (place, level) in (1..).zip(&line.levels) {
                 let key = CounterKey { account: level.account, meter: line.meter_id };
                 if counters.contains(&key) {
-                    let own = if place == usize::from(line.chain) { line.used } else { 0 };
+                    let own = if place == usize::from(line.chain) { effect.own(line) } else { 0 };
                     let (total, top_up) = (line.used, level.used_top_up);
                     used.entry(key).or_default().push(Use { at: line.effective, total, top_up, own });
                 }

@@ -3,7 +3,8 @@
 use super::helpers::{NOW, World, request};
 use crate::domain::name::AccountName;
 use crate::domain::time::Timestamp;
-use crate::engine::manage::Apply;
+use crate::engine::manage::{Apply, QuotaContext, RecordChange};
+use crate::engine::pools::Choice;
 use crate::engine::ports::{CatalogStore, QuotaPage};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshots::Snapshots;
@@ -22,6 +23,7 @@ on_both!(
 
 const TENANT: &str = "tenants/a";
 const USERS: usize = 4;
+const POOLS: [&str; 3] = ["p", "q", "r"];
 const STEPS: usize = 60;
 
 /// A document that sets some of everything that limits come from.
@@ -40,7 +42,17 @@ fn document(random: &mut StdRng) -> (Option<&'static str>, String) {
         yaml.push_str("accounts:\n");
         for user in 0..USERS {
             let zone = ["UTC", "Asia/Tokyo"][random.random_range(0..2)];
-            writeln!(yaml, "  - {{name: {TENANT}/users/u{user}, time_zone: {zone}}}").unwrap();
+            let (state, team) = (["active", "closed"][random.random_range(0..2)], random.random_range(0..2));
+            let record = format!("time_zone: {zone}, state: {state}, labels: {{team: \"{team}\"}}");
+            writeln!(yaml, "  - {{name: {TENANT}/users/u{user}, {record}}}").unwrap();
+        }
+        yaml.push_str("pools:\n");
+        for pool in some(random, POOLS) {
+            let join = ["chosen", "always"][random.random_range(0..2)];
+            let members = some(random, (0..USERS).map(|user| format!("{TENANT}/users/u{user}"))).join(", ");
+            let rule = some(random, ["team: \"0\""]).join("");
+            let body = format!("meters: [m], join: {join}, members: [{members}], rule: {{{rule}}}");
+            writeln!(yaml, "  - {{account: {TENANT}/pools/{pool}, {body}}}").unwrap();
         }
     }
     yaml.push_str("quotas:\n");
@@ -63,11 +75,30 @@ fn seen(snapshot: &Snapshot) -> Vec<String> {
     let users = (0..USERS).map(|user| format!("{TENANT}/users/u{user}").parse::<AccountName>().unwrap());
     let chains = users.flat_map(|user| {
         let of = |meter| {
-            format!("{:?}", snapshot.chain(&user, meter).levels.iter().map(|level| &level.bound).collect::<Vec<_>>())
+            let chain = snapshot.chain(&user, meter);
+            let levels = chain.levels.iter().map(|level| &level.bound).collect::<Vec<_>>();
+            let chosen = match &chain.standing.choice {
+                Some(Choice::Pool(pool)) => format!("{pool:?}"),
+                Some(Choice::Gone(pool)) => format!("{pool} is gone"),
+                None => String::new(),
+            };
+            let pools = snapshot.pools(Some(&user), Timestamp::from_millis(NOW));
+            format!("{levels:?} {:?} {pools:?} {chosen} {:?}", chain.inactive, snapshot.choice(&user))
         };
         snapshot.meters().into_iter().map(|meter| of(meter)).collect::<Vec<_>>()
     });
     chains.chain(snapshot.meters().into_iter().map(|meter| format!("{meter:?}"))).collect()
+}
+
+/// A user chooses a pool, or none; answers how many did.
+async fn choose(world: &World, random: &mut StdRng) -> usize {
+    let name = |text: String| text.parse::<AccountName>().unwrap();
+    let user = name(format!("{TENANT}/users/u{}", random.random_range(0..USERS)));
+    let pool = name(format!("{TENANT}/pools/{}", POOLS[random.random_range(0..POOLS.len())]));
+    let pool = random.random_bool(0.8).then_some(&pool);
+    let context = QuotaContext { tenant: Some(TENANT), etag: None, actor: "test", now: Timestamp::from_millis(NOW) };
+    // One may be no member, and the pool not there.
+    usize::from(world.catalogs.change_record(context, RecordChange::Choose(&user, pool)).await.is_ok())
 }
 
 async fn a_snapshot_that_follows_is_one_that_was_loaded(product: Product) {
@@ -83,7 +114,7 @@ async fn a_snapshot_that_follows_is_one_that_was_loaded(product: Product) {
         let applied = world.catalogs.apply(Apply { prune, ..request(tenant, &yaml) }).await;
         // A document may take away what another still names.
         let Ok(applied) = applied else { continue };
-        followed += applied.changes.len();
+        followed += applied.changes.len() + choose(&world, &mut random).await;
         let version = world.store.version(Some(TENANT)).await.unwrap();
         let kept = snapshots.get(TENANT, version).await.unwrap();
         let loaded = Snapshot::new(world.store.load(Some(TENANT)).await.unwrap());

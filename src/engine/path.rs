@@ -1,0 +1,224 @@
+//! The path of one charge: the accounts that it must satisfy, those among them that its pools add, and what bars it whatever
+//! the counters have. Pure.
+
+use super::call::ChargeRequest;
+use super::pools::{Choice, Standing};
+use super::snapshot::{Chain, Level, Snapshot};
+use crate::domain::decision::Cause;
+use crate::domain::meter::Meter;
+use crate::domain::name::AccountName;
+use crate::domain::pool::{Join, Pool, membership};
+use crate::domain::time::{Period, Timestamp};
+use std::sync::Arc;
+
+/// The path of one charge.
+pub struct Path {
+    /// The chain of the charged account, then what the further accounts and the pools add.
+    pub levels: Vec<Arc<Level>>,
+    /// The pools that join by themselves, whose chains are on the path.
+    pub joined: Vec<AccountName>,
+    /// Why it is denied, and the account that this is about: the first thing that stands in the way.
+    pub bar: Option<(Cause, Arc<str>)>,
+    /// When all of this is so.
+    pub valid: Period,
+}
+
+/// A charge with the chains of what it names.
+struct Named<'a> {
+    charge: &'a ChargeRequest,
+    chain: Arc<Chain>,
+    also: Vec<Arc<Chain>>,
+}
+
+impl Path {
+    /// The accounts that a charge names, and theirs.
+    pub fn named(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter) -> Path {
+        Path::of(&Named::of(snapshot, charge, meter))
+    }
+
+    /// The same with the pools of the charged account, as a charge is asked for at `now`.
+    pub fn asked(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp) -> Path {
+        let named = Named::of(snapshot, charge, meter);
+        let mut path = Path::of(&named);
+        for inactive in named.chains().filter_map(|chain| chain.inactive.as_ref()) {
+            path.deny(Cause::NotPermitted, inactive.clone());
+        }
+        path.enter_named(&named, now);
+        path.join(snapshot, meter, &named, now);
+        path
+    }
+
+    fn of(named: &Named<'_>) -> Path {
+        let levels = named.chain.levels.clone();
+        let mut path = Path { levels, joined: Vec::new(), bar: None, valid: Period::ALWAYS };
+        named.also.iter().for_each(|chain| path.add(chain));
+        path
+    }
+
+    /// The pools that the charge names: its own account's, then those of the further accounts.
+    fn enter_named(&mut self, named: &Named<'_>, now: Timestamp) {
+        for pool in &named.chain.standing.within {
+            self.judge(pool, true, named);
+        }
+        for pool in named.also.iter().flat_map(|chain| &chain.standing.within) {
+            let is_member = self.is_member(&named.chain.standing, pool, now);
+            self.judge(pool, is_member, named);
+        }
+    }
+
+    /// The pools that join by themselves: those that always do, and the chosen one unless the charge names one (M16).
+    fn join(&mut self, snapshot: &Snapshot, meter: &Meter, named: &Named<'_>, now: Timestamp) {
+        let standing = &named.chain.standing;
+        for known in standing.memberships.iter().filter(|known| known.pool.join == Join::Always) {
+            if self.is_member(standing, &known.pool, now) && !named.has(&known.pool) {
+                let chain = snapshot.chain(&known.pool.account, meter);
+                self.enter(&chain, &known.pool, true, named);
+            }
+        }
+        match &standing.choice {
+            Some(_) if named.has_one_to_be_chosen() => {}
+            Some(Choice::Pool(pool)) => {
+                let is_member = self.is_member(standing, pool, now);
+                let chain = snapshot.chain(&pool.account, meter);
+                self.enter(&chain, pool, is_member, named);
+            }
+            Some(Choice::Gone(pool)) => self.deny(Cause::PoolNotFound, pool.as_str().into()),
+            None => {}
+        }
+    }
+
+    fn enter(&mut self, chain: &Chain, pool: &Pool, is_member: bool, named: &Named<'_>) {
+        if let Some(inactive) = &chain.inactive {
+            self.deny(Cause::NotPermitted, inactive.clone());
+        }
+        self.judge(pool, is_member, named);
+        self.add(chain);
+        self.joined.push(pool.account.clone());
+    }
+
+    fn judge(&mut self, pool: &Pool, is_member: bool, named: &Named<'_>) {
+        if let Some(cause) = pool.bar(is_member, &named.charge.item) {
+            self.deny(cause, pool.account.as_str().into());
+        }
+    }
+
+    fn is_member(&mut self, standing: &Standing, pool: &Arc<Pool>, now: Timestamp) -> bool {
+        let (is_member, valid) = membership(standing.stretches(pool), now);
+        self.valid = self.valid.intersect(&valid);
+        is_member
+    }
+
+    fn deny(&mut self, cause: Cause, account: Arc<str>) {
+        self.bar.get_or_insert((cause, account));
+    }
+
+    fn add(&mut self, chain: &Chain) {
+        for level in &chain.levels {
+            if !self.levels.iter().any(|known| known.bound.key == level.bound.key) {
+                self.levels.push(level.clone());
+            }
+        }
+    }
+}
+
+impl<'a> Named<'a> {
+    fn of(snapshot: &Snapshot, charge: &'a ChargeRequest, meter: &Meter) -> Named<'a> {
+        let also = charge.also.iter().map(|also| snapshot.chain(also, meter)).collect();
+        Named { charge, chain: snapshot.chain(&charge.account, meter), also }
+    }
+
+    fn chains(&self) -> impl Iterator<Item = &Arc<Chain>> {
+        std::iter::once(&self.chain).chain(&self.also)
+    }
+
+    fn has(&self, pool: &Arc<Pool>) -> bool {
+        self.chains().flat_map(|chain| &chain.standing.within).any(|named| Arc::ptr_eq(named, pool))
+    }
+
+    fn has_one_to_be_chosen(&self) -> bool {
+        self.chains().flat_map(|chain| &chain.standing.within).any(|named| named.join == Join::Chosen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::pool::{Items, Member};
+    use crate::engine::plan::{Amounts, plan_charges};
+    use crate::engine::ports::CatalogData;
+
+    const USER: &str = "tenants/uni/users/u";
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn name(text: &str) -> AccountName {
+        text.parse().unwrap()
+    }
+
+    fn pool(id: &str, join: Join, start: i64, end: i64) -> Pool {
+        Pool {
+            account: name(&format!("tenants/uni/pools/{id}")),
+            meters: vec!["m".parse().unwrap()],
+            join,
+            enabled: true,
+            members: vec![Member { account: name(USER), period: Period { start: at(start), end: at(end) } }],
+            rule: Default::default(),
+            items: Items::default(),
+        }
+    }
+
+    fn snapshot(pools: Vec<Pool>, chosen: Option<&str>) -> Snapshot {
+        let choices = chosen.map(|id| (name(USER), name(&format!("tenants/uni/pools/{id}")))).into_iter().collect();
+        let meters = vec![Meter::new("m".parse().unwrap())];
+        Snapshot::new(CatalogData { version: 1, meters, pools, choices, ..CatalogData::default() })
+    }
+
+    fn charge(also: &[&str]) -> ChargeRequest {
+        ChargeRequest {
+            amount: Some(1),
+            also: also.iter().map(|id| name(&format!("tenants/uni/pools/{id}"))).collect(),
+            ..ChargeRequest::of(name(USER), "m".parse().unwrap())
+        }
+    }
+
+    /// What is frozen beside the account, why it is barred, until when that is so.
+    fn planned(snapshot: &Snapshot, also: &[&str], amounts: Amounts, now: i64) -> (Vec<String>, Option<Cause>, i64) {
+        let (held, plan) = plan_charges(snapshot, &[charge(also)], amounts, at(now)).unwrap();
+        let cause = plan.barred.first().map(|barred| barred.cause);
+        let also = held[0].also.iter().map(|name| name.rsplit('/').next().unwrap_or_default().to_owned());
+        (also.collect(), cause, plan.valid.unwrap().end.millis())
+    }
+
+    #[test]
+    fn a_plan_is_good_until_a_membership_begins_or_ends() {
+        let always = snapshot(vec![pool("p", Join::Always, 10, 20)], None);
+        let chosen = snapshot(vec![pool("p", Join::Chosen, 10, 20)], Some("p"));
+        let none = || Vec::<String>::new();
+        let p = || vec!["p".to_owned()];
+        for (now, end, is_member) in [(5, 10, false), (10, 20, true), (20, i64::MAX, false)] {
+            let joined = if is_member { p() } else { none() };
+            assert_eq!(planned(&always, &[], Amounts::Asked, now), (joined, None, end), "always, at {now}");
+            let cause = (!is_member).then_some(Cause::NotAMember);
+            assert_eq!(planned(&chosen, &[], Amounts::Asked, now), (p(), cause, end), "chosen, at {now}");
+            assert_eq!(planned(&always, &["p"], Amounts::Asked, now), (p(), cause, end), "named, at {now}");
+        }
+    }
+
+    #[test]
+    fn a_pool_that_is_named_takes_the_place_of_the_chosen_one() {
+        let pools = || ["a", "b"].map(|id| pool(id, Join::Chosen, 0, 100)).to_vec();
+        let two = snapshot(pools(), Some("a"));
+        assert_eq!(planned(&two, &[], Amounts::Asked, 1).0, ["a"]);
+        assert_eq!(planned(&two, &["b"], Amounts::Asked, 1).0, ["b"]);
+        assert_eq!(planned(&two, &["other"], Amounts::Asked, 1).0, ["other", "a"]);
+        // What was granted stays on its path, and what is freed is no pool's.
+        assert_eq!(planned(&two, &[], Amounts::Granted, 1).0, [""; 0]);
+        assert_eq!(planned(&two, &[], Amounts::Freed, 1).0, [""; 0]);
+        let gone = snapshot(pools(), Some("c"));
+        assert_eq!(planned(&gone, &[], Amounts::Asked, 1).1, Some(Cause::PoolNotFound));
+        let no_pools = snapshot(Vec::new(), Some("c"));
+        assert_eq!(planned(&no_pools, &[], Amounts::Asked, 1), (Vec::new(), None, i64::MAX));
+    }
+}
