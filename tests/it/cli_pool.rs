@@ -59,9 +59,9 @@ fn a_pool_is_made_changed_and_chosen() {
     assert!(line("pools/students").contains('*') && !line("pools/chess").contains('*'), "{listed:?}");
     assert!(!line("personal/liu").is_empty() && line("personal/ann").is_empty(), "{listed:?}");
     let charge = ["--account", LIU, "--meter", "llm.cost", "--amount", "5"];
-    let held = on(&server, &["reserve"], &[&charge[..], &["--item", "chat-small"]].concat());
+    let held = on(&server, &["reserve"], &[&charge[..], &["--item", "gpt-4o-mini"]].concat());
     assert_eq!(held.status, Some(0), "{held:?}");
-    let denied = on(&server, &["reserve"], &[&charge[..], &["--item", "reasoner-large"]].concat());
+    let denied = on(&server, &["reserve"], &[&charge[..], &["--item", "opus"]].concat());
     assert!(denied.status == Some(2) && denied.stdout.contains("tenants/uni/pools/students"), "{denied:?}");
     let none = pool("switch", &["--account", LIU, "--none"]);
     assert_eq!(none.stdout.trim(), "no pool is chosen");
