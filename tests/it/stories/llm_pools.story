@@ -91,3 +91,15 @@ catalog llm-pools
 reserve c1 users/nobody llm.cost 1 -> denied NO_QUOTA
 reserve c2 pools/students llm.cost 200_000_001 -> denied HOLD_SHARE limit 20_000_000_000
 reserve c3 pools/students llm.cost 200_000_000 -> held 200_000_000
+
+# S3.32: a regular amount that is edited in mid-week: what is used stays, and the balance follows
+clock 2040-03-01T10:00:00Z
+catalog llm-pools
+consume - personal/ann llm.cost 20_000_000 -> committed 20_000_000, available 30_000_000
+apply
+    quotas: [{subject: tenants/uni/personal/ann, meter: llm.cost, limits: {cron: {amount: "80.00", cron: "0 1 * * FRI", zone: Asia/Shanghai}}}]
+usage personal/ann llm.cost -> cron limit 80_000_000 used 20_000_000 remaining 60_000_000
+apply
+    quotas: [{subject: tenants/uni/personal/ann, meter: llm.cost, limits: {cron: {amount: "15.00", cron: "0 1 * * FRI", zone: Asia/Shanghai}}}]
+usage personal/ann llm.cost -> cron limit 15_000_000 used 20_000_000 remaining -5_000_000 state EXHAUSTED
+reserve - personal/ann llm.cost -> denied personal/ann cron SPENT

@@ -153,3 +153,11 @@ apply
     plan: business
 usage . ai.spend -> day limit 2_000_000; month limit 40_000_000
 usage users/a ai.spend -> day limit 600_000 used 500_000 origin OWN
+
+# S4.29: amounts far below a cent add up exactly, and half a euro is half a euro
+catalog saas-spend newcomer
+consume - users/a ai.spend 166_667 -> committed 166_667
+consume - users/b ai.spend 166_667 -> committed 166_667
+consume - users/c ai.spend 166_665 -> committed 166_665
+consume - users/a ai.spend 1 -> committed 1
+reserve - users/a ai.spend 1 -> denied . day SPENT limit 500_000 used 500_000
