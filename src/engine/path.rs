@@ -216,6 +216,8 @@ mod tests {
         // What was granted stays on its path, and what is freed is no pool's.
         assert_eq!(planned(&two, &[], Amounts::Granted, 1).0, [""; 0]);
         assert_eq!(planned(&two, &[], Amounts::Freed, 1).0, [""; 0]);
+        assert_eq!(planned(&two, &[], Amounts::Adjusted, 1).0, [""; 0]);
+        assert_eq!(planned(&two, &["b"], Amounts::Adjusted, 1).0, ["b"]);
         let gone = snapshot(pools(), Some("c"));
         assert_eq!(planned(&gone, &[], Amounts::Asked, 1).1, Some(Cause::PoolNotFound));
         let no_pools = snapshot(Vec::new(), Some("c"));

@@ -54,9 +54,10 @@ impl Amounts {
         matches!(self, Amounts::Asked | Amounts::Consumed)
     }
 
-    /// Whether the pools of an account join its path by themselves. What is freed is no pool's.
+    /// Whether the pools of an account join its path by themselves. What is freed or corrected was charged before, on pools that the
+    /// call must name.
     fn joins(self) -> bool {
-        !matches!(self, Amounts::Granted | Amounts::Freed)
+        !matches!(self, Amounts::Granted | Amounts::Adjusted | Amounts::Freed)
     }
 }
 
