@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What comes later, as ranges with both ends, and with what.
-const LATER: &[(&str, &[(u32, u32)], &str)] = &[
+/// Items of one part of the list, as ranges with both ends, and what they come with.
+type Later = (&'static str, &'static [(u32, u32)], &'static str);
+
+/// What comes later.
+const LATER: &[Later] = &[
     ("X", &[(12, 12)], "the HTTP facades"),
     ("S0", &[(5, 5), (11, 11)], "screens"),
     ("S0", &[(22, 27), (42, 42)], "reports"),
@@ -42,7 +45,7 @@ fn every_item_is_shown_or_comes_later() {
 
 /// What comes later, with what.
 fn later() -> BTreeMap<String, &'static str> {
-    let of = |(part, ranges, with): &(&str, &[(u32, u32)], &'static str)| {
+    let of = |(part, ranges, with): &Later| {
         let numbers = ranges.iter().flat_map(|(first, last)| *first..=*last);
         numbers.map(|number| (format!("{part}.{number:02}"), *with)).collect::<Vec<_>>()
     };
