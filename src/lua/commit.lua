@@ -36,12 +36,12 @@ do
   end
 
   -- What the commit lists, matched; or nil and the reply. The state is judged first, then the charges.
-  local function judge(before, listed, final, seq, packed)
-    local matched, unmatched, index = settlement.matched(before, listed)
+  local function judge(before, items, final, seq, packed)
+    local matched, unmatched, index = listed.matched(before, items)
     local rule = settlement.not_committable(before)
-    if matched and (not rule or (rule == RULE_COMMITTED and final)) and settlement.needs_price(before, matched) then
+    if matched and (not rule or (rule == RULE_COMMITTED and final)) and listed.needs_price(before, matched) then
       return nil, {IS_REPRICE, packed}
-    elseif rule and matched and final and settlement.repeats_commit(before, matched, #listed == 0) then
+    elseif rule and matched and final and settlement.repeats_commit(before, matched, #items == 0) then
       return nil, {IS_RESERVATION, 1, seq, packed, false}
     elseif rule then
       return nil, settle.refused(rule, -1, packed)
@@ -52,7 +52,7 @@ do
   end
 
   function commit.run(operation)
-    local key, listed, final = operation[8], operation[9], operation[10] == 1
+    local key, items, final = operation[8], operation[9], operation[10] == 1
     local before, seq, packed = ids.find(key, operation)
     if not before then
       local reply = seq
@@ -63,7 +63,7 @@ do
     elseif not final and may_be_repeat(operation, before) then
       return ids.miss('', operation[O_REQUEST], 0)
     end
-    local matched, judged = judge(before, listed, final, seq, packed)
+    local matched, judged = judge(before, items, final, seq, packed)
     if not matched then
       return judged
     end

@@ -101,11 +101,11 @@ do
 
   -- What is to be raised, {} if nothing is listed; or nil and the reply to give instead.
   local function raise_hold(operation, before, seq, packed)
-    local listed = operation[10]
-    if #listed == 0 then
+    local items = operation[10]
+    if #items == 0 then
       return {}
     end
-    local matched, rule, index = settlement.matched(before, listed)
+    local matched, rule, index = listed.matched(before, items)
     if not matched then
       return nil, settle.refused(rule, index)
     elseif not operation[O_PLAN] then

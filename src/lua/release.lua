@@ -7,7 +7,7 @@
 local release = {}
 
 function release.run(operation)
-  local key, listed = operation[8], operation[9]
+  local key, items = operation[8], operation[9]
   local before, seq, packed = ids.find(key, operation)
   if not before then
     return seq
@@ -19,11 +19,11 @@ function release.run(operation)
   elseif not effective then
     return {IS_RESERVATION, 1, seq, packed, false}
   end
-  local matched, unmatched, index = settlement.matched(before, listed)
+  local matched, unmatched, index = listed.matched(before, items)
   if not matched then
     return settle.refused(unmatched, index)
   end
-  local after, changes = settlement.release(before, matched, #listed == 0)
+  local after, changes = settlement.release(before, matched, #items == 0)
   seq, packed = settle.apply(before, after, changes, KIND_RELEASE, journal.stamp(operation, key))
   return {IS_RESERVATION, 0, seq, packed, false}
 end

@@ -2,8 +2,8 @@
 -- lays them out. Nothing here touches a counter or a key, and the record that is given is never changed.
 --
 -- Each operation answers the record afterwards and its changes (those of `lib/holds.lua`), or nil, the rule that refuses
--- and an index (from 0) or -1. `matched` is what a call lists: {{charge (from 1), amount or -1: as held}, ...}. Example, of
--- a record with one charge that holds 10:
+-- and an index (from 0) or -1. `matched` is what a call lists, as `lib/listed.lua` gives it: {{charge (from 1), amount or -1:
+-- as held, ...}, ...}. Example, of a record with one charge that holds 10:
 --   settlement.commit(record, {{1, 4}}, true, room) -> the record with 4 committed, {{1, 4, -10, {{0, 0}}}}
 
 local settlement = {}
@@ -59,51 +59,6 @@ do
       end
     end
     return true
-  end
-
-  -- Matches what a call lists, {{match, amount or -1, price states before and after, where it was priced}, ...}, with the record's charges; nothing listed: all, as held.
-  function settlement.matched(record, listed)
-    local charges, matched = record[R_CHARGES], {}
-    if #listed == 0 then
-      for index = 1, #charges do
-        matched[index] = {index, -1}
-      end
-      return matched
-    end
-    for number, item in ipairs(listed) do
-      for index, charge in ipairs(charges) do
-        if charge[C_MATCH] == item[1] then
-          matched[number] = {index, item[2], item[3], item[4]}
-          break
-        end
-      end
-      if not matched[number] then
-        return nil, RULE_NOT_HELD, number - 1
-      end
-    end
-    return matched
-  end
-
-  -- Whether what is listed must be priced, by the prices that the record froze and on what was priced so far. Of what was
-  -- committed, the state after it tells a repeat.
-  function settlement.needs_price(record, matched)
-    local committed = record[R_STATE] == COMMITTED
-    for _, item in ipairs(matched) do
-      local price = record[R_CHARGES][item[1]][C_PRICE] or ''
-      if item[3] and item[3] ~= price and not (committed and item[4] == price) then
-        return true
-      end
-    end
-    return false
-  end
-
-  -- The price state after a commit of an amount: that of the quantities, or of the estimate where it was true; or nil.
-  local function priced(charge, item, amount)
-    if item[3] then
-      return item[4]
-    end
-    local estimate = charge[C_ESTIMATE] or ''
-    return item[2] < 0 and estimate ~= '' and charge[C_PRICED] == 0 and charge[C_ASKED] == amount and estimate or nil
   end
 
   -- Whether a commit needs to know the limits: it goes above its hold where a rule or a top-up asks what fits.
@@ -197,7 +152,7 @@ do
       local item, change, amount = items[index], holds.unchanged(index, charge), 0
       if item then
         amount = item[2] >= 0 and item[2] or settlement.as_held(charge)
-        local price = priced(charge, item, amount)
+        local price = listed.price(charge, item, amount)
         if price then
           holds.price(charge, price, change)
         end
