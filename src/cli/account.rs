@@ -56,10 +56,10 @@ pub struct PutArgs {
     /// A name for people
     #[arg(long)]
     display_name: Option<String>,
-    /// The plan whose quotas it has; \"\" for none
+    /// The plan whose quotas it has; "" for none
     #[arg(long)]
     plan: Option<String>,
-    /// IANA time zone of windows that name none; \"\" for that of the account above
+    /// IANA time zone of windows that name none; "" for that of the account above
     #[arg(long)]
     time_zone: Option<String>,
     /// A label, key=value, may be repeated
@@ -71,7 +71,7 @@ pub struct PutArgs {
     /// Whether it may be charged
     #[arg(long, value_enum)]
     state: Option<StateArg>,
-    /// The currency in which people reckon with it, three capital letters; \"\" for none
+    /// The currency in which people reckon with it, three capital letters; "" for none
     #[arg(long)]
     currency: Option<String>,
     /// Of a tenant: which accounts it may charge

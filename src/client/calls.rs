@@ -74,8 +74,6 @@ writes! {
 }
 
 reads! {
-    /// Makes what is charged to accounts be what was measured there; a repeat changes nothing further.
-    recalculate, admin.recalculate, RecalculateRequest => RecalculateResponse;
     /// One request for more.
     get_limit_request, admin.get_limit_request, GetLimitRequestRequest => GetLimitRequestResponse;
     /// One page of a tenant's requests for more, newest first.
@@ -117,7 +115,7 @@ reads! {
     set_active_pool, catalog.set_active_pool, SetActivePoolRequest => SetActivePoolResponse;
 }
 
-/// Methods that change the catalog and go out once: a repeat could do more, so an answer that is lost is looked up.
+/// Methods that change something and go out once: a repeat could do more, so an answer that is lost is looked up.
 macro_rules! changes {
     ($($(#[$doc:meta])+ $name:ident, $service:ident, $request:ty => $answer:ty;)+) => {
         impl Client {
@@ -157,6 +155,8 @@ changes! {
     update_pool, catalog, UpdatePoolRequest => UpdatePoolResponse;
     /// Makes an account be no pool any more.
     delete_pool, catalog, DeletePoolRequest => DeletePoolResponse;
+    /// Makes what is charged to accounts be what was measured there. A repeat would take back what was charged meanwhile.
+    recalculate, admin, RecalculateRequest => RecalculateResponse;
     /// Approves or rejects a request for more.
     resolve_limit_request, admin, ResolveLimitRequestRequest => ResolveLimitRequestResponse;
 }

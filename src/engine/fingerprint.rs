@@ -65,6 +65,7 @@ pub fn fingerprint(
         // Charges without either keep the fingerprints that they had before there were rate cards.
         if !charge.quantities.is_empty() || !charge.service.is_empty() {
             text(&mut hash, &charge.service);
+            hash.update((charge.quantities.iter().count() as u64).to_be_bytes());
             for (component, quantity) in charge.quantities.iter() {
                 text(&mut hash, component);
                 hash.update(quantity.to_be_bytes());

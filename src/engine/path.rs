@@ -72,26 +72,29 @@ impl Path {
         for known in standing.memberships.iter().filter(|known| known.pool.join == Join::Always) {
             if self.is_member(standing, &known.pool, now) && !named.has(&known.pool) {
                 let chain = snapshot.chain(&known.pool.account, meter);
-                self.enter(&chain, &known.pool, true, named);
+                self.enter(&chain, &known.pool, named, now);
             }
         }
         match &standing.choice {
             Some(_) if named.has_one_to_be_chosen() => {}
             Some(Choice::Pool(pool)) => {
-                let is_member = self.is_member(standing, pool, now);
                 let chain = snapshot.chain(&pool.account, meter);
-                self.enter(&chain, pool, is_member, named);
+                self.enter(&chain, pool, named, now);
             }
             Some(Choice::Gone(pool)) => self.deny(Cause::PoolNotFound, pool.as_str().into()),
             None => {}
         }
     }
 
-    fn enter(&mut self, chain: &Chain, pool: &Pool, is_member: bool, named: &Named<'_>) {
+    /// A pool joins, with the pools that it lies in: all of them must let the charge in.
+    fn enter(&mut self, chain: &Chain, pool: &Pool, named: &Named<'_>, now: Timestamp) {
         if let Some(inactive) = &chain.inactive {
             self.deny(Cause::NotPermitted, inactive.clone());
         }
-        self.judge(pool, is_member, named);
+        for within in &chain.standing.within {
+            let is_member = self.is_member(&named.chain.standing, within, now);
+            self.judge(within, is_member, named);
+        }
         self.add(chain);
         self.joined.push(pool.account.clone());
     }

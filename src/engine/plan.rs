@@ -173,7 +173,7 @@ fn find_quotes(
     for (index, (charge, (meter, path))) in charges.iter().zip(meters.iter().zip(paths)).enumerate() {
         match quote(snapshot, charge, meter, !amounts.asks(), now) {
             Ok(quote) => quotes.push(quote),
-            Err(_) if path.bar.is_some() => quotes.push(Quote::said(charge.amount)),
+            Err(_) if amounts.asks() && path.bar.is_some() => quotes.push(Quote::said(charge.amount)),
             Err((field, why)) => unpriced.push((index, field, why)),
         }
     }

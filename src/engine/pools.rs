@@ -135,7 +135,8 @@ impl Pools {
                 }
             }
             if let (Some(chosen), Some(meter)) = (self.chosen.get(name), meter) {
-                standing.choice = self.choice(chosen, meter);
+                // One that means nothing on this meter leaves what was chosen above.
+                standing.choice = self.choice(chosen, meter).or(standing.choice);
             }
         }
         standing

@@ -5,7 +5,9 @@ use super::call::{CallError, ChargeRequest};
 use super::listed::{Charges, ListedCharge};
 use super::snapshot::Snapshot;
 use crate::domain::meter::Meter;
+use crate::domain::name::MeterName;
 use crate::domain::price::{Priced, Quantities, Tariff};
+use crate::domain::rate_card::NoPrice;
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::Pricing;
 use crate::domain::time::{Period, Timestamp};
@@ -53,21 +55,37 @@ pub(super) fn quote(
             let amount = if priced { Some(tariff.cost(&charge.quantities).amount) } else { charge.amount };
             Ok(Quote { tariff: Some(tariff), amount, valid })
         }
-        Err(missing) if priced => Err(("quantities", missing.why)),
-        Err(missing) if missing.has_card && !charge.item.is_empty() && !has_happened => Err(("item", missing.why)),
+        Err(missing) if priced => Err(("quantities", missing.why.to_string())),
+        Err(missing) if missing.has_card() && !charge.item.is_empty() && !has_happened => {
+            Err(("item", missing.why.to_string()))
+        }
         // Without a card, or a name that it could have, it is an amount that the caller knows.
         Err(missing) => Ok(Quote { valid: missing.valid, ..Quote::said(charge.amount) }),
     }
 }
 
-/// Why there are no prices.
+/// Why there are no prices. Put into words only where it is told: most meters have none.
 struct NoTariff {
-    /// A card is in force and does not have them.
-    has_card: bool,
     /// When this is so.
     valid: Period,
-    /// In words.
-    why: String,
+    /// Why.
+    why: Missing,
+}
+
+/// What is missing for a price.
+#[derive(thiserror::Error, Debug)]
+enum Missing {
+    #[error("{0} has no rate card in force")]
+    Card(MeterName),
+    #[error(transparent)]
+    Price(NoPrice),
+}
+
+impl NoTariff {
+    /// Whether a card is in force and does not have them.
+    fn has_card(&self) -> bool {
+        matches!(self.why, Missing::Price(_))
+    }
 }
 
 /// The prices of an item for a service at a time, and when they are these.
@@ -79,11 +97,11 @@ fn tariff(
 ) -> Result<(Tariff, Period), NoTariff> {
     let (card, valid) = snapshot.rate_card(meter, at);
     let Some(card) = card else {
-        return Err(NoTariff { has_card: false, valid, why: format!("{} has no rate card in force", meter.name) });
+        return Err(NoTariff { valid, why: Missing::Card(meter.name.clone()) });
     };
     match card.tariff(names, (&meter.unit, meter.decimals), at) {
         Ok((tariff, rate_valid)) => Ok((tariff, valid.intersect(&rate_valid))),
-        Err(error) => Err(NoTariff { has_card: true, valid, why: error.to_string() }),
+        Err(error) => Err(NoTariff { valid, why: Missing::Price(error) }),
     }
 }
 
@@ -147,6 +165,13 @@ fn reprice_one(
     Ok(())
 }
 
+/// Leaves the amounts at what they came to when the commit was answered.
+pub(super) fn keep_amounts(listed: &mut Charges) {
+    for item in listed.0.iter_mut().filter(|item| !item.quantities.is_empty()) {
+        (item.quantities, item.pricing) = (Quantities::default(), Pricing::Said);
+    }
+}
+
 fn price(item: &mut ListedCharge, before: Option<Box<Priced>>) {
     if let Some(base) = &before {
         let (after, amount) = base.with(&item.quantities);
@@ -158,5 +183,7 @@ fn price(item: &mut ListedCharge, before: Option<Box<Priced>>) {
 fn today(snapshot: &Snapshot, item: &ListedCharge, now: Timestamp) -> Result<Tariff, String> {
     let meter = item.meter.parse().ok().and_then(|name| snapshot.meter(&name));
     let meter = meter.ok_or_else(|| format!("there is no meter {}", item.meter))?;
-    tariff(snapshot, meter, (&item.item, &item.service), now).map(|(tariff, _)| tariff).map_err(|missing| missing.why)
+    tariff(snapshot, meter, (&item.item, &item.service), now)
+        .map(|(tariff, _)| tariff)
+        .map_err(|missing| missing.why.to_string())
 }

@@ -5,13 +5,14 @@ use super::call::{CallError, Durability};
 use super::operation::{Counters, Done, Known, Miss, Operation, Plan, Reply, Verb};
 use super::plan::plan_reservation;
 use super::ports::{Clock, Ledger, StoreError};
-use super::pricing::reprice;
+use super::pricing::{keep_amounts, reprice};
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 use super::spool::shelf::Shelf;
 use super::tasks::flush::Flushers;
 use super::tasks::refill;
 use crate::domain::name::IdKey;
+use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::telemetry::metrics;
 use std::sync::Arc;
@@ -124,14 +125,33 @@ impl Runner {
                     operation.plan = Some(if forced { plan.lifted() } else { plan });
                 }
                 Reply::Reprice(reservation) => {
-                    if let Verb::Commit { listed, .. } = &mut operation.verb {
-                        reprice(&snapshot, &reservation, listed, self.clock.now())?;
-                    }
+                    snapshot = self.price(tenant, snapshot, &mut operation, &reservation).await?;
                 }
                 Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).await?,
             }
         }
         Err(CallError::Overloaded)
+    }
+
+    /// Prices what a commit lists by what its reservation froze; where that is nothing, by the cards of the snapshot, or of a newer
+    /// one. What was answered without the store stands as it was answered, whatever the prices are.
+    async fn price(
+        &self,
+        tenant: &TenantCtx,
+        snapshot: Arc<Snapshot>,
+        operation: &mut Operation,
+        reservation: &Reservation,
+    ) -> Result<Arc<Snapshot>, CallError> {
+        let Verb::Commit { listed, forced, .. } = &mut operation.verb else { return Ok(snapshot) };
+        let now = self.clock.now();
+        let Err(refused) = reprice(&snapshot, reservation, listed, now) else { return Ok(snapshot) };
+        if *forced {
+            keep_amounts(listed);
+            return Ok(snapshot);
+        }
+        let newer = self.snapshots.newer(tenant.name().as_str(), snapshot.version()).await.ok_or(refused)?;
+        reprice(&newer, reservation, listed, now)?;
+        Ok(newer)
     }
 
     /// Asks the ledger for what is missing: identities for the operation, counters for the store.

@@ -22,7 +22,8 @@ pub struct AuditArgs {
     /// Whose changes [default: those of the installation's own catalog]
     #[arg(long, env = "QUOTAD_TENANT")]
     tenant: Option<String>,
-    /// Only subjects that begin so: adjustment, quota, limit-request, meter, plan or account, and names after it
+    /// Only subjects that begin so: adjustment, quota, limit-request, meter, plan, account, pool, active pool of
+    /// or rate card, and names after it
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     subject: String,
     /// Only what was done at this time or later

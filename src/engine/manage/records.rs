@@ -4,14 +4,14 @@ use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::pool::DraftPool;
 use super::document::{DraftScope, Found, Problems};
 use super::members::Registry;
-use super::quotas::{Context, of_installation};
+use super::quotas::{Context, QuotaError, check_unlocked, of_installation};
 use super::validate::{Current, validate};
 use crate::domain::account::{Account, AccountPolicy};
 use crate::domain::name::AccountName;
 use crate::domain::pool::{Join, Pool, membership};
 use crate::domain::quota::Subject;
 use crate::domain::time::Timestamp;
-use crate::engine::ports::{CatalogData, CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
+use crate::engine::ports::{CatalogData, CatalogWrite, QuotaKey, ScopeWrite, StoreError, WriteContext, Written};
 use thiserror::Error;
 
 /// How often a race with another server is run again; within one server writers wait for each other.
@@ -73,6 +73,12 @@ pub enum RecordError {
     /// It is not there.
     #[error("{}", .0.is_missing(.1))]
     NotFound(Noun, AccountName),
+    /// What limits a pool does not go as long as it is one.
+    #[error("{0} is a pool: delete that first")]
+    StillPool(AccountName),
+    /// Its quotas can't be changed.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
     /// A pool that joins in any case is not chosen.
     #[error("{0} counts every charge of its members: there is nothing to choose")]
     NotToBeChosen(AccountName),
@@ -126,8 +132,10 @@ impl Catalogs {
                 changes: change.judge(context, &current)?,
             };
             let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
-            if let Written::Done(version) = self.store.write(&by, &[write]).await? {
-                return Ok((self.load_for_record(context, change).await?, etag_of(version)));
+            if let Written::Done(_) = self.store.write(&by, &[write]).await? {
+                let now = self.load_for_record(context, change).await?;
+                let etag = etag_of(now.version);
+                return Ok((now, etag));
             }
         }
         Err(ApplyError::Contention.into())
@@ -170,7 +178,13 @@ impl RecordChange<'_> {
             }
             RecordChange::DeleteAccount(name) => {
                 let record = present(Noun::Account, name, account(data, name))?;
+                if pool(data, name).is_some() {
+                    return Err(RecordError::StillPool(name.clone()));
+                }
                 let own = data.quotas.iter().filter(|quota| quota.subject == Subject::Account(name.clone()));
+                let keys: Vec<QuotaKey> =
+                    own.clone().map(|quota| (quota.subject.clone(), quota.meter.clone())).collect();
+                check_unlocked(context, &keys, data)?;
                 let mut writes: Vec<CatalogWrite> = own.cloned().map(CatalogWrite::DeleteQuota).collect();
                 writes.push(CatalogWrite::Choose(name.clone(), None));
                 writes.push(CatalogWrite::DeleteAccount(record.clone()));

@@ -98,7 +98,7 @@ impl Catalogs {
                 Decision::Reject => (Vec::new(), Vec::new()),
                 Decision::Approve(Some(drafts)) => change_of(&request, drafts, &current, context)?,
                 Decision::Approve(None) => {
-                    change_of(&request, &drafts_of(&request.wanted, &root()), &current, context)?
+                    change_of(&request, &raises(&request, &current, context), &current, context)?
                 }
             };
             if !changes.is_empty() {
@@ -123,6 +123,21 @@ impl Catalogs {
         }
         Err(QuotaError::from(ApplyError::Contention).into())
     }
+}
+
+/// What a request wants more of than the account's own quota gives by now: an old one takes nothing away.
+fn raises(request: &LimitRequest, current: &CatalogData, context: Context<'_>) -> Vec<DraftLimit> {
+    let own = find(current, context.tenant, &Subject::Account(request.account.clone()), &request.meter);
+    let stands = |wanted: &Limit| {
+        let given = own.into_iter().flat_map(|quota| &quota.limits).find(|limit| limit.window == wanted.window);
+        match (given.map(|limit| limit.value), wanted.value) {
+            (Some(LimitValue::Unlimited), _) => true,
+            (Some(LimitValue::Finite(given)), LimitValue::Finite(wanted)) => given >= wanted,
+            _ => false,
+        }
+    };
+    let more: Vec<Limit> = request.wanted.iter().filter(|wanted| !stands(wanted)).cloned().collect();
+    drafts_of(&more, &root())
 }
 
 /// The quota that a request is about.

@@ -72,6 +72,8 @@ pub fn from_record(error: RecordError) -> Status {
         RecordError::Exists(Noun::Pool, _) => bad_field(Reason::PoolExists, "pool", message),
         RecordError::NotFound(Noun::Account, _) => bad_field(Reason::AccountNotFound, "account", message),
         RecordError::NotFound(Noun::Pool, _) => bad_field(Reason::PoolNotFound, "pool", message),
+        RecordError::StillPool(_) => bad_field(Reason::PoolExists, "account", message),
+        RecordError::Quota(error) => from_quota(error),
         RecordError::NotToBeChosen(_) => bad_field(Reason::InvalidField, "pool", message),
         RecordError::Disabled(_) => bad_field(Reason::PoolDisabled, "pool", message),
         RecordError::NotAMember(..) => bad_field(Reason::NotAMember, "pool", message),

@@ -3,7 +3,7 @@
 -- multiples of 2^20 and of the rest, so that they can't overflow.
 -- $1 account, $2 meter, $3 effective of the first; $4 account, $5 meter, $6 effective after the last
 -- Rows: account, meter, quarter, postings, those without an entry, those unlike their entry, used high and low, top_up
--- high and low, own high and low, adjustments that took back what was charged to the account itself.
+-- high and low, own high and low, what adjustments took back of what was charged to the account itself high and low.
 SELECT account, meter, quarter, COUNT(*), CAST(SUM(alone) AS BIGINT), CAST(SUM(unlike) AS BIGINT),
        CAST(COALESCE(SUM(CASE WHEN unlike = 0 THEN used / 1048576 END), 0) AS BIGINT),
        CAST(COALESCE(SUM(CASE WHEN unlike = 0 THEN used % 1048576 END), 0) AS BIGINT),
@@ -11,7 +11,8 @@ SELECT account, meter, quarter, COUNT(*), CAST(SUM(alone) AS BIGINT), CAST(SUM(u
        CAST(COALESCE(SUM(CASE WHEN unlike = 0 THEN top_up % 1048576 END), 0) AS BIGINT),
        CAST(COALESCE(SUM(CASE WHEN unlike = 0 AND charged = account THEN used / 1048576 END), 0) AS BIGINT),
        CAST(COALESCE(SUM(CASE WHEN unlike = 0 AND charged = account THEN used % 1048576 END), 0) AS BIGINT),
-       CAST(SUM(CASE WHEN kind = 9 AND charged = account AND used < 0 THEN 1 ELSE 0 END) AS BIGINT)
+       CAST(COALESCE(SUM(CASE WHEN kind = 9 AND charged = account AND used < 0 THEN -used / 1048576 END), 0) AS BIGINT),
+       CAST(COALESCE(SUM(CASE WHEN kind = 9 AND charged = account AND used < 0 THEN -used % 1048576 END), 0) AS BIGINT)
 FROM (
     SELECT p.account, p.meter, (p.effective - ((p.effective % 900000) + 900000) % 900000) / 900000 AS quarter,
            p.used, p.top_up, e.account AS charged, e.kind,

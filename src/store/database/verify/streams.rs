@@ -18,8 +18,8 @@ pub(super) struct Posted {
     pub(super) alone: i64,
     /// Postings unlike their entry, which are not in the sums.
     pub(super) unlike: i64,
-    /// Adjustments that took back what was charged to the account itself.
-    pub(super) taken_back: i64,
+    /// How much adjustments took back of what was charged to the account itself.
+    pub(super) taken_back: i128,
     pub(super) amounts: Amounts,
 }
 
@@ -93,7 +93,7 @@ impl Posted {
 
 fn posted(row: &Row) -> Result<Posted, StoreError> {
     let amounts = Amounts { used: parts(row, 6)?, top_up: parts(row, 8)?, own: parts(row, 10)? };
-    Ok(Posted { rows: row.int(3)?, alone: row.int(4)?, unlike: row.int(5)?, taken_back: row.int(12)?, amounts })
+    Ok(Posted { rows: row.int(3)?, alone: row.int(4)?, unlike: row.int(5)?, taken_back: parts(row, 12)?, amounts })
 }
 
 /// A sum from the two columns in which a statement gives it: multiples of 2^20, and the rest.

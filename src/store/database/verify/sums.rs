@@ -33,9 +33,9 @@ struct Counter {
     sum: Amounts,
     /// Whether some posting has no entry: then nobody knows what was charged to the account itself.
     own_unknown: bool,
-    /// Whether an adjustment took back what was charged to the account itself: no more than there was, which its amount does not
-    /// say.
-    own_taken_back: bool,
+    /// How much adjustments took back of what was charged to the account itself, at most: no more than there was, which an amount
+    /// does not say.
+    own_taken_back: i128,
     /// Whether that is so because its entry was pruned.
     pruned: bool,
 }
@@ -93,7 +93,7 @@ impl Sums<'_, '_> {
                 self.alone(snapshot, fixes, key).await?;
             }
         }
-        counter.own_taken_back |= posted.taken_back > 0;
+        counter.own_taken_back += posted.taken_back;
         let mut right = posted.amounts;
         right.add(missing);
         counter.sum.add(right);
@@ -182,7 +182,8 @@ impl Sums<'_, '_> {
             self.audit.report.pruned += u64::from(counter.pruned);
             differs[2] = false;
         }
-        if counter.own_taken_back && i128::from(figures[2]) > right[2] {
+        let more = i128::from(figures[2]) - right[2];
+        if (1..=counter.own_taken_back).contains(&more) {
             self.audit.report.cut += 1;
             differs[2] = false;
         }
