@@ -51,6 +51,7 @@ macro_rules! stories {
 stories! {
     ai_platform: redis_and_file,
     catalog: redis_and_postgres,
+    contradictions: redis_and_file,
     core: redis_and_postgres,
     expiry: redis_and_postgres,
     idempotency: redis_and_postgres,

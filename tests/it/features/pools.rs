@@ -250,6 +250,23 @@ async fn a_pool_is_made_and_chosen() {
     assert_eq!(fault.names().len(), 3, "unknown, of the other family, twice: {fault:?}");
 }
 
+/// What limits a pool does not go with its account's record as long as it is one.
+#[tokio::test]
+async fn the_record_of_a_pool_stays() {
+    let api = Api::start().await;
+    let name = format!("{TENANT}/pots/a");
+    api.create_account(create(record(&name))).await.unwrap();
+    api.create_pool(create_pool(pool("a", &["ann"]))).await.unwrap();
+    api.create_quotas(lifetime(&name, 5)).await.unwrap();
+    let fault = refused(api.delete_account(delete(&name)).await);
+    assert_eq!((fault.kind().1, fault.names()), ("POOL_EXISTS", vec!["account"]), "{fault:?}");
+    assert_eq!(api.windows(&name, "job.runs").await[0].limit, Some(5), "nothing went");
+    let pool = DeletePoolRequest { tenant: TENANT.into(), account: name.clone(), etag: String::new() };
+    api.delete_pool(pool).await.unwrap();
+    api.delete_account(delete(&name)).await.unwrap();
+    assert_eq!(api.windows(&name, "job.runs").await[0].limit, None);
+}
+
 /// S3.34: what several members hold of one balance at the same moment is never more than it.
 #[tokio::test(flavor = "multi_thread")]
 async fn members_at_once_share_one_balance() {

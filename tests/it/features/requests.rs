@@ -105,6 +105,42 @@ async fn requesting(world: World) {
     assert_eq!((entries[0].actor.as_str(), entries[0].action.as_str()), ("anonymous:boss", "update"));
 }
 
+/// S0.43: what an old request asks for is given where it is more; it takes nothing away.
+#[tokio::test]
+async fn an_old_request_lowers_nothing() {
+    let api = Api::start().await;
+    let ann = user("ann");
+    let create = |value| CreateQuotasRequest {
+        tenant: TENANT.into(),
+        quotas: vec![Quota { subject: ann.clone(), meter: "job.runs".into(), limits: value, ..Default::default() }],
+        if_current: IfCurrent::Replace.into(),
+        ..Default::default()
+    };
+    let limit = |kind: WindowKind, amount: i64| Limit {
+        window: Some(Window { kind: kind.into(), ..Default::default() }),
+        value: Some(limit::Value::Amount(amount)),
+    };
+    api.create_quotas(create(vec![limit(WindowKind::Lifetime, 10), limit(WindowKind::Month, 5)])).await.unwrap();
+    let ask = CreateLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: "old".into(),
+        account: ann.clone(),
+        meter: "job.runs".into(),
+        wanted: vec![limit(WindowKind::Lifetime, 20), limit(WindowKind::Month, 6)],
+        reason: "a paper is due".into(),
+    };
+    api.create_limit_request(ask).await.unwrap();
+    api.create_quotas(create(vec![limit(WindowKind::Lifetime, 50), limit(WindowKind::Month, 5)])).await.unwrap();
+    let approve = ResolveLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: "old".into(),
+        decision: LimitRequestState::Approved.into(),
+        ..Default::default()
+    };
+    let quota = api.resolve_limit_request(approve).await.unwrap().quota.unwrap();
+    assert_eq!(quota.limits, [limit(WindowKind::Lifetime, 50), limit(WindowKind::Month, 6)]);
+}
+
 async fn pages(api: &Api) {
     let mut request = ListLimitRequestsRequest { tenant: TENANT.into(), page_size: 1, ..Default::default() };
     let mut seen = Vec::new();

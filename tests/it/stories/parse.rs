@@ -90,13 +90,14 @@ pub(crate) fn claims(heading: &str) -> Vec<String> {
         .collect()
 }
 
+/// `S0.30`, `X.01`, or one of the contradictions, `K7`.
 fn is_item(word: &str) -> bool {
-    let number = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
-    word.split_once('.').is_some_and(|(part, item)| {
-        number(item)
-            && (part == "X"
-                || part.strip_prefix('S').is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit())))
-    })
+    let digits = |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let behind = |letter: char, text: &str| text.strip_prefix(letter).is_some_and(|number| digits(number, 2));
+    match word.split_once('.') {
+        Some((part, item)) => item.len() == 2 && digits(item, 2) && (part == "X" || behind('S', part)),
+        None => behind('K', word),
+    }
 }
 
 /// Words parted by blanks; `"..."` keeps blanks together, also behind `key=`. Without quotes in the answer.

@@ -197,3 +197,23 @@ apply
     accounts: [{name: tenants/acme/users/zoe}]
 quota users/zoe calls lifetime=5 -> applied 1
 consume - users/zoe calls 5 -> committed 5
+
+# S3.24: a pool that lies in another one lets in what both let in, and spends from both
+apply
+    pools:
+      - {account: tenants/acme/pools/lab/rooms/r, meters: [cost], members: [tenants/acme/users/ann, tenants/acme/users/bob]}
+switch users/ann pools/lab/rooms/r -> active pools/lab/rooms/r
+switch users/bob pools/lab/rooms/r -> active pools/lab/rooms/r
+consume - users/ann cost 5 item=small -> committed 5
+usage pools/lab/rooms/r cost -> lifetime used 5
+usage pools/lab cost -> lifetime used 5
+consume - users/ann cost 5 item=other -> denied pools/lab NOT_PERMITTED
+consume - users/bob cost 5 item=small -> denied pools/lab NOT_A_MEMBER
+
+# S3.21: what is chosen further below counts where it means something; elsewhere what was chosen above stands
+switch users/ann pools/lab -> active pools/lab
+switch users/ann/apps/x pools/students -> active pools/students
+consume - users/ann/apps/x cost 3 -> committed 3
+usage pools/students cost -> lifetime used 3
+consume - users/ann/apps/x calls 2 item=small -> committed 2
+usage pools/lab calls -> lifetime used 2

@@ -134,3 +134,13 @@ clock +2m
 get j1 -> expired 105
 commit j1 users/u job.cost item=job quantity.step=3 -> committed 32 late, cost 0.315 priced step=3
 usage users/u job.cost -> lifetime used 32
+
+# A commit of what nobody knows is recorded by today's prices; without any it is refused, and never recorded as nothing
+commit lost1 users/u llm.cost item=gpt quantity.output=1000 -> committed 8000 late recovered
+commit lost2 users/u llm.cost item=none quantity.output=1000 -> error INVALID_ARGUMENT NO_RATE_CARD charges[0].quantities
+apply
+    accounts: [{name: tenants/acme/users/u, state: suspended}]
+commit lost2 users/u llm.cost item=none quantity.output=1000 -> error INVALID_ARGUMENT NO_RATE_CARD charges[0].quantities
+commit lost3 users/u llm.cost item=gpt quantity.output=1000 -> committed 8000 late recovered
+reserve r1 users/u llm.cost item=none quantity.output=1000 -> denied users/u NOT_PERMITTED
+usage users/u llm.cost -> lifetime used 16_000
