@@ -7,6 +7,7 @@ use super::options::{Options, cores};
 use super::workload::Workload;
 use crate::app::{Node, NodeOptions};
 use crate::engine::authority::Authority;
+use crate::engine::call::{ReserveCall, Verdict};
 use anyhow::Context;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -55,21 +56,35 @@ impl Engine {
     /// A call that fails or is denied.
     pub(super) fn round(&mut self, options: &Options, call: Call) -> anyhow::Result<Sample> {
         let node = self.node.as_ref().context("the node is closed")?;
-        let (authority, workload, first) = (node.authority.clone(), self.workload, self.next);
+        let (workload, first) = (self.workload, self.next);
         // More than a round can use: numbers are not used twice.
         self.next += 1 << 32;
-        let in_flight = options.in_flight;
-        measure(options.time, first, &Watched::here(), |meter| {
-            calls::on_every_core(cores(), |core| {
-                let (authority, meter) = (authority.clone(), meter.clone());
-                async move {
-                    let tasks = (core..in_flight).step_by(cores());
-                    let tasks = tasks.map(|_| worker(authority.clone(), workload, meter.clone(), call)).collect();
-                    calls::all(tasks).await
-                }
-            })
-        })
+        calls_of(&node.authority, options, call, first, move |number| workload.call(number))
     }
+}
+
+/// Measures calls of a node's verbs, each made of the next number from `first` on.
+///
+/// # Errors
+/// A call that fails or is denied, a request that can't be made.
+pub(super) fn calls_of(
+    authority: &Arc<Authority>,
+    options: &Options,
+    call: Call,
+    first: u64,
+    make: impl Fn(u64) -> Option<ReserveCall> + Copy + Send + 'static,
+) -> anyhow::Result<Sample> {
+    let in_flight = options.in_flight;
+    measure(options.time, first, &Watched::here(), |meter| {
+        calls::on_every_core(cores(), |core| {
+            let (authority, meter) = (authority.clone(), meter.clone());
+            async move {
+                let tasks = (core..in_flight).step_by(cores());
+                let tasks = tasks.map(|_| worker(authority.clone(), make, meter.clone(), call)).collect();
+                calls::all(tasks).await
+            }
+        })
+    })
 }
 
 impl Drop for Engine {
@@ -82,14 +97,13 @@ impl Drop for Engine {
 
 async fn worker(
     authority: Arc<Authority>,
-    workload: Workload,
+    make: impl Fn(u64) -> Option<ReserveCall>,
     meter: Arc<Meter>,
     call: Call,
 ) -> anyhow::Result<super::histogram::Histogram> {
-    use crate::engine::call::Verdict;
     let mut tally = Tally::new(meter);
     while tally.goes_on() {
-        let request = workload.call(tally.numbers(1)).context("a name that is none")?;
+        let request = make(tally.numbers(1)).context("a name that is none")?;
         let start = std::time::Instant::now();
         let answer = match call {
             Call::Consume => authority.consume(request).await?,

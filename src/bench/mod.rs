@@ -5,9 +5,11 @@
 //! Processor time is the operating system's own accounting, user and system together.
 //!
 //! `workload.rs` says what is asked; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
-//! `meter.rs` measure; `report.rs` has the figures; `on_redis` is the same engine on the other store.
+//! `meter.rs` measure; `report.rs` has the figures; `on_redis` is the same engine on the other store; `catalog.rs` puts very many
+//! quotas beside it.
 
 mod calls;
+mod catalog;
 mod child;
 mod cpu;
 pub mod echo;
@@ -22,6 +24,7 @@ mod run;
 mod wire;
 mod workload;
 
+pub use catalog::Size;
 pub use on_redis::{Cost, Flushing, Memory, RedisReport, Served};
 pub use options::{Options, Part};
 pub use report::{Report, Row};

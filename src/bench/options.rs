@@ -14,6 +14,8 @@ pub enum Part {
     Grpc,
     /// The engine on Redis, beside the script alone
     Redis,
+    /// A catalog with many quotas beside one with few
+    Catalog,
 }
 
 /// How to run the benchmark.
@@ -37,6 +39,8 @@ pub struct Options {
     pub in_flight: usize,
     /// Accounts on the path of a charge, two windows each.
     pub levels: usize,
+    /// Quotas of the tenant that has many.
+    pub quotas: usize,
 }
 
 impl Options {

@@ -1,5 +1,6 @@
 //! The figures: one row for each thing measured, each figure the median over the rounds.
 
+use super::catalog::Size;
 use super::meter::Sample;
 use super::on_redis::RedisReport;
 use super::options::{Options, cores};
@@ -30,6 +31,8 @@ pub struct Report {
     pub redis: Option<RedisReport>,
     /// Why it was not, if it was asked for.
     pub redis_missing: Option<&'static str>,
+    /// A catalog with few quotas, and one with many.
+    pub catalog: Vec<Size>,
 }
 
 /// One thing measured. A figure that the system or this run can't give is `None`.
@@ -73,6 +76,7 @@ impl Report {
             rows: Vec::new(),
             redis: None,
             redis_missing: None,
+            catalog: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The whole benchmark: layer by layer, and over gRPC round by round with the yardstick first.
 
+use super::catalog;
 use super::engine::{self, Engine};
 use super::meter::Sample;
 use super::on_redis;
@@ -67,6 +68,9 @@ pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report>
                 report.redis_missing = Some("redis-server is not installed: what it would cost there is not measured")
             }
         }
+    }
+    if options.wants(Part::Catalog) {
+        report.catalog = catalog::run(options, &progress)?;
     }
     Ok(report)
 }

@@ -3,7 +3,7 @@
 use super::bench_redis;
 use super::output::{self, Answer, Fault};
 use super::render::{Column, View};
-use crate::bench::{self, Options, Part, Report, Row};
+use crate::bench::{self, Options, Part, Report, Row, Size};
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use std::time::Duration;
   quotad bench --only engine --seconds 5
   quotad bench --only grpc --addr 127.0.0.1:50051   a server that runs already
   quotad bench --only redis                      on Redis, where redis-server is installed
+  quotad bench --only catalog --quotas 1000000   a tenant with a million quotas of its own
 
 It starts servers of its own on temporary data and ends them. With --addr, the server gets tenants/bench-00 to -15 with
 limits and use of their own; nothing else in it changes. The machine is shared with the load generator: compare ratios
@@ -41,6 +42,9 @@ pub struct BenchArgs {
     /// Accounts on the path of each charge, two windows each
     #[arg(long, value_name = "L", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=8))]
     levels: u8,
+    /// Quotas of the tenant that has many
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
+    quotas: u32,
     /// Only these parts
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
@@ -89,6 +93,7 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
         connections: args.connections.into(),
         in_flight: args.in_flight.into(),
         levels: args.levels.into(),
+        quotas: usize::try_from(args.quotas)?,
     };
     let report = bench::run(&options, |what| note(&format!("{what} ...")))?;
     if let Some(warning) = warning(&report) {
@@ -101,7 +106,8 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
     let json = serde_json::to_string_pretty(&report)?;
     let own = (!report.rows.is_empty()).then(|| text(&report, &view));
     let on_redis = report.redis.as_ref().map(|redis| bench_redis::text(&report, redis, &view));
-    let text: Vec<String> = own.into_iter().chain(on_redis).collect();
+    let catalog = (!report.catalog.is_empty()).then(|| catalogs(&report, &view));
+    let text: Vec<String> = own.into_iter().chain(on_redis).chain(catalog).collect();
     Ok(Answer { text: text.join("\n"), json, denied: false, note: None })
 }
 
@@ -144,6 +150,35 @@ fn text(report: &Report, view: &View) -> String {
         levels = report.levels,
         rounds = report.rounds,
         seconds = report.seconds,
+    )
+}
+
+fn catalogs(report: &Report, view: &View) -> String {
+    let columns = [
+        Column::Number("quotas"),
+        Column::Number("written/s"),
+        Column::Number("load ms"),
+        Column::Number("bytes each"),
+        Column::Number("change ms"),
+        Column::Number("Consume/s"),
+        Column::Number("CPU us"),
+        Column::Number("x few"),
+    ];
+    let row = |size: &Size| {
+        vec![
+            grouped(size.quotas as f64),
+            grouped(size.written_per_second),
+            figure(Some(size.load_ms), 1),
+            figure(size.bytes_each, 0),
+            figure(Some(size.change_ms), 1),
+            grouped(size.consume.per_second),
+            figure(size.consume.cpu_us, 2),
+            figure(size.times_few, 2),
+        ]
+    };
+    let table = view.table(&columns, report.catalog.iter().map(row).collect());
+    format!(
+        "One tenant's own quotas, each with two windows, embedded; change: one quota, until it binds everywhere.\n{table}"
     )
 }
 
