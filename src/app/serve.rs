@@ -9,7 +9,7 @@ use crate::services::{AdminApi, CatalogApi, QuotaApi, Settable, TestClockApi, Us
 use crate::store::clock::{SystemClock, TestClock};
 use crate::telemetry::metrics;
 use crate::transport::health::{self, Health};
-use crate::transport::methods::{Exception, Methods};
+use crate::transport::methods::{Exception, Methods, Rank};
 use crate::transport::{http, reflection, server};
 use std::error::Error;
 use std::io::Write;
@@ -35,6 +35,22 @@ const BATCH_LIMIT: usize = 1 << 20;
 const POOL_LIMIT: usize = 4 << 20;
 /// Longest catalog document.
 const CATALOG_LIMIT: usize = 64 << 20;
+/// Longest call about a whole document.
+const DOCUMENT_DEADLINE: Duration = Duration::from_secs(300);
+/// What is refused late under load; all else is refused first.
+const RANKS: [(&str, Rank); 11] = [
+    ("/quotad.v1.QuotaService/Commit", Rank::End),
+    ("/quotad.v1.QuotaService/BatchCommit", Rank::End),
+    ("/quotad.v1.QuotaService/Release", Rank::End),
+    ("/quotad.v1.QuotaService/Extend", Rank::End),
+    ("/quotad.v1.QuotaService/Free", Rank::End),
+    ("/quotad.v1.QuotaService/Reserve", Rank::Begin),
+    ("/quotad.v1.QuotaService/BatchReserve", Rank::Begin),
+    ("/quotad.v1.QuotaService/Consume", Rank::Begin),
+    ("/quotad.v1.QuotaService/BatchConsume", Rank::Begin),
+    ("/quotad.v1.QuotaService/Enforce", Rank::Begin),
+    ("/quotad.v1.QuotaService/Check", Rank::Look),
+];
 /// The name under which the digest of the catalog file is kept.
 const CATALOG_NOTE: &str = "catalog-file";
 
@@ -244,28 +260,23 @@ async fn start(
 
 fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
     let served: Vec<&str> = services.iter().copied().chain([health::SERVICE]).chain(reflection::SERVICES).collect();
-    let batch = |path| Exception { path, message_limit: Some(BATCH_LIMIT), deadline: None };
-    let pool = |path| Exception { path, message_limit: Some(POOL_LIMIT), deadline: None };
+    let long = |path, message_limit| Exception { path, message_limit: Some(message_limit), ..Exception::default() };
+    let slow = |path| Exception { path, deadline: Some(DOCUMENT_DEADLINE), ..Exception::default() };
+    let ranked = |(path, rank)| Exception { path, rank: Some(rank), ..Exception::default() };
     let exceptions = [
-        batch("/quotad.v1.AdminService/Recalculate"),
-        batch("/quotad.v1.CatalogService/CreateQuotas"),
-        batch("/quotad.v1.CatalogService/UpdateQuota"),
-        pool("/quotad.v1.CatalogService/CreatePool"),
-        pool("/quotad.v1.CatalogService/UpdatePool"),
-        batch("/quotad.v1.QuotaService/BatchReserve"),
-        batch("/quotad.v1.QuotaService/BatchCommit"),
-        batch("/quotad.v1.QuotaService/BatchConsume"),
-        Exception {
-            path: "/quotad.v1.CatalogService/Apply",
-            message_limit: Some(CATALOG_LIMIT),
-            deadline: Some(Duration::from_secs(300)),
-        },
-        Exception {
-            path: "/quotad.v1.CatalogService/Export",
-            message_limit: None,
-            deadline: Some(Duration::from_secs(300)),
-        },
+        long("/quotad.v1.AdminService/Recalculate", BATCH_LIMIT),
+        long("/quotad.v1.CatalogService/CreateQuotas", BATCH_LIMIT),
+        long("/quotad.v1.CatalogService/UpdateQuota", BATCH_LIMIT),
+        long("/quotad.v1.CatalogService/CreatePool", POOL_LIMIT),
+        long("/quotad.v1.CatalogService/UpdatePool", POOL_LIMIT),
+        long("/quotad.v1.QuotaService/BatchReserve", BATCH_LIMIT),
+        long("/quotad.v1.QuotaService/BatchCommit", BATCH_LIMIT),
+        long("/quotad.v1.QuotaService/BatchConsume", BATCH_LIMIT),
+        long("/quotad.v1.CatalogService/Apply", CATALOG_LIMIT),
+        slow("/quotad.v1.CatalogService/Apply"),
+        slow("/quotad.v1.CatalogService/Export"),
     ];
+    let exceptions: Vec<Exception> = exceptions.into_iter().chain(RANKS.into_iter().map(ranked)).collect();
     Ok(Methods::new(&reflection::DESCRIPTORS, &served, DEADLINE, &exceptions)?)
 }
 

@@ -1,4 +1,4 @@
-//! What the layers need to know of each method: its message limit, its longest time, whether it may be shed, and its metrics. The
+//! What the layers need to know of each method: its message limit, its longest time, when it is shed, and its metrics. The
 //! list comes from the protocol's descriptors, so that a new RPC cannot be forgotten here.
 
 use std::collections::HashMap;
@@ -24,6 +24,22 @@ pub struct Exception {
     pub message_limit: Option<usize>,
     /// The longest time a unary call may take, instead of the general one.
     pub deadline: Option<Duration>,
+    /// How long it is admitted under load, instead of [`Rank::Report`].
+    pub rank: Option<Rank>,
+}
+
+/// How long calls are admitted as load grows: the first is refused last, because what has begun is to be finished before
+/// anything new begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rank {
+    /// Ends what was begun; what it frees makes room for others.
+    End,
+    /// Begins something.
+    Begin,
+    /// Only looks.
+    Look,
+    /// Can wait: reports, lists, what an administrator does.
+    Report,
 }
 
 /// Why the list could not be made.
@@ -46,8 +62,8 @@ pub(crate) struct Method {
     pub(crate) message_limit: usize,
     /// The longest time of a call; streams have none.
     pub(crate) deadline: Option<Duration>,
-    /// False for health and reflection, which answer an overloaded server's probes.
-    pub(crate) sheddable: bool,
+    /// How long it is admitted under load; `None` for health and reflection, which answer an overloaded server's probes.
+    pub(crate) rank: Option<Rank>,
     /// Its instruments.
     pub(crate) metrics: RpcMetrics,
 }
@@ -90,12 +106,13 @@ impl Methods {
             let method = by_path.get_mut(exception.path).ok_or(MethodsError::Unknown(exception.path))?;
             method.message_limit = exception.message_limit.unwrap_or(method.message_limit);
             method.deadline = exception.deadline.or(method.deadline);
+            method.rank = exception.rank.or(method.rank);
         }
         let other = Method {
             rpc: "other".to_owned(),
             message_limit: UNARY_LIMIT,
             deadline: Some(deadline),
-            sheddable: true,
+            rank: Some(Rank::Report),
             metrics: RpcMetrics::new("other"),
         };
         let by_path = by_path.into_iter().map(|(path, method)| (path, Arc::new(method))).collect();
@@ -122,7 +139,7 @@ impl Method {
         Method {
             message_limit: if rpc.client_streaming { STREAM_LIMIT } else { UNARY_LIMIT },
             deadline: (!streaming).then_some(deadline),
-            sheddable: !service.starts_with("grpc."),
+            rank: (!service.starts_with("grpc.")).then_some(Rank::Report),
             metrics: RpcMetrics::new(&name),
             rpc: name,
         }
@@ -174,11 +191,14 @@ mod tests {
     fn defaults_follow_the_protocol() {
         let methods = Methods::new(SETS, SERVED, TEN, &[]).expect("good sets");
         let reserve = methods.of("/quotad.v1.QuotaService/Reserve");
-        assert_eq!((reserve.message_limit, reserve.deadline, reserve.sheddable), (UNARY_LIMIT, Some(TEN), true));
+        assert_eq!(
+            (reserve.message_limit, reserve.deadline, reserve.rank),
+            (UNARY_LIMIT, Some(TEN), Some(Rank::Report))
+        );
         let enforce = methods.of("/quotad.v1.QuotaService/Enforce");
-        assert_eq!((enforce.message_limit, enforce.deadline, enforce.sheddable), (STREAM_LIMIT, None, true));
+        assert_eq!((enforce.message_limit, enforce.deadline, enforce.rank), (STREAM_LIMIT, None, Some(Rank::Report)));
         let watch = methods.of("/grpc.health.v1.Health/Watch");
-        assert_eq!((watch.message_limit, watch.deadline, watch.sheddable), (UNARY_LIMIT, None, false));
+        assert_eq!((watch.message_limit, watch.deadline, watch.rank), (UNARY_LIMIT, None, None));
         assert_eq!(methods.of("/quotad.v1.TestClockService/Set").rpc, "other");
         assert_eq!(methods.of("quotad.v1.QuotaService/Reserve").rpc, "other");
     }
@@ -190,10 +210,11 @@ mod tests {
             path: "/quotad.v1.CatalogService/Apply",
             message_limit: Some(64 << 20),
             deadline: Some(minutes),
+            rank: Some(Rank::Look),
         };
         let methods = Methods::new(SETS, SERVED, TEN, &[apply]).expect("Apply exists").for_core();
         let method = methods.of(apply.path);
-        assert_eq!((method.message_limit, method.deadline), (64 << 20, Some(minutes)));
+        assert_eq!((method.message_limit, method.deadline, method.rank), (64 << 20, Some(minutes), Some(Rank::Look)));
         let unknown = Exception { path: "/quotad.v1.CatalogService/Nothing", ..apply };
         assert!(matches!(Methods::new(SETS, SERVED, TEN, &[unknown]), Err(MethodsError::Unknown(_))));
     }

@@ -1,5 +1,6 @@
 //! Sheds load: above a number of calls in flight, counted over all cores, a call is answered UNAVAILABLE at once, because a
-//! refusal in time is worth more than a late answer. RESOURCE_EXHAUSTED would read as a spent quota.
+//! refusal in time is worth more than a late answer. RESOURCE_EXHAUSTED would read as a spent quota. The number depends on the
+//! call's rank: what ends something begun is refused last.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use http::{Request, Response};
 use tonic::body::Body;
 use tower::Service;
 
-use super::methods::Methods;
+use super::methods::{Methods, Rank};
 use super::refusal;
 use crate::telemetry::metrics;
 
@@ -37,10 +38,21 @@ impl InFlight {
         self.now.load(Ordering::Relaxed)
     }
 
-    /// Counts one call in, unless there are `max` already. Relaxed: the number guards no other memory.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Permit> {
+    /// Counts one call in, unless there are as many already as its rank allows. Relaxed: the number guards no other memory.
+    pub(super) fn enter(self: &Arc<Self>, rank: Rank) -> Option<Permit> {
         let permit = Permit(Arc::clone(self));
-        if self.now.fetch_add(1, Ordering::Relaxed) < self.max { Some(permit) } else { None }
+        if self.now.fetch_add(1, Ordering::Relaxed) < self.most(rank) { Some(permit) } else { None }
+    }
+
+    /// How many calls may be in flight for one more of a rank: all places for what ends something, fewer for the others.
+    fn most(&self, rank: Rank) -> usize {
+        let percent = match rank {
+            Rank::End => 100,
+            Rank::Begin => 90,
+            Rank::Look => 75,
+            Rank::Report => 50,
+        };
+        (self.max.saturating_mul(percent) / 100).max(1)
     }
 }
 
@@ -80,10 +92,10 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if !self.methods.of(request.uri().path()).sheddable {
+        let Some(rank) = self.methods.of(request.uri().path()).rank else {
             return ShedFuture::Admitted(self.inner.call(request), None);
-        }
-        match self.in_flight.enter() {
+        };
+        match self.in_flight.enter(rank) {
             Some(permit) => ShedFuture::Admitted(self.inner.call(request), Some(permit)),
             None => {
                 metrics::sockets().shed.increment(1);
@@ -104,5 +116,27 @@ where
             ShedFuture::Admitted(inner, _) => Pin::new(inner).poll(cx),
             ShedFuture::Refused => Poll::Ready(Ok(refusal::overloaded())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_something_is_refused_last() {
+        let in_flight = Arc::new(InFlight::new(20));
+        let ranks = [Rank::Report, Rank::Look, Rank::Begin, Rank::End];
+        let mut held = Vec::new();
+        let mut admitted = Vec::new();
+        for rank in ranks {
+            held.extend(std::iter::from_fn(|| in_flight.enter(rank)));
+            admitted.push(held.len());
+        }
+        assert_eq!(admitted, [10, 15, 18, 20]);
+        held.truncate(10);
+        assert!(in_flight.enter(Rank::Report).is_none() && in_flight.enter(Rank::Look).is_some());
+        assert_eq!(in_flight.count(), 10, "refused calls count no longer");
+        assert!(Arc::new(InFlight::new(1)).enter(Rank::Report).is_some(), "one place is for everybody");
     }
 }
