@@ -143,10 +143,12 @@ impl Run {
 async fn history(place: Place, adjusts: bool, seed: u64, seen: &mut BTreeMap<String, usize>) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut run = Run::new(place, adjusts, &mut rng).await;
+    // For a look at a seed that fails: where the state first differs.
+    let closely = std::env::var_os("QUOTAD_MODEL_CLOSELY").is_some();
     for number in 0..STEPS {
         let step = run.history.next(&mut rng, &run.model);
         run.step(step).await;
-        if number % 40 == 39 {
+        if number % 40 == 39 || closely {
             run.compare(false).await;
         }
         if number % 130 == 129 && rng.random_bool(0.5) && !run.taste.rates && !run.taste.huge {

@@ -88,7 +88,7 @@ impl Taste {
 pub(crate) fn catalog(rng: &mut impl Rng, taste: Taste) -> Catalog {
     let mut catalog = Catalog::default();
     for name in &METERS[..rng.random_range(1..=METERS.len())] {
-        catalog.meters.push(meter(rng, name));
+        catalog.meters.push(meter(rng, taste, name));
     }
     for _ in 0..rng.random_range(1..8) {
         add_quota(rng, taste, &mut catalog, true);
@@ -99,8 +99,8 @@ pub(crate) fn catalog(rng: &mut impl Rng, taste: Taste) -> Catalog {
     catalog
 }
 
-fn meter(rng: &mut impl Rng, name: &'static str) -> Meter {
-    Meter {
+fn meter(rng: &mut impl Rng, taste: Taste, name: &'static str) -> Meter {
+    let mut meter = Meter {
         name,
         allocation: rng.random_bool(0.3),
         positive: rng.random_bool(0.3),
@@ -108,7 +108,12 @@ fn meter(rng: &mut impl Rng, name: &'static str) -> Meter {
         expiry: *[Expiry::GiveBack, Expiry::Charge, Expiry::Park].choose(rng).unwrap(),
         on_reserve: rng.random_bool(0.15),
         deny_by_default: rng.random_bool(0.15),
+    };
+    if taste.huge && meter.allocation && taste.frees == Frees::ByAmount && meter.expiry == Expiry::Charge {
+        // A late commit gives back what expiry charged too much, which may have gone back by amount: as with `Frees::Both`.
+        meter.expiry = Expiry::GiveBack;
     }
+    meter
 }
 
 /// Changes one thing: a limit raised, lowered, lifted, removed; a quota or a plan added or removed; a window of another
