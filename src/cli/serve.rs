@@ -4,6 +4,7 @@ use super::storage::StorageArgs;
 use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions, SpoolOptions};
 use crate::domain::time::Span;
 use crate::telemetry::logs::{self, Format};
+use crate::telemetry::traces::{Exporter, TraceOptions};
 use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,9 +80,20 @@ pub struct ServeArgs {
     /// How the log looks
     #[arg(long, value_enum, default_value = "readable", env = "QUOTAD_LOG_FORMAT")]
     log_format: LogFormatArg,
+    /// Send traces by OTLP over gRPC to this collector, for example http://localhost:4317
+    #[arg(long, value_name = "URL", env = "QUOTAD_OTLP_ENDPOINT")]
+    otlp_endpoint: Option<String>,
+    /// The part of the calls, 0 to 1, that is traced where the caller does not trace
+    #[arg(long, value_name = "R", default_value = "0.01", value_parser = ratio, env = "QUOTAD_TRACE_RATIO")]
+    trace_ratio: f64,
     /// Serve a clock that stands still until it is set (quotad.v1.TestClockService); loopback only
     #[arg(long)]
     test_clock: bool,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("must lie between 0 and 1".into()) }
 }
 
 fn sizes() -> RangedU64ValueParser<usize> {
@@ -118,9 +130,7 @@ pub fn run(args: ServeArgs) -> ExitCode {
         LogFormatArg::Readable => Format::Readable,
         LogFormatArg::Json => Format::Json,
     };
-    if let Err(error) = logs::init(format, None) {
-        return fail(&error);
-    }
+    let traces = args.otlp_endpoint.clone().map(|endpoint| TraceOptions { endpoint, ratio: args.trace_ratio });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("quotad-background")
@@ -130,11 +140,24 @@ pub fn run(args: ServeArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
+    let exporter = {
+        let _within = runtime.enter();
+        match traces.as_ref().map(Exporter::start).transpose() {
+            Ok(exporter) => exporter,
+            Err(error) => return fail(&error),
+        }
+    };
+    if let Err(error) = logs::init(format, None, exporter.as_ref()) {
+        return fail(&error);
+    }
     let options = match options(args) {
         Ok(options) => options,
         Err(faults) => return fail(&*Box::<dyn std::error::Error>::from(faults.join("\n       "))),
     };
-    match runtime.block_on(app::serve(options)) {
+    let served = runtime.block_on(app::serve(options));
+    // Not on the runtime: it blocks, and the exporter needs the runtime to send.
+    exporter.into_iter().for_each(Exporter::shutdown);
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&*error),
     }

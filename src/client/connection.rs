@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::retry::{self, RetryPolicy};
+use super::trace;
 use crate::proto::v1::{
     admin_service_client::AdminServiceClient, catalog_service_client::CatalogServiceClient,
     quota_service_client::QuotaServiceClient, usage_service_client::UsageServiceClient,
@@ -76,8 +77,9 @@ impl Client {
         Some(self)
     }
 
-    /// A call with the name of whom it is on behalf of.
+    /// A call with the name of whom it is on behalf of, in the trace of this process.
     fn named<Q>(&self, mut request: Request<Q>) -> Request<Q> {
+        trace::hand_on(request.metadata_mut());
         if let Some(actor) = &self.actor {
             request.metadata_mut().insert("quotad-actor", actor.clone());
         }

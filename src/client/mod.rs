@@ -36,6 +36,7 @@ mod ids;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use connection::Client;
 pub use error::{Error, FieldViolation, StatusError};

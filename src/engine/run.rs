@@ -15,8 +15,10 @@ use crate::domain::name::IdKey;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::telemetry::metrics;
+use crate::telemetry::traces::span;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// How often an operation may be sent back before the call gives up.
 const MAX_ROUNDS: usize = 64;
@@ -91,6 +93,16 @@ impl Runner {
         Ok((snapshot, operation))
     }
 
+    /// One atomic step.
+    async fn apply(&self, operation: &mut Operation) -> Result<Reply, StoreError> {
+        let span = span!("apply", partition = tracing::field::Empty, seq = tracing::field::Empty);
+        let reply = self.counters.apply(operation).instrument(span.clone()).await?;
+        if let Reply::Done(done) = &reply {
+            span.record("partition", done.partition).record("seq", done.seq);
+        }
+        Ok(reply)
+    }
+
     /// Sends an operation until it is decided.
     async fn drive(
         &self,
@@ -103,7 +115,7 @@ impl Runner {
         let mut rounds = 0;
         while rounds < MAX_ROUNDS {
             rounds += 1;
-            match self.counters.apply(&mut operation).await.map_err(out_of_reach)? {
+            match self.apply(&mut operation).await.map_err(out_of_reach)? {
                 Reply::Done(done) => return Ok(*done),
                 Reply::Again => {
                     // Each round ends some deadlines, so this ends too; the caller's own deadline bounds it.
@@ -127,7 +139,7 @@ impl Runner {
                 Reply::Reprice(reservation) => {
                     snapshot = self.price(tenant, snapshot, &mut operation, &reservation).await?;
                 }
-                Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).await?,
+                Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).instrument(span!("refill")).await?,
             }
         }
         Err(CallError::Overloaded)
@@ -210,7 +222,7 @@ fn build(
     now: Timestamp,
     prepare: &Prepare<'_>,
 ) -> Result<Operation, CallError> {
-    let (verb, plan) = prepare(snapshot, now)?;
+    let (verb, plan) = span!("plan").in_scope(|| prepare(snapshot, now))?;
     Ok(Operation {
         tenant: tenant.uid(),
         catalog_version: if plan.is_some() { snapshot.version() } else { 0 },

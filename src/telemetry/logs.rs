@@ -3,10 +3,13 @@
 use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::fields;
+use super::traces::Exporter;
 
 /// The environment variable that sets the filter, in the syntax of `RUST_LOG`.
 pub const FILTER_VARIABLE: &str = "QUOTAD_LOG";
@@ -35,19 +38,20 @@ pub struct BadFilter {
 /// Starts the log of the process and sends panics through it.
 ///
 /// The filter is `filter`, else the variable [`FILTER_VARIABLE`], else `info`. In a process that has a log already
-/// (several servers in one test) it changes nothing and succeeds.
+/// (several servers in one test) it changes nothing and succeeds. Spans go to `exporter` as well, where there is one.
 ///
 /// # Errors
 /// A filter that can't be parsed.
-pub fn init(format: Format, filter: Option<&str>) -> Result<(), BadFilter> {
+pub fn init(format: Format, filter: Option<&str>, exporter: Option<&Exporter>) -> Result<(), BadFilter> {
     let text = filter.map(str::to_owned).or_else(|| std::env::var(FILTER_VARIABLE).ok());
     let filter = parse_filter(text.as_deref().unwrap_or(DEFAULT_FILTER))?;
-    // A line that can't be written (a full disk, a reader that is gone) is lost and nothing else: to complain of it on
-    // standard error would panic there, and the hook below would log once more.
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
-    let started = match format {
-        Format::Readable => lines.with_ansi(io::stderr().is_terminal()).finish().try_init(),
-        Format::Json => lines.json().flatten_event(true).finish().try_init(),
+    let started = match exporter {
+        // A filter for all is cheaper than one for each layer.
+        None => tracing_subscriber::registry().with(lines(format)).with(filter).try_init(),
+        Some(exporter) => {
+            let lines = lines(format).with_filter(filter);
+            tracing_subscriber::registry().with(lines).with(exporter.layer()).try_init()
+        }
     };
     if started.is_ok() {
         let previous = panic::take_hook();
@@ -57,6 +61,20 @@ pub fn init(format: Format, filter: Option<&str>) -> Result<(), BadFilter> {
         }));
     }
     Ok(())
+}
+
+/// The lines on standard error.
+fn lines<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+{
+    // A line that can't be written (a full disk, a reader that is gone) is lost and nothing else: to complain of it on
+    // standard error would panic there, and the panic hook would log once more.
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
+    match format {
+        Format::Readable => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        Format::Json => lines.json().flatten_event(true).boxed(),
+    }
 }
 
 fn parse_filter(text: &str) -> Result<EnvFilter, BadFilter> {

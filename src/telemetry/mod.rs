@@ -1,5 +1,6 @@
-//! Logs and metrics: what an operator sees. A leaf: names no other layer.
+//! Logs, metrics and traces: what an operator sees. A leaf: names no other layer.
 
 pub mod fields;
 pub mod logs;
 pub mod metrics;
+pub mod traces;

@@ -17,7 +17,7 @@ use tower::Service;
 
 use super::methods::{Method, Methods};
 use super::refusal;
-use crate::telemetry::fields;
+use crate::telemetry::{fields, traces};
 
 /// The layer's service.
 #[derive(Clone)]
@@ -31,6 +31,7 @@ pub(super) struct ObserveFuture<F> {
     inner: Result<F, Panic>,
     method: Arc<Method>,
     started: Instant,
+    span: tracing::Span,
     /// A browser's question before the call, which is none itself.
     preflight: bool,
 }
@@ -61,9 +62,12 @@ where
         let started = Instant::now();
         let method = Arc::clone(self.methods.of(request.uri().path()));
         let preflight = request.method() == http::Method::OPTIONS;
+        let span = traces::call(&method.rpc, request.headers());
+        let entered = span.clone().entered();
         // Unwind safe: what a panicking call leaves behind is dropped, never looked at.
         let inner = catch_unwind(AssertUnwindSafe(|| self.inner.call(request))).map_err(Panic::from);
-        ObserveFuture { inner, method, started, preflight }
+        drop(entered);
+        ObserveFuture { inner, method, started, span, preflight }
     }
 }
 
@@ -74,10 +78,13 @@ where
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match &mut self.inner {
+        let this = &mut *self;
+        let entered = this.span.enter();
+        let answer = match &mut this.inner {
             Ok(inner) => catch_unwind(AssertUnwindSafe(|| Pin::new(inner).poll(cx))).map_err(Panic::from),
             Err(Panic) => Err(Panic),
         };
+        drop(entered);
         let response = match answer {
             Ok(answer) => {
                 let Ok(response) = ready!(answer);
@@ -97,6 +104,7 @@ impl<F> ObserveFuture<F> {
     fn count(&self, response: &Response<Body>) {
         let took = self.started.elapsed();
         let code = code(response);
+        self.span.record("rpc.grpc.status_code", code.map(|code| code as i32));
         self.method.metrics.answered(code.map(|code| code as usize), took);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         tracing::debug!({ fields::RPC } = self.method.rpc, { fields::CODE } = ?code, { fields::MICROS } = micros, "call");

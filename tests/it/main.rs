@@ -28,5 +28,6 @@ mod stories;
 mod support;
 mod tidy;
 mod tools;
+mod traces;
 mod verify;
 mod verify_live;

@@ -5,9 +5,11 @@ use super::progress::{Mark, Progress};
 use crate::engine::operation::Counters;
 use crate::engine::ports::{Appended, Ledger, Repeated, StoreError, Watermark};
 use crate::telemetry::metrics;
+use crate::telemetry::traces::span;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Entries in one ledger transaction at most.
 const MAX_ENTRIES: usize = 1024;
@@ -217,7 +219,9 @@ impl Flushers {
         if entries.is_empty() || self.counters.head(partition).incarnation != incarnation {
             return self.look(partition).await;
         }
-        let Appended { watermark, repeated } = match self.ledger.append(partition, incarnation, &entries).await {
+        let span = span!("flush", partition, first = entries[0].0, entries = entries.len());
+        let appended = self.ledger.append(partition, incarnation, &entries).instrument(span).await;
+        let Appended { watermark, repeated } = match appended {
             Ok(appended) => appended,
             // Whether it was written, and whether another incarnation has begun, the watermark tells.
             Err(error) if self.shared => match self.look(partition).await {

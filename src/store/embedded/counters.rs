@@ -8,8 +8,10 @@ use crate::domain::reservation::Reservation;
 use crate::domain::time::Span;
 use crate::engine::operation::{Caps, Counters, Figures, Operation, Refill, Reply, Verb};
 use crate::engine::ports::{Boxed, StoreError, Watermark};
+use crate::telemetry::traces::span;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// The embedded engine's incarnation: its journal lives on from start to start.
 pub const INCARNATION: u64 = 1;
@@ -75,7 +77,7 @@ impl Counters for EmbeddedCounters {
             })?;
             let reply = reply?;
             if let Some(group) = group.filter(|_| self.shared.waits) {
-                group.finished().await.map_err(StoreError::Unavailable)?;
+                group.finished().instrument(span!("journal")).await.map_err(StoreError::Unavailable)?;
             }
             Ok(reply)
         })

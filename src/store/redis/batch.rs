@@ -13,10 +13,12 @@ use super::scripts::Script;
 use crate::domain::name::IdKey;
 use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, StoreError};
+use crate::telemetry::traces::span;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 /// Commands that wait at most; one more is overload.
 pub const MOST_WAITING: usize = 8192;
@@ -117,7 +119,7 @@ impl Batcher {
     /// [`SubmitError`].
     pub async fn submit(&self, command: Command) -> Answer {
         let (answer, reply) = oneshot::channel();
-        if self.shared.enqueue(Waiting { command, answer })? {
+        if self.shared.enqueue(Waiting { command, answer, span: Span::current() })? {
             tokio::spawn(drive(Arc::clone(&self.shared)));
         }
         reply.await.unwrap_or_else(|_| Err(unknown("the server is stopping")))
@@ -152,7 +154,9 @@ impl Shared {
         };
         let clock = self.clock.as_ref().map(|clock| clock.now());
         let request = encode(incarnation, clock, &self.caps, commands);
-        let bytes = self.link.run(&names, self.script, &[&request], timeout).await.map_err(Failure::Link)?;
+        let arguments = [request.as_slice()];
+        let run = self.link.run(&names, self.script, &arguments, timeout).instrument(span!("script"));
+        let bytes = run.await.map_err(Failure::Link)?;
         let (header, replies) = split(bytes).map_err(Failure::Damaged)?;
         if header.status == Status::Decided && replies.len() != commands.len() {
             let text = format!("{} replies to {} commands", replies.len(), commands.len());
@@ -261,7 +265,8 @@ async fn drive(shared: Arc<Shared>) {
     while let Some(batch) = driver.next() {
         // Enough to send what may have run a second time.
         let deadline = Instant::now() + 2 * driver.shared.link.options().response_timeout;
-        driver.shared.process(batch, deadline, false).await;
+        let span = batch.span();
+        driver.shared.process(batch, deadline, false).instrument(span).await;
     }
 }
 

@@ -4,8 +4,10 @@ use super::batch::{Answer, SubmitError, unknown};
 use super::command::Command;
 use super::reply::{Header, RawReply};
 use crate::domain::name::IdKey;
+use crate::telemetry::traces::{link, span};
 use std::collections::{HashSet, VecDeque};
 use tokio::sync::oneshot;
+use tracing::Span;
 
 /// Commands of one call at most.
 pub const MOST_COMMANDS: usize = 64;
@@ -20,6 +22,8 @@ const LOOK_AHEAD: usize = 4 * MOST_COMMANDS;
 pub(super) struct Waiting {
     pub(super) command: Command,
     pub(super) answer: oneshot::Sender<Answer>,
+    /// The span of who waits.
+    pub(super) span: Span,
 }
 
 /// The commands that wait, in order.
@@ -90,27 +94,41 @@ impl Queue {
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) commands: Vec<Command>,
-    answers: Vec<oneshot::Sender<Answer>>,
+    waiters: Vec<(oneshot::Sender<Answer>, Span)>,
 }
 
 impl Batch {
-    fn push(&mut self, Waiting { command, answer }: Waiting) {
+    fn push(&mut self, Waiting { command, answer, span }: Waiting) {
         self.commands.push(command);
-        self.answers.push(answer);
+        self.waiters.push((answer, span));
     }
 
     fn waiting(self) -> impl Iterator<Item = Waiting> {
-        self.commands.into_iter().zip(self.answers).map(|(command, answer)| Waiting { command, answer })
+        let waiters = self.commands.into_iter().zip(self.waiters);
+        waiters.map(|(command, (answer, span))| Waiting { command, answer, span })
     }
 
     pub(super) fn singles(self) -> impl Iterator<Item = Batch> {
-        self.waiting().map(|Waiting { command, answer }| Batch { commands: vec![command], answers: vec![answer] })
+        self.waiting().map(|waiting| {
+            let mut single = Batch::default();
+            single.push(waiting);
+            single
+        })
+    }
+
+    /// A span for its call: below that of the first who waits, linked to the others'.
+    pub(super) fn span(&self) -> Span {
+        let mut spans = self.waiters.iter().map(|(_, span)| span);
+        let first = spans.next().cloned().unwrap_or_else(Span::none);
+        let span = span!(parent: &first, "batch", commands = self.commands.len());
+        spans.for_each(|other| link(&span, other));
+        span
     }
 
     /// Deals the replies out, or the need to verify. Whoever hung up needs no answer, here and below.
     pub(super) fn answer(self, header: &Header, replies: Vec<RawReply>) {
         let mut replies = replies.into_iter();
-        for Waiting { command, answer } in self.waiting() {
+        for Waiting { command, answer, .. } in self.waiting() {
             let answered = match replies.next() {
                 Some(reply) => Ok((command, header.clone(), reply)),
                 None => Err(SubmitError::Verify { command: Box::new(command), header: header.clone() }),
@@ -120,7 +138,7 @@ impl Batch {
     }
 
     pub(super) fn fail(self, error: &SubmitError) {
-        for answer in self.answers {
+        for (answer, _) in self.waiters {
             let _ = answer.send(Err(error.clone()));
         }
     }

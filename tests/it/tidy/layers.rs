@@ -46,6 +46,11 @@ const CRATES: &[(&str, &[&str], &str)] = &[
         &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/bench/", "src/proto.rs"],
         "wire types stop at services; convert there",
     ),
+    (
+        "opentelemetry",
+        &["src/telemetry/traces.rs", "src/client/trace.rs"],
+        "spans are made with `telemetry::traces::span!`; what exports them is named there alone",
+    ),
     ("sqlx", &["src/store/database/", "src/store/embedded/"], "driver types and errors stop at the adapter"),
     ("redis", &["src/store/redis/", "src/store/mod.rs"], "driver types and errors stop at the adapter"),
     ("deadpool", &["src/store/redis/"], "driver types and errors stop at the adapter"),
