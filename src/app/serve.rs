@@ -73,6 +73,8 @@ pub struct ServeOptions {
     pub cores: usize,
     /// Calls in work at once.
     pub max_in_flight: usize,
+    /// How old a connection gets; zero: any age.
+    pub max_connection_age: Duration,
     /// How long open calls may take at shutdown.
     pub drain: Duration,
     /// Origins of web pages that may call.
@@ -230,6 +232,7 @@ async fn start(
     config.cores = options.cores;
     config.max_in_flight = options.max_in_flight;
     config.drain = options.drain;
+    config.max_connection_age = options.max_connection_age;
     config.web_origins.clone_from(&options.web_origins);
     let draining = config.draining.clone();
     let pool = Handle::current();

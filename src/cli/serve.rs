@@ -69,6 +69,10 @@ pub struct ServeArgs {
     /// from nine tenths, commits and releases last
     #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one(), env = "QUOTAD_MAX_IN_FLIGHT")]
     max_in_flight: usize,
+    /// Seconds after which a client is told to open another connection, a tenth more or less, so that load follows to new servers;
+    /// 0 means never
+    #[arg(long, value_name = "S", default_value = "600", value_parser = clap::value_parser!(u64).range(..=86_400), env = "QUOTAD_MAX_CONNECTION_AGE_SECONDS")]
+    max_connection_age_seconds: u64,
     /// Seconds that open calls may take to end at shutdown, at most a day
     #[arg(long, value_name = "S", default_value = "20", value_parser = clap::value_parser!(u64).range(..=86_400), env = "QUOTAD_DRAIN_SECONDS")]
     drain_seconds: u64,
@@ -199,6 +203,7 @@ fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
         test_clock: args.test_clock,
         cores: args.cores,
         max_in_flight: args.max_in_flight,
+        max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
         drain: Duration::from_secs(args.drain_seconds),
         web_origins: args.web_origins,
     };

@@ -6,11 +6,13 @@ use super::status::from_call;
 use super::violations::Violations;
 use super::{batch, convert, enforce};
 use crate::domain::name::IdKey;
+use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::engine::authority::Authority;
 use crate::engine::call::{Answer, Denial, Durability, FreeWhat, Verdict};
 use crate::engine::ports::ReservationFilter;
 use crate::proto::v1::{self, quota_service_server};
+use crate::telemetry::meters;
 use crate::telemetry::metrics::DecisionMetrics;
 use prost::Message;
 use std::sync::{Arc, LazyLock};
@@ -41,6 +43,7 @@ impl QuotaApi {
         let outcome = match verdict {
             Verdict::Granted(lines) => {
                 CHECKS.granted();
+                lines.iter().for_each(|line| meters::decided(&line.meter, true));
                 Outcome::Granted(denial::allowance(&lines))
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&CHECKS, &why)),
@@ -57,6 +60,7 @@ impl QuotaApi {
         let outcome = match value {
             Verdict::Granted(granted) => {
                 RESERVES.granted();
+                decided(&granted);
                 Outcome::Granted(reservation::reservation(&granted))
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&RESERVES, &why)),
@@ -78,6 +82,7 @@ impl QuotaApi {
         let outcome = match value {
             Verdict::Granted(granted) => {
                 CONSUMES.granted();
+                decided(&granted);
                 Outcome::Granted(reservation::reservation(&granted))
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&CONSUMES, &why)),
@@ -200,7 +205,20 @@ fn cursor(text: &str) -> Option<(Timestamp, IdKey)> {
 
 fn denied(metrics: &DecisionMetrics, why: &Denial) -> v1::Denial {
     metrics.denied(denial::index(why));
+    if let Some(violation) = why.violations.first() {
+        meters::decided(&violation.meter, false);
+    }
     denial::denial(why)
+}
+
+/// Counts a grant on each of its meters.
+fn decided(granted: &Reservation) {
+    for (place, charge) in granted.charges.iter().enumerate() {
+        let is_first = granted.charges[..place].iter().all(|before| before.meter != charge.meter);
+        if is_first {
+            meters::decided(&charge.meter, true);
+        }
+    }
 }
 
 /// Counts what an operator wants to know of commits.

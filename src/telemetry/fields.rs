@@ -10,6 +10,10 @@ pub const OUTCOME: &str = "outcome";
 pub const CAUSE: &str = "cause";
 /// What became of a hold nobody answered.
 pub const RULE: &str = "rule";
+/// A meter's name; `other` beyond the first hundred.
+pub const METER: &str = "meter";
+/// `redis` or `database`.
+pub const BACKEND: &str = "backend";
 /// The version of the program.
 pub const VERSION: &str = "version";
 /// A fault in words.

@@ -2,7 +2,7 @@
 //! as much as a decision.
 
 use std::sync::{LazyLock, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -61,12 +61,27 @@ pub const SPOOL_BYTES: &str = "quotad_spool_bytes";
 pub const SPOOL_REPLAYED_TOTAL: &str = "quotad_spool_replayed_total";
 /// Calls refused because the spool was full or could not be written.
 pub const SPOOL_REFUSED_TOTAL: &str = "quotad_spool_refused_total";
+/// Decisions, by meter and outcome; the first hundred meters by name, all others as `other`.
+pub const METER_DECISIONS_TOTAL: &str = "quotad_meter_decisions_total";
+/// Commands that went to Redis in one script call.
+pub const BATCH_COMMANDS: &str = "quotad_batch_commands";
+/// Time of one script call, to Redis and back.
+pub const SCRIPT_SECONDS: &str = "quotad_script_seconds";
+/// How often a partition's counter store was found to be another one, or to have forgotten.
+pub const VERIFIES_TOTAL: &str = "quotad_verifies_total";
+/// 1 while a backend answers, 0 while it does not, by backend.
+pub const BACKEND_UP: &str = "quotad_backend_up";
+/// When this replica last knew the catalog's version in the database, in seconds since 1970.
+pub const CATALOG_FOLLOWED: &str = "quotad_catalog_followed_timestamp_seconds";
 /// Counters in memory.
 pub const COUNTERS: &str = "quotad_counters";
 
 /// Bounds of the histograms in seconds, from a cached decision to a stuck disk.
 const SECONDS: &[f64] =
     &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// Bounds of the sizes of batches.
+const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 
 /// How often histograms are folded; between two folds they keep every sample.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -77,12 +92,12 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// samples and this handle renders nothing.
 pub fn install() -> PrometheusHandle {
     static HANDLE: LazyLock<PrometheusHandle> = LazyLock::new(|| {
-        let builder = PrometheusBuilder::new();
-        let builder = match builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS) {
-            Ok(builder) => builder,
-            // Only an empty list of bounds is refused, and SECONDS is not empty: summaries would still be of use.
-            Err(_) => PrometheusBuilder::new(),
-        };
+        let sizes = Matcher::Full(BATCH_COMMANDS.to_owned());
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(sizes, SIZES))
+            // Only an empty list of bounds is refused, and these are not empty: summaries would still be of use.
+            .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
@@ -134,6 +149,12 @@ fn describe() {
     c!(SPOOL_REPLAYED_TOTAL, "Entries of the spool that were sent after");
     c!(SPOOL_REFUSED_TOTAL, "Calls refused because the spool was full or could not be written");
     g!(COUNTERS, "Counters in memory");
+    c!(METER_DECISIONS_TOTAL, "Decisions by meter");
+    h!(BATCH_COMMANDS, Unit::Count, "Commands that went to Redis in one script call");
+    h!(SCRIPT_SECONDS, Unit::Seconds, "Time of one script call, to Redis and back");
+    c!(VERIFIES_TOTAL, "How often a partition's counter store was found to be another one, or to have forgotten");
+    g!(BACKEND_UP, "1 while a backend answers, 0 while it does not");
+    g!(CATALOG_FOLLOWED, Unit::Seconds, "When this replica last knew the catalog's version, in seconds since 1970");
 }
 
 /// The instruments of one method.
@@ -248,6 +269,18 @@ pub struct EngineMetrics {
     pub replans: Counter,
     /// [`COUNTERS`].
     pub counters: Gauge,
+    /// [`BATCH_COMMANDS`].
+    pub batch_commands: Histogram,
+    /// [`SCRIPT_SECONDS`].
+    pub script_seconds: Histogram,
+    /// [`VERIFIES_TOTAL`].
+    pub verifies: Counter,
+    /// [`BACKEND_UP`] of Redis.
+    pub redis_up: Gauge,
+    /// [`BACKEND_UP`] of the database, whichever it is.
+    pub database_up: Gauge,
+    /// [`CATALOG_FOLLOWED`].
+    pub catalog_followed: Gauge,
     /// [`UNENFORCED_TOTAL`].
     pub unenforced: Counter,
     /// [`SPOOL_ENTRIES`].
@@ -262,6 +295,12 @@ impl EngineMetrics {
     /// Counts `count` reservations settled at their deadline by `rule`, which is one of a small fixed set of words.
     pub fn expired(&self, rule: &'static str, count: u64) {
         counter!(EXPIRED_TOTAL, fields::RULE => rule).increment(count);
+    }
+
+    /// Notes that the catalog's version is known now.
+    pub fn followed(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.catalog_followed.set(now.as_secs_f64());
     }
 
     /// Counts an entry of the spool that was sent after; `outcome` is one of a small fixed set of words.
@@ -289,6 +328,12 @@ pub fn engine() -> &'static EngineMetrics {
             misses: counter!(MISSES_TOTAL),
             replans: counter!(REPLANS_TOTAL),
             counters: gauge!(COUNTERS),
+            batch_commands: histogram!(BATCH_COMMANDS),
+            script_seconds: histogram!(SCRIPT_SECONDS),
+            verifies: counter!(VERIFIES_TOTAL),
+            redis_up: gauge!(BACKEND_UP, fields::BACKEND => "redis"),
+            database_up: gauge!(BACKEND_UP, fields::BACKEND => "database"),
+            catalog_followed: gauge!(CATALOG_FOLLOWED),
             unenforced: counter!(UNENFORCED_TOTAL),
             spool_entries: gauge!(SPOOL_ENTRIES),
             spool_bytes: gauge!(SPOOL_BYTES),

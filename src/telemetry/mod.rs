@@ -2,5 +2,6 @@
 
 pub mod fields;
 pub mod logs;
+pub mod meters;
 pub mod metrics;
 pub mod traces;

@@ -128,6 +128,24 @@ async fn connections_are_dealt_in_turn() {
 }
 
 #[tokio::test]
+async fn an_old_connection_is_replaced_and_no_call_notices() {
+    let age = Duration::from_millis(400);
+    let (server, _health) = start(ServerConfig { max_connection_age: age, ..config() }, LONG).await;
+    let channel = connect(&server).await;
+    status_of(&channel, "").await.expect("answers");
+    let first = server.connections();
+    let begin = std::time::Instant::now();
+    // The next connection is dealt to the other core.
+    while server.connections() == first {
+        status_of(&channel, "").await.expect("answers");
+        assert!(begin.elapsed() < LONG, "the connection stays");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(begin.elapsed() > age / 2, "{:?}", begin.elapsed());
+    status_of(&channel, "").await.expect("answers");
+}
+
+#[tokio::test]
 async fn connections_above_the_limit_are_closed() {
     let (server, _health) = start(ServerConfig { max_connections: 1, ..config() }, LONG).await;
     let first = connect(&server).await;

@@ -108,7 +108,9 @@ impl Flushers {
                 () = stop.cancelled() => break,
             }
             progress.note_behind(true);
-            match self.round(partition, &mut others).await {
+            let round = self.round(partition, &mut others).await;
+            metrics::engine().database_up.set(if round.is_ok() { 1.0 } else { 0.0 });
+            match round {
                 Ok(Round::Took(count)) => {
                     progress.note_behind(count == MAX_ENTRIES);
                     pause = self.interval;

@@ -2,6 +2,7 @@
 //! between, binds a few seconds later (DESIGN: the poll that is the safety net).
 
 use crate::engine::publish::Publisher;
+use crate::telemetry::metrics;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,10 @@ pub async fn run(catalogs: Arc<Publisher>, mut seen: u64, stop: CancellationToke
             () = stop.cancelled() => return,
         }
         match catalogs.follow(seen).await {
-            Ok(version) => (seen, told) = (version, false),
+            Ok(version) => {
+                (seen, told) = (version, false);
+                metrics::engine().followed();
+            }
             Err(error) => {
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!(%error, "the catalog can't be followed; it is tried again");

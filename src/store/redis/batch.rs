@@ -13,6 +13,7 @@ use super::scripts::Script;
 use crate::domain::name::IdKey;
 use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, StoreError};
+use crate::telemetry::metrics;
 use crate::telemetry::traces::span;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -154,9 +155,13 @@ impl Shared {
         };
         let clock = self.clock.as_ref().map(|clock| clock.now());
         let request = encode(incarnation, clock, &self.caps, commands);
+        let started = Instant::now();
         let arguments = [request.as_slice()];
         let run = self.link.run(&names, self.script, &arguments, timeout).instrument(span!("script"));
         let bytes = run.await.map_err(Failure::Link)?;
+        let metrics = metrics::engine();
+        metrics.batch_commands.record(commands.len() as f64);
+        metrics.script_seconds.record(started.elapsed());
         let (header, replies) = split(bytes).map_err(Failure::Damaged)?;
         if header.status == Status::Decided && replies.len() != commands.len() {
             let text = format!("{} replies to {} commands", replies.len(), commands.len());
@@ -218,6 +223,7 @@ impl Shared {
     }
 
     fn answered(&self) {
+        metrics::engine().redis_up.set(1.0);
         if self.state().breaker.succeeded() {
             tracing::info!(partition = self.keys.partition(), "Redis answers again");
         }
@@ -233,6 +239,7 @@ impl Shared {
             }
             state.queue.clear()
         };
+        metrics::engine().redis_up.set(0.0);
         tracing::warn!(
             partition = self.keys.partition(),
             text,

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::options::OptionsError;
 use crate::domain::amount;
 use crate::engine::ports::{Boxed, CatalogStore, Clock, INCARNATION_GAP, Ledger, StoreError, Watermark};
+use crate::telemetry::metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -101,6 +102,7 @@ impl Shared {
         if let (true, Some(result)) = (slot.ended.load(Ordering::SeqCst) != ended, &*last) {
             return result.clone();
         }
+        metrics::engine().verifies.increment(1);
         let result = match tokio::time::timeout(LIMIT, self.handover.run(partition, &slot.keys, seen)).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Unavailable(format!("partition {partition} could not be recovered in time"))),
