@@ -73,6 +73,8 @@ pub struct ServeOptions {
     pub cores: usize,
     /// Calls in work at once.
     pub max_in_flight: usize,
+    /// How long it goes on as before once it is not ready any more, so that whoever sends calls here learns of it first.
+    pub shutdown_delay: Duration,
     /// How old a connection gets; zero: any age.
     pub max_connection_age: Duration,
     /// How long open calls may take at shutdown.
@@ -132,13 +134,14 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
         tracing::warn!("second signal: exiting at once");
         std::process::exit(1);
     });
-    stop(running, http, health, node).await;
+    health.set_not_ready("draining").await;
+    tokio::time::sleep(options.shutdown_delay).await;
+    stop(running, http, node).await;
     Ok(())
 }
 
-/// Not ready, drain, flush, close.
-async fn stop(mut running: server::RunningServer, http: http::HttpServer, health: Health, node: Node) {
-    health.set_not_ready("draining").await;
+/// Drain, flush, close.
+async fn stop(mut running: server::RunningServer, http: http::HttpServer, node: Node) {
     if !running.drain().await {
         tracing::warn!("some calls were cut at the end of the drain");
     }

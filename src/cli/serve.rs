@@ -65,14 +65,18 @@ pub struct ServeArgs {
     /// Cores to serve on, at most 1024; 0 means all
     #[arg(long, value_name = "N", default_value = "0", value_parser = sizes().range(..=1024), env = "QUOTAD_CORES")]
     cores: usize,
-    /// Calls in work at once; more are refused as overload: reports from half of it on, checks from three quarters, new reservations
-    /// from nine tenths, commits and releases last
+    /// Calls in work at once; more are refused as overload. Reports are refused from half of it on, checks from three quarters; commits
+    /// and releases, which make room, only at twice as many
     #[arg(long, value_name = "N", default_value = "10000", value_parser = at_least_one(), env = "QUOTAD_MAX_IN_FLIGHT")]
     max_in_flight: usize,
     /// Seconds after which a client is told to open another connection, a tenth more or less, so that load follows to new servers;
     /// 0 means never
     #[arg(long, value_name = "S", default_value = "600", value_parser = clap::value_parser!(u64).range(..=86_400), env = "QUOTAD_MAX_CONNECTION_AGE_SECONDS")]
     max_connection_age_seconds: u64,
+    /// Seconds for which a server that was told to end is not ready and still serves as before, so that a load balancer learns of it
+    /// first; 5 is good in Kubernetes
+    #[arg(long, value_name = "S", default_value = "0", value_parser = clap::value_parser!(u64).range(..=3_600), env = "QUOTAD_SHUTDOWN_DELAY_SECONDS")]
+    shutdown_delay_seconds: u64,
     /// Seconds that open calls may take to end at shutdown, at most a day
     #[arg(long, value_name = "S", default_value = "20", value_parser = clap::value_parser!(u64).range(..=86_400), env = "QUOTAD_DRAIN_SECONDS")]
     drain_seconds: u64,
@@ -203,6 +207,7 @@ fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
         test_clock: args.test_clock,
         cores: args.cores,
         max_in_flight: args.max_in_flight,
+        shutdown_delay: Duration::from_secs(args.shutdown_delay_seconds),
         max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
         drain: Duration::from_secs(args.drain_seconds),
         web_origins: args.web_origins,

@@ -45,7 +45,7 @@ pub struct ServerConfig {
     pub max_concurrent_streams: u32,
     /// The most connections; further ones are closed at once.
     pub max_connections: usize,
-    /// The most calls at a time in the whole server.
+    /// The most calls at a time in the whole server; what ends something may be twice as many.
     pub max_in_flight: usize,
     /// How old a connection gets, a tenth more or less on each core, until its client is told to open another one: so that load follows
     /// to new replicas. What is in work on it is answered, streams stay. Zero: any age.

@@ -28,7 +28,7 @@ pub struct InFlight {
 pub(super) struct Permit(Arc<InFlight>);
 
 impl InFlight {
-    /// At most `max` calls at a time.
+    /// At most `max` calls at a time that begin something, and as many more that end it.
     pub fn new(max: usize) -> Self {
         InFlight { now: AtomicUsize::new(0), max }
     }
@@ -44,11 +44,12 @@ impl InFlight {
         if self.now.fetch_add(1, Ordering::Relaxed) < self.most(rank) { Some(permit) } else { None }
     }
 
-    /// How many calls may be in flight for one more of a rank: all places for what ends something, fewer for the others.
+    /// How many calls may be in flight for one more of a rank. What ends something has as many places again of its own: there is no
+    /// more of it than was begun.
     fn most(&self, rank: Rank) -> usize {
         let percent = match rank {
-            Rank::End => 100,
-            Rank::Begin => 90,
+            Rank::End => 200,
+            Rank::Begin => 100,
             Rank::Look => 75,
             Rank::Report => 50,
         };
@@ -133,7 +134,7 @@ mod tests {
             held.extend(std::iter::from_fn(|| in_flight.enter(rank)));
             admitted.push(held.len());
         }
-        assert_eq!(admitted, [10, 15, 18, 20]);
+        assert_eq!(admitted, [10, 15, 20, 40]);
         held.truncate(10);
         assert!(in_flight.enter(Rank::Report).is_none() && in_flight.enter(Rank::Look).is_some());
         assert_eq!(in_flight.count(), 10, "refused calls count no longer");

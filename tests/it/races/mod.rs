@@ -7,6 +7,8 @@ mod history;
 mod lost;
 mod mixed;
 mod moving;
+mod overload;
 mod place;
 mod proxy;
+mod rolling;
 mod ways;

@@ -23,6 +23,11 @@ impl Place {
         Place::start(catalog, 1, |options| options)
     }
 
+    /// The same with further arguments.
+    pub(super) fn embedded_with(catalog: &str, args: &[&str]) -> Place {
+        Place::start(catalog, 1, |options| args.iter().fold(options, |options, arg| options.arg(*arg)))
+    }
+
     /// Three replicas.
     pub(super) fn replicas(catalog: &str) -> Place {
         let shared = Shared::with_postgres();
