@@ -108,7 +108,7 @@ impl Client {
 
     /// The generated client of `AdminService`.
     pub(super) fn admin(&self) -> AdminServiceClient<Channel> {
-        AdminServiceClient::new(self.channel.clone())
+        AdminServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER)
     }
 
     /// The generated client of `CatalogService`.
