@@ -32,13 +32,13 @@ struct Named<'a> {
 
 impl Path {
     /// The accounts that a charge names, and theirs.
-    pub fn named(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter) -> Path {
-        Path::of(&Named::of(snapshot, charge, meter))
+    pub fn named(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp) -> Path {
+        Path::of(&Named::of(snapshot, charge, meter, now))
     }
 
     /// The same with the pools of the charged account, as a charge is asked for at `now`.
     pub fn asked(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp) -> Path {
-        let named = Named::of(snapshot, charge, meter);
+        let named = Named::of(snapshot, charge, meter, now);
         let mut path = Path::of(&named);
         for inactive in named.chains().filter_map(|chain| chain.inactive.as_ref()) {
             path.deny(Cause::NotPermitted, inactive.clone());
@@ -71,14 +71,14 @@ impl Path {
         let standing = &named.chain.standing;
         for known in standing.memberships.iter().filter(|known| known.pool.join == Join::Always) {
             if self.is_member(standing, &known.pool, now) && !named.has(&known.pool) {
-                let chain = snapshot.chain(&known.pool.account, meter);
+                let chain = snapshot.chain(&known.pool.account, meter, now);
                 self.enter(&chain, &known.pool, named, now);
             }
         }
         match &standing.choice {
             Some(_) if named.has_one_to_be_chosen() => {}
             Some(Choice::Pool(pool)) => {
-                let chain = snapshot.chain(&pool.account, meter);
+                let chain = snapshot.chain(&pool.account, meter, now);
                 self.enter(&chain, pool, named, now);
             }
             Some(Choice::Gone(pool)) => self.deny(Cause::PoolNotFound, pool.as_str().into()),
@@ -125,9 +125,9 @@ impl Path {
 }
 
 impl<'a> Named<'a> {
-    fn of(snapshot: &Snapshot, charge: &'a ChargeRequest, meter: &Meter) -> Named<'a> {
-        let also = charge.also.iter().map(|also| snapshot.chain(also, meter)).collect();
-        Named { charge, chain: snapshot.chain(&charge.account, meter), also }
+    fn of(snapshot: &Snapshot, charge: &'a ChargeRequest, meter: &Meter, now: Timestamp) -> Named<'a> {
+        let also = charge.also.iter().map(|also| snapshot.chain(also, meter, now)).collect();
+        Named { charge, chain: snapshot.chain(&charge.account, meter, now), also }
     }
 
     fn chains(&self) -> impl Iterator<Item = &Arc<Chain>> {
