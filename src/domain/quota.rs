@@ -291,3 +291,77 @@ fn specificity(quota: &Quota) -> Option<impl Ord + use<>> {
         Subject::Account(_) | Subject::Plan(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn quota(subject: &str, limits: &[(WindowKind, u64)], raise: &[(WindowKind, u64)], until: i64) -> Quota {
+        let limit = |(kind, amount): &(WindowKind, u64)| Limit {
+            window: WindowSpec::of(*kind),
+            value: LimitValue::Finite(*amount),
+        };
+        let raise: Vec<Limit> = raise.iter().map(limit).collect();
+        Quota {
+            tenant: None,
+            subject: Subject::parse(subject).unwrap(),
+            meter: "m".parse().unwrap(),
+            limits: limits.iter().map(limit).collect(),
+            raise: (!raise.is_empty()).then(|| Raise { limits: raise, until: at(until) }),
+            top_up: None,
+            hold_share_percent: None,
+            enforcement: Enforcement::Enforce,
+            locked_without: None,
+            note: String::new(),
+            version: 1,
+            create_time: at(0),
+            update_time: at(0),
+        }
+    }
+
+    /// Limits and until when each is raised.
+    type Limits = Vec<(Option<u64>, Option<i64>)>;
+
+    /// What binds, and when all that is so.
+    fn found(quotas: &[&Quota], now: i64) -> (Limits, (i64, i64)) {
+        let origins = [Origin::Own, Origin::Tenant];
+        let candidates: Vec<_> =
+            origins.into_iter().zip(quotas).map(|(origin, quota)| Candidate { origin, quota }).collect();
+        let found = resolve(&candidates, "UTC", at(now));
+        let limits = found.limits.iter().map(|limit| (limit.limit, limit.raised_until.map(Timestamp::millis)));
+        (limits.collect(), (found.valid.start.millis(), found.valid.end.millis()))
+    }
+
+    #[test]
+    fn a_raise_is_in_force_until_its_end() {
+        use WindowKind::{Day, Month};
+        let own = quota("tenants/a/users/u", &[(Day, 5)], &[(Day, 9)], 100);
+        assert_eq!(found(&[&own], 99), (vec![(Some(9), Some(100))], (i64::MIN, 100)));
+        assert_eq!(found(&[&own], 100), (vec![(Some(5), None)], (100, i64::MAX)));
+        // Of several that bind, each ends by itself; one that binds nothing is not asked.
+        let pattern = quota("tenants/a/users/-", &[(Day, 1), (Month, 50)], &[(Day, 2), (Month, 60)], 200);
+        let both = [&own, &pattern];
+        assert_eq!(found(&both, 0), (vec![(Some(9), Some(100)), (Some(60), Some(200))], (i64::MIN, 100)));
+        assert_eq!(found(&both, 150), (vec![(Some(5), None), (Some(60), Some(200))], (100, 200)));
+        assert_eq!(found(&both, 200), (vec![(Some(5), None), (Some(50), None)], (200, i64::MAX)));
+        let never = quota("tenants/a/users/u", &[(Day, 5)], &[], 0);
+        assert_eq!(found(&[&never], 0), (vec![(Some(5), None)], (i64::MIN, i64::MAX)));
+        let hidden = quota("tenants/a/users/-", &[(Day, 1)], &[(Day, 2)], 200);
+        assert_eq!(found(&[&never, &hidden], 0).1, (i64::MIN, i64::MAX));
+    }
+
+    #[test]
+    fn unlimited_is_above_every_limit() {
+        use LimitValue::{Finite, Unlimited};
+        for (this, other, above) in
+            [(Finite(2), Finite(1), true), (Finite(1), Finite(1), false), (Unlimited, Finite(u64::MAX), true)]
+        {
+            assert_eq!(this.is_above(other), above, "{this:?} {other:?}");
+        }
+        assert!(!Unlimited.is_above(Unlimited) && !Finite(u64::MAX).is_above(Unlimited));
+    }
+}

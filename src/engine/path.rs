@@ -147,8 +147,13 @@ impl<'a> Named<'a> {
 mod tests {
     use super::*;
     use crate::domain::pool::{Items, Member};
-    use crate::engine::plan::{Amounts, plan_charges};
+    use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Raise, Subject};
+    use crate::domain::window::{WindowKind, WindowSpec};
+    use crate::engine::call::ReserveCall;
+    use crate::engine::operation::Plan;
+    use crate::engine::plan::{Amounts, plan_charges, plan_reservation};
     use crate::engine::ports::CatalogData;
+    use crate::engine::reserve::template;
 
     const USER: &str = "tenants/uni/users/u";
 
@@ -206,6 +211,60 @@ mod tests {
             let cause = (!is_member).then_some(Cause::NotAMember);
             assert_eq!(planned(&chosen, &[], Amounts::Asked, now), (p(), cause, end), "chosen, at {now}");
             assert_eq!(planned(&always, &["p"], Amounts::Asked, now), (p(), cause, end), "named, at {now}");
+        }
+    }
+
+    #[test]
+    fn a_plan_is_good_until_a_raise_ends() {
+        let limit = |amount| Limit { window: WindowSpec::of(WindowKind::Lifetime), value: LimitValue::Finite(amount) };
+        let quota = Quota {
+            tenant: Some("tenants/uni".into()),
+            subject: Subject::parse("tenants/uni/pools/p").unwrap(),
+            meter: "m".parse().unwrap(),
+            limits: vec![limit(5)],
+            raise: Some(Raise { limits: vec![limit(9)], until: at(50) }),
+            top_up: None,
+            hold_share_percent: None,
+            enforcement: Enforcement::Enforce,
+            locked_without: None,
+            note: String::new(),
+            version: 1,
+            create_time: at(0),
+            update_time: at(0),
+        };
+        let pools = vec![pool("p", Join::Always, 0, 90)];
+        let meters = vec![Meter::new("m".parse().unwrap())];
+        let snapshot =
+            Snapshot::new(CatalogData { version: 1, meters, pools, quotas: vec![quota], ..CatalogData::default() });
+        // Back and forth: the clocks of servers differ.
+        for (now, limit, valid) in [(49, 9, (0, 50)), (50, 5, (50, 90)), (49, 9, (0, 50)), (89, 5, (50, 90))] {
+            let (held, plan) = plan_charges(&snapshot, &[charge(&[])], Amounts::Asked, at(now)).unwrap();
+            let limits = |plan: &Plan| -> Vec<_> {
+                let windows = plan.counters.iter().flat_map(|counter| counter.windows.iter());
+                windows.filter_map(|window| window.limit).collect()
+            };
+            assert_eq!((limits(&plan), plan.valid.unwrap()), (vec![limit], period(valid.0, valid.1)), "at {now}");
+            let template = template(&call(), held);
+            let later = plan_reservation(&snapshot, &template, at(now));
+            let valid = later.valid.unwrap();
+            assert!(valid.contains(at(now)) && valid.end == at(if now < 50 { 50 } else { i64::MAX }), "{valid:?}");
+            assert_eq!(limits(&later), [limit]);
+        }
+    }
+
+    fn period(start: i64, end: i64) -> Period {
+        Period { start: at(start), end: at(end) }
+    }
+
+    fn call() -> ReserveCall {
+        ReserveCall {
+            tenant: AccountName::tenant_from("tenants/uni").unwrap(),
+            reservation_id: None,
+            request_id: None,
+            charges: Vec::new(),
+            ttl: None,
+            labels: Vec::new(),
+            wait_for_durable: false,
         }
     }
 
