@@ -192,6 +192,7 @@ fn quota(number: usize, now: Timestamp) -> anyhow::Result<Quota> {
         subject: Subject::Account(user(number)?),
         meter: METER.parse()?,
         limits: vec![limit(WindowKind::Day), limit(WindowKind::Month)],
+        raise: None,
         top_up: None,
         hold_share_percent: None,
         enforcement: Enforcement::Enforce,

@@ -187,6 +187,9 @@ pub fn error_json(fault: &Fault) -> String {
     format!("{:#}", json!({ "error": error }))
 }
 
+/// Fields of a time whose name does not end in Time.
+const TIMES: [&str; 4] = ["\"asOf", "\"time", "\"until", "\"raisedUntil"];
+
 /// A message as canonical JSON, indented, fields in the order of the protocol.
 pub fn canonical(message: &impl Serialize) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(message)?;
@@ -195,9 +198,8 @@ pub fn canonical(message: &impl Serialize) -> serde_json::Result<String> {
     let lines = text.lines().map(|line| {
         let field = line.trim_start();
         in_labels = field.starts_with("\"labels\": {") || (in_labels && !field.starts_with('}'));
-        let is_time = field
-            .split_once("\": \"")
-            .is_some_and(|(name, _)| name.ends_with("Time") || ["\"asOf", "\"time"].contains(&name));
+        let is_time =
+            field.split_once("\": \"").is_some_and(|(name, _)| name.ends_with("Time") || TIMES.contains(&name));
         if is_time && !in_labels { line.replace("+00:00\"", "Z\"") } else { line.to_owned() }
     });
     Ok(lines.collect::<Vec<_>>().join("\n"))

@@ -1,7 +1,7 @@
 //! Quotas: the limits of one account, pattern or plan on one meter, and which of them bind an account.
 
 use super::name::{AccountName, MeterName, NameError, Pattern};
-use super::time::Timestamp;
+use super::time::{Period, Timestamp};
 use super::window::{Window, WindowKind, WindowSpec};
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Quota {
     pub meter: MeterName,
     /// At most one of each kind of window.
     pub limits: Vec<Limit>,
+    /// Higher limits for some time.
+    pub raise: Option<Raise>,
     /// An amount beside the periods, spent after them, kept at a reset (S3.16).
     pub top_up: Option<u64>,
     /// The share of each limit that one hold may take, in percent (rule 17).
@@ -45,6 +47,27 @@ pub struct Limit {
     pub value: LimitValue,
 }
 
+/// Limits that stand in place of a quota's own until a time; then these bind again by themselves, at the store's time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Raise {
+    /// At least one; each over a window that the quota limits itself, and higher.
+    pub limits: Vec<Limit>,
+    /// The first instant at which the quota's own limits bind again.
+    pub until: Timestamp,
+}
+
+impl Raise {
+    /// What it sets in place of the quota's own limit over a window of that kind.
+    pub fn of(&self, kind: WindowKind) -> Option<LimitValue> {
+        self.limits.iter().find(|limit| limit.window.kind == kind).map(|limit| limit.value)
+    }
+
+    /// Whether its time has passed.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until <= now
+    }
+}
+
 /// Unlimited and finite; absent is the third (rule 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LimitValue {
@@ -52,6 +75,25 @@ pub enum LimitValue {
     Unlimited,
     /// 0 to 2^63-1; 0 denies.
     Finite(u64),
+}
+
+impl LimitValue {
+    /// The amount, where it is finite.
+    pub fn finite(self) -> Option<u64> {
+        match self {
+            LimitValue::Unlimited => None,
+            LimitValue::Finite(amount) => Some(amount),
+        }
+    }
+
+    /// Whether it lets through more than another.
+    pub fn is_above(self, other: LimitValue) -> bool {
+        match (self, other) {
+            (_, LimitValue::Unlimited) => false,
+            (LimitValue::Unlimited, LimitValue::Finite(_)) => true,
+            (LimitValue::Finite(this), LimitValue::Finite(other)) => this > other,
+        }
+    }
 }
 
 /// Whether a quota denies (rule 13).
@@ -141,15 +183,25 @@ pub struct Effective {
     pub enforcement: Enforcement,
     /// The share that one hold may take, in percent.
     pub hold_share_percent: Option<u8>,
+    /// Until when it is raised; `None`: it is the quota's own.
+    pub raised_until: Option<Timestamp>,
 }
 
 /// Everything that binds one account on one meter.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct EffectiveQuota {
     /// At most one limit of each kind of window.
     pub limits: Vec<Effective>,
     /// The top-up beside the periods.
     pub top_up: Option<u64>,
+    /// When these limits are the ones in force: until the first raise ends, since the last one ended.
+    pub valid: Period,
+}
+
+impl Default for EffectiveQuota {
+    fn default() -> EffectiveQuota {
+        EffectiveQuota { limits: Vec::new(), top_up: None, valid: Period::ALWAYS }
+    }
 }
 
 /// A quota that applies to an account, with its rank.
@@ -161,12 +213,13 @@ pub struct Candidate<'a> {
     pub quota: &'a Quota,
 }
 
-/// Which limits bind: window by window the strongest candidate that names the window's kind; an absent one falls
-/// through, `unlimited` lifts (rule 1, S0.16). Among patterns of one origin the more specific one is stronger.
+/// Which limits bind at `now`: window by window the strongest candidate that names the window's kind; an absent one falls
+/// through, `unlimited` lifts (rule 1, S0.16). Among patterns of one origin the more specific one is stronger. While a quota is
+/// raised, the raise's limit stands in place of its own.
 ///
 /// `default_zone` is the zone of windows that name none. A window that no longer compiles is left out; the catalog
 /// refuses such a window when it is set.
-pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str) -> EffectiveQuota {
+pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str, now: Timestamp) -> EffectiveQuota {
     let mut ranked: Vec<&Candidate<'_>> = candidates.iter().collect();
     ranked.sort_by(|a, b| a.origin.cmp(&b.origin).then_with(|| specificity(b.quota).cmp(&specificity(a.quota))));
 
@@ -181,12 +234,11 @@ pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str) -> EffectiveQuo
             }
             let Ok(window) = limit.window.compile(default_zone) else { continue };
             seen.push(limit.window.kind);
+            let raised = raised(quota, limit, now, &mut result.valid);
             result.limits.push(Effective {
                 window: Arc::new(window),
-                limit: match limit.value {
-                    LimitValue::Unlimited => None,
-                    LimitValue::Finite(limit) => Some(limit),
-                },
+                limit: raised.map_or(limit.value, |(value, _)| value).finite(),
+                raised_until: raised.map(|(_, until)| until),
                 origin: candidate.origin,
                 subject: quota.subject.to_string().into(),
                 enforcement: quota.enforcement,
@@ -196,6 +248,18 @@ pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str) -> EffectiveQuo
     }
     result.limits.sort_by_key(|limit| limit.window.kind());
     result
+}
+
+/// What a raise sets in place of a limit at `now`, and until when; narrows the time in which that is the answer.
+fn raised(quota: &Quota, limit: &Limit, now: Timestamp, valid: &mut Period) -> Option<(LimitValue, Timestamp)> {
+    let raise = quota.raise.as_ref()?;
+    let value = raise.of(limit.window.kind)?;
+    if raise.is_over(now) {
+        valid.start = valid.start.max(raise.until);
+        return None;
+    }
+    valid.end = valid.end.min(raise.until);
+    Some((value, raise.until))
 }
 
 /// Whether a default is locked for some tenants, that of this account perhaps among them: its first pair stands for the tenant.
@@ -225,5 +289,79 @@ fn specificity(quota: &Quota) -> Option<impl Ord + use<>> {
     match &quota.subject {
         Subject::Pattern(pattern) => Some(pattern.specificity()),
         Subject::Account(_) | Subject::Plan(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn quota(subject: &str, limits: &[(WindowKind, u64)], raise: &[(WindowKind, u64)], until: i64) -> Quota {
+        let limit = |(kind, amount): &(WindowKind, u64)| Limit {
+            window: WindowSpec::of(*kind),
+            value: LimitValue::Finite(*amount),
+        };
+        let raise: Vec<Limit> = raise.iter().map(limit).collect();
+        Quota {
+            tenant: None,
+            subject: Subject::parse(subject).unwrap(),
+            meter: "m".parse().unwrap(),
+            limits: limits.iter().map(limit).collect(),
+            raise: (!raise.is_empty()).then(|| Raise { limits: raise, until: at(until) }),
+            top_up: None,
+            hold_share_percent: None,
+            enforcement: Enforcement::Enforce,
+            locked_without: None,
+            note: String::new(),
+            version: 1,
+            create_time: at(0),
+            update_time: at(0),
+        }
+    }
+
+    /// Limits and until when each is raised.
+    type Limits = Vec<(Option<u64>, Option<i64>)>;
+
+    /// What binds, and when all that is so.
+    fn found(quotas: &[&Quota], now: i64) -> (Limits, (i64, i64)) {
+        let origins = [Origin::Own, Origin::Tenant];
+        let candidates: Vec<_> =
+            origins.into_iter().zip(quotas).map(|(origin, quota)| Candidate { origin, quota }).collect();
+        let found = resolve(&candidates, "UTC", at(now));
+        let limits = found.limits.iter().map(|limit| (limit.limit, limit.raised_until.map(Timestamp::millis)));
+        (limits.collect(), (found.valid.start.millis(), found.valid.end.millis()))
+    }
+
+    #[test]
+    fn a_raise_is_in_force_until_its_end() {
+        use WindowKind::{Day, Month};
+        let own = quota("tenants/a/users/u", &[(Day, 5)], &[(Day, 9)], 100);
+        assert_eq!(found(&[&own], 99), (vec![(Some(9), Some(100))], (i64::MIN, 100)));
+        assert_eq!(found(&[&own], 100), (vec![(Some(5), None)], (100, i64::MAX)));
+        // Of several that bind, each ends by itself; one that binds nothing is not asked.
+        let pattern = quota("tenants/a/users/-", &[(Day, 1), (Month, 50)], &[(Day, 2), (Month, 60)], 200);
+        let both = [&own, &pattern];
+        assert_eq!(found(&both, 0), (vec![(Some(9), Some(100)), (Some(60), Some(200))], (i64::MIN, 100)));
+        assert_eq!(found(&both, 150), (vec![(Some(5), None), (Some(60), Some(200))], (100, 200)));
+        assert_eq!(found(&both, 200), (vec![(Some(5), None), (Some(50), None)], (200, i64::MAX)));
+        let never = quota("tenants/a/users/u", &[(Day, 5)], &[], 0);
+        assert_eq!(found(&[&never], 0), (vec![(Some(5), None)], (i64::MIN, i64::MAX)));
+        let hidden = quota("tenants/a/users/-", &[(Day, 1)], &[(Day, 2)], 200);
+        assert_eq!(found(&[&never, &hidden], 0).1, (i64::MIN, i64::MAX));
+    }
+
+    #[test]
+    fn unlimited_is_above_every_limit() {
+        use LimitValue::{Finite, Unlimited};
+        for (this, other, above) in
+            [(Finite(2), Finite(1), true), (Finite(1), Finite(1), false), (Unlimited, Finite(u64::MAX), true)]
+        {
+            assert_eq!(this.is_above(other), above, "{this:?} {other:?}");
+        }
+        assert!(!Unlimited.is_above(Unlimited) && !Finite(u64::MAX).is_above(Unlimited));
     }
 }

@@ -225,6 +225,8 @@ pub struct WindowUsage {
     pub kind: WindowKind,
     /// The limit; `None`: unlimited.
     pub limit: Option<u64>,
+    /// Until when it is raised above the quota's own; `None`: it is not.
+    pub raised_until: Option<Timestamp>,
     /// Where it comes from, and whose quota that is.
     pub origin: Option<(Origin, Arc<str>)>,
     /// Used in the period.

@@ -32,13 +32,13 @@ struct Named<'a> {
 
 impl Path {
     /// The accounts that a charge names, and theirs.
-    pub fn named(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter) -> Path {
-        Path::of(&Named::of(snapshot, charge, meter))
+    pub fn named(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp) -> Path {
+        Path::of(&Named::of(snapshot, charge, meter, now))
     }
 
     /// The same with the pools of the charged account, as a charge is asked for at `now`.
     pub fn asked(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp) -> Path {
-        let named = Named::of(snapshot, charge, meter);
+        let named = Named::of(snapshot, charge, meter, now);
         let mut path = Path::of(&named);
         for inactive in named.chains().filter_map(|chain| chain.inactive.as_ref()) {
             path.deny(Cause::NotPermitted, inactive.clone());
@@ -71,14 +71,14 @@ impl Path {
         let standing = &named.chain.standing;
         for known in standing.memberships.iter().filter(|known| known.pool.join == Join::Always) {
             if self.is_member(standing, &known.pool, now) && !named.has(&known.pool) {
-                let chain = snapshot.chain(&known.pool.account, meter);
+                let chain = snapshot.chain(&known.pool.account, meter, now);
                 self.enter(&chain, &known.pool, named, now);
             }
         }
         match &standing.choice {
             Some(_) if named.has_one_to_be_chosen() => {}
             Some(Choice::Pool(pool)) => {
-                let chain = snapshot.chain(&pool.account, meter);
+                let chain = snapshot.chain(&pool.account, meter, now);
                 self.enter(&chain, pool, named, now);
             }
             Some(Choice::Gone(pool)) => self.deny(Cause::PoolNotFound, pool.as_str().into()),
@@ -125,9 +125,9 @@ impl Path {
 }
 
 impl<'a> Named<'a> {
-    fn of(snapshot: &Snapshot, charge: &'a ChargeRequest, meter: &Meter) -> Named<'a> {
-        let also = charge.also.iter().map(|also| snapshot.chain(also, meter)).collect();
-        Named { charge, chain: snapshot.chain(&charge.account, meter), also }
+    fn of(snapshot: &Snapshot, charge: &'a ChargeRequest, meter: &Meter, now: Timestamp) -> Named<'a> {
+        let also = charge.also.iter().map(|also| snapshot.chain(also, meter, now)).collect();
+        Named { charge, chain: snapshot.chain(&charge.account, meter, now), also }
     }
 
     fn chains(&self) -> impl Iterator<Item = &Arc<Chain>> {
@@ -147,8 +147,13 @@ impl<'a> Named<'a> {
 mod tests {
     use super::*;
     use crate::domain::pool::{Items, Member};
-    use crate::engine::plan::{Amounts, plan_charges};
+    use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Raise, Subject};
+    use crate::domain::window::{WindowKind, WindowSpec};
+    use crate::engine::call::ReserveCall;
+    use crate::engine::operation::Plan;
+    use crate::engine::plan::{Amounts, plan_charges, plan_reservation};
     use crate::engine::ports::CatalogData;
+    use crate::engine::reserve::template;
 
     const USER: &str = "tenants/uni/users/u";
 
@@ -206,6 +211,60 @@ mod tests {
             let cause = (!is_member).then_some(Cause::NotAMember);
             assert_eq!(planned(&chosen, &[], Amounts::Asked, now), (p(), cause, end), "chosen, at {now}");
             assert_eq!(planned(&always, &["p"], Amounts::Asked, now), (p(), cause, end), "named, at {now}");
+        }
+    }
+
+    #[test]
+    fn a_plan_is_good_until_a_raise_ends() {
+        let limit = |amount| Limit { window: WindowSpec::of(WindowKind::Lifetime), value: LimitValue::Finite(amount) };
+        let quota = Quota {
+            tenant: Some("tenants/uni".into()),
+            subject: Subject::parse("tenants/uni/pools/p").unwrap(),
+            meter: "m".parse().unwrap(),
+            limits: vec![limit(5)],
+            raise: Some(Raise { limits: vec![limit(9)], until: at(50) }),
+            top_up: None,
+            hold_share_percent: None,
+            enforcement: Enforcement::Enforce,
+            locked_without: None,
+            note: String::new(),
+            version: 1,
+            create_time: at(0),
+            update_time: at(0),
+        };
+        let pools = vec![pool("p", Join::Always, 0, 90)];
+        let meters = vec![Meter::new("m".parse().unwrap())];
+        let snapshot =
+            Snapshot::new(CatalogData { version: 1, meters, pools, quotas: vec![quota], ..CatalogData::default() });
+        // Back and forth: the clocks of servers differ.
+        for (now, limit, valid) in [(49, 9, (0, 50)), (50, 5, (50, 90)), (49, 9, (0, 50)), (89, 5, (50, 90))] {
+            let (held, plan) = plan_charges(&snapshot, &[charge(&[])], Amounts::Asked, at(now)).unwrap();
+            let limits = |plan: &Plan| -> Vec<_> {
+                let windows = plan.counters.iter().flat_map(|counter| counter.windows.iter());
+                windows.filter_map(|window| window.limit).collect()
+            };
+            assert_eq!((limits(&plan), plan.valid.unwrap()), (vec![limit], period(valid.0, valid.1)), "at {now}");
+            let template = template(&call(), held);
+            let later = plan_reservation(&snapshot, &template, at(now));
+            let valid = later.valid.unwrap();
+            assert!(valid.contains(at(now)) && valid.end == at(if now < 50 { 50 } else { i64::MAX }), "{valid:?}");
+            assert_eq!(limits(&later), [limit]);
+        }
+    }
+
+    fn period(start: i64, end: i64) -> Period {
+        Period { start: at(start), end: at(end) }
+    }
+
+    fn call() -> ReserveCall {
+        ReserveCall {
+            tenant: AccountName::tenant_from("tenants/uni").unwrap(),
+            reservation_id: None,
+            request_id: None,
+            charges: Vec::new(),
+            ttl: None,
+            labels: Vec::new(),
+            wait_for_durable: false,
         }
     }
 

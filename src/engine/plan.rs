@@ -79,7 +79,7 @@ pub fn plan_charges(
     let paths: Vec<Path> = asked
         .map(|(charge, meter)| match amounts.joins() {
             true => Path::asked(snapshot, charge, meter, now),
-            false => Path::named(snapshot, charge, meter),
+            false => Path::named(snapshot, charge, meter, now),
         })
         .collect();
     let quotes = find_quotes(snapshot, charges, (&meters, &paths), amounts, now)?;
@@ -105,26 +105,28 @@ pub fn plan_charges(
     if limits > MAX_LIMITS { Err(CallError::TooManyLimits(limits)) } else { Ok((held, plan)) }
 }
 
-/// Plans the counters of a reservation's frozen paths in the periods of its create time, for what goes beyond its hold.
-/// A meter that the catalog no longer has limits nothing.
-pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation) -> Plan {
+/// Plans the counters of a reservation's frozen paths in the periods of its create time and with the limits in force at `now`, for
+/// what goes beyond its hold. A meter that the catalog no longer has limits nothing.
+pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation, now: Timestamp) -> Plan {
+    let mut valid = Period::ALWAYS;
     let mut plan = Plan::default();
     for charge in &reservation.charges {
         let names = std::iter::once(&charge.account).chain(&charge.also);
         let accounts = names.filter_map(|name| name.parse::<AccountName>().ok());
         let meter = charge.meter.parse().ok().and_then(|name| snapshot.meter(&name).cloned());
         let levels: Vec<Arc<Level>> = meter.map_or_else(Vec::new, |meter| {
-            accounts.flat_map(|account| snapshot.chain(&account, &meter).levels.clone()).collect()
+            accounts.flat_map(|account| snapshot.chain(&account, &meter, now).levels.clone()).collect()
         });
         for frozen in &charge.path {
             if let Some(level) = levels.iter().find(|level| level.bound.key.account == frozen.account)
                 && plan.counter(level.bound.key).is_none()
             {
                 plan.counters.push(level.counter_plan(&level.planned_at(reservation.create_time)));
+                valid = valid.intersect(&level.bound.quota.valid);
             }
         }
     }
-    plan
+    Plan { valid: Some(valid), ..plan }
 }
 
 /// Plans one account's own counters on some meters, for a report.
@@ -137,7 +139,7 @@ pub fn plan_usage(
     let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
     let mut levels = Vec::with_capacity(meters.len());
     for meter in meters {
-        if let Some(level) = snapshot.chain(account, meter).levels.last() {
+        if let Some(level) = snapshot.chain(account, meter, now).levels.last() {
             add(&mut plan, level, now);
             levels.push(level.clone());
         }

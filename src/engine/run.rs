@@ -113,6 +113,8 @@ impl Runner {
     ) -> Result<Done, CallError> {
         let stamp = Stamp { request: operation.request, fingerprint: operation.fingerprint };
         let mut rounds = 0;
+        // The store's clock, once it said that it is not the one that was planned with.
+        let mut told = None;
         while rounds < MAX_ROUNDS {
             rounds += 1;
             match self.apply(&mut operation).await.map_err(out_of_reach)? {
@@ -124,6 +126,7 @@ impl Runner {
                 }
                 Reply::Replan(now) => {
                     metrics::engine().replans.increment(1);
+                    told = Some(now);
                     rebuild(&mut operation, tenant, stamp, &snapshot, now, prepare)?;
                 }
                 Reply::Stale(version) => {
@@ -132,7 +135,8 @@ impl Runner {
                 }
                 Reply::NeedPlan(reservation) => {
                     operation.catalog_version = snapshot.version();
-                    let plan = plan_reservation(&snapshot, &reservation);
+                    let now = told.unwrap_or_else(|| self.clock.now());
+                    let plan = plan_reservation(&snapshot, &reservation, now);
                     let forced = matches!(operation.verb, Verb::Commit { forced: true, .. });
                     operation.plan = Some(if forced { plan.lifted() } else { plan });
                 }

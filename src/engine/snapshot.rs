@@ -44,6 +44,8 @@ pub struct Chain {
     pub inactive: Option<Arc<str>>,
     /// How the account stands to the tenant's pools.
     pub standing: Standing,
+    /// When these are the limits in force: a raise ends by itself.
+    valid: Period,
 }
 
 /// One account on one meter, with its windows as they stood when they were last asked for.
@@ -129,14 +131,16 @@ impl Snapshot {
         in_force(self.contents.rate_cards(meter.name.id()), at)
     }
 
-    /// The chain of an account on a meter. Looked up once, then kept.
-    pub fn chain(&self, account: &AccountName, meter: &Meter) -> Arc<Chain> {
+    /// The chain of an account on a meter with the limits in force at `now`. Looked up once, then kept until a raise ends.
+    pub fn chain(&self, account: &AccountName, meter: &Meter, now: Timestamp) -> Arc<Chain> {
         let key = (Arc::<str>::from(account.as_str()), meter.name.id());
         let shard = &self.chains[(self.hasher.hash_one(&key) as usize) % SHARDS];
-        if let Some(chain) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(chain) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && chain.valid.contains(now)
+        {
             return chain.clone();
         }
-        let chain = Arc::new(self.resolve_chain(account, meter));
+        let chain = Arc::new(self.resolve_chain(account, meter, now));
         let mut kept = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= CHAINS_PER_SHARD {
             kept.clear();
@@ -145,11 +149,12 @@ impl Snapshot {
         chain
     }
 
-    fn resolve_chain(&self, account: &AccountName, meter: &Meter) -> Chain {
+    fn resolve_chain(&self, account: &AccountName, meter: &Meter, now: Timestamp) -> Chain {
         let mut uid = Uid::ROOT;
         let mut zone = DEFAULT_ZONE;
         let mut levels = Vec::with_capacity(account.depth());
         let mut inactive = None;
+        let mut valid = Period::ALWAYS;
         for (name, (collection, id)) in account.chain().zip(account.pairs()) {
             uid = uid.child(collection, id, 0);
             let record = self.contents.account(name);
@@ -157,13 +162,14 @@ impl Snapshot {
             if record.is_some_and(|record| record.state != AccountState::Active) {
                 inactive.get_or_insert_with(|| Arc::from(name));
             }
-            let quota = resolve(&self.contents.candidates(name, record, meter.name.id()), zone);
+            let quota = resolve(&self.contents.candidates(name, record, meter.name.id()), zone, now);
+            valid = valid.intersect(&quota.valid);
             let key = CounterKey { account: uid, meter: meter.name.id() };
             let bound = Bound { key, account: name.into(), meter: meter.name.as_str().into(), quota };
             levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
         }
         let standing = self.contents.standing(account, Some(&meter.name));
-        Chain { levels, inactive, standing }
+        Chain { levels, inactive, standing, valid }
     }
 }
 
@@ -198,7 +204,7 @@ impl Level {
         Level { bound: Arc::new(bound), windows, planned: ArcSwap::from_pointee(nothing) }
     }
 
-    /// The windows in the periods that contain `now`.
+    /// The windows in the periods that contain `now`, which lies in the time of the limits in force.
     pub fn planned(&self, now: Timestamp) -> Arc<Planned> {
         let kept = self.planned.load();
         if kept.valid.contains(now) {
@@ -211,7 +217,7 @@ impl Level {
 
     /// The same without keeping it: for a time that is not the present.
     pub fn planned_at(&self, at: Timestamp) -> Planned {
-        let mut valid = Period::ALWAYS;
+        let mut valid = self.bound.quota.valid;
         let mut windows = Vec::with_capacity(self.windows.len());
         for (window, plan) in &self.windows {
             let period = window.period_at(at);

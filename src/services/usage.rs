@@ -89,6 +89,7 @@ fn window_usage(usage: &WindowUsage, top_up: u64) -> v1::WindowUsage {
     v1::WindowUsage {
         window: usage.kind.as_str().to_owned(),
         limit,
+        raised_until: usage.raised_until.and_then(timestamp),
         origin: origin.into(),
         origin_subject: usage.origin.as_ref().map_or_else(String::new, |(_, subject)| subject.to_string()),
         used: signed(usage.used),

@@ -58,6 +58,7 @@ stories! {
     llm_pools: redis_and_file,
     meters: redis_and_file,
     pools: redis_and_postgres,
+    raises: redis_and_postgres,
     rate_cards: redis_and_postgres,
     saas_spend: redis_and_postgres,
     settlement: redis_and_postgres,

@@ -24,7 +24,7 @@ pub struct QuotaArgs {
 pub enum QuotaCommand {
     /// Give a subject a quota on a meter
     Set(SetArgs),
-    /// Change the quota in force in place; what is not named is gone
+    /// Change the quota in force in place; what is not named is gone, but for a raise
     Edit(EditArgs),
     /// Delete the quota in force
     Delete(DeleteArgs),
@@ -65,6 +65,19 @@ pub struct ContentArgs {
                 the amount in the meter's smallest unit, or unlimited; for example month=100 or rate=10,length=1s"
     )]
     limits: Vec<Limit>,
+    /// A limit that is higher for some time, may be repeated.
+    #[arg(
+        long = "raise",
+        value_name = "LIMIT",
+        value_parser = limit::parse,
+        requires = "raise_until",
+        help = "A higher limit for some time, may be repeated: KIND=AMOUNT, of a kind of window that has a --limit too; until\n\
+                --raise-until it stands in place of that one"
+    )]
+    raise: Vec<Limit>,
+    /// When the limits bind again that were raised, by themselves: 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = value::time, requires = "raise")]
+    raise_until: Option<pbjson_types::Timestamp>,
     /// An amount beside the periods, spent after them and kept at a reset
     #[arg(long, value_name = "AMOUNT", value_parser = value::amount)]
     top_up: Option<i64>,
@@ -86,7 +99,9 @@ pub struct ContentArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   quotad quota set --subject tenants/acme/users/u1 --meter training.runs --limit lifetime=10
-  quotad quota set --subject tenants/acme --meter llm.cost --limit day=500000 --limit month=10000000 --if-current supersede")]
+  quotad quota set --subject tenants/acme --meter llm.cost --limit day=500000 --limit month=10000000 --if-current supersede
+  quotad quota set --subject tenants/acme --meter llm.cost --limit day=500000 --if-current supersede \\
+    --raise day=2000000 --raise-until 2026-12-01T00:00:00Z")]
 pub struct SetArgs {
     #[command(flatten)]
     name: NameArgs,
@@ -115,6 +130,9 @@ pub struct EditArgs {
     name: NameArgs,
     #[command(flatten)]
     content: ContentArgs,
+    /// End the raise that the quota has, at once
+    #[arg(long, conflicts_with = "raise")]
+    end_raise: bool,
     /// Refuse unless this version is the one in force
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     version: i64,
@@ -203,6 +221,7 @@ impl ContentArgs {
             subject: name.subject.clone(),
             meter: name.meter.clone(),
             limits: self.limits,
+            raise: self.raise_until.map(|until| Raise { limits: self.raise, until: Some(until), is_over: false }),
             top_up: self.top_up,
             hold_share_percent: self.hold_share,
             locked_without: self.locked_without,
@@ -235,7 +254,12 @@ impl SetArgs {
 impl EditArgs {
     async fn run(self, client: Client, view: View) -> Result<Answer, Fault> {
         let quota = Quota { version: self.version, ..self.content.quota(&self.name) };
-        let request = UpdateQuotaRequest { tenant: self.name.tenant(), quota: Some(quota), etag: String::new() };
+        let request = UpdateQuotaRequest {
+            tenant: self.name.tenant(),
+            quota: Some(quota),
+            etag: String::new(),
+            end_raise: self.end_raise,
+        };
         let response = client.update_quota(request).await?;
         let text = format!("edited\n{}", render::quotas(&view, response.quota.as_slice()));
         Answer::new(&response, text)

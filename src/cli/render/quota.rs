@@ -1,8 +1,8 @@
 //! Quotas in force, and the versions that one had.
 
-use super::table::{Column, View, instant_or_dash, words};
+use super::table::{Column, View, dash, instant, instant_or_dash, words};
 use crate::proto::v1::limit::Value;
-use crate::proto::v1::{Enforcement, Limit, Quota, Window};
+use crate::proto::v1::{Enforcement, Limit, Quota, Raise, Window};
 use Column::{Number, Text};
 
 /// A line for each quota.
@@ -43,9 +43,10 @@ pub fn quota_versions(view: &View, versions: &[Quota]) -> String {
     view.table(&columns, versions.iter().map(row).collect())
 }
 
-/// `day 5, month 100 (zone Europe/Berlin), top-up 5, shadow`.
+/// `day 5, month 100 (zone Europe/Berlin), raised to day 9 until 2026-11-21T10:00:00Z, top-up 5, shadow`.
 fn content(quota: &Quota) -> String {
     let mut parts: Vec<String> = quota.limits.iter().map(limit).collect();
+    parts.extend(quota.raise.as_ref().map(raise));
     parts.extend(quota.top_up.map(|amount| format!("top-up {amount}")));
     parts.extend(quota.hold_share_percent.map(|percent| format!("at most {percent} % a hold")));
     if quota.enforcement() == Enforcement::Shadow {
@@ -59,13 +60,29 @@ fn content(quota: &Quota) -> String {
 
 /// `day 5`.
 pub(super) fn limit(limit: &Limit) -> String {
-    let amount = match limit.value {
-        Some(Value::Amount(amount)) => amount.to_string(),
-        Some(Value::Unlimited(_)) | None => "unlimited".to_owned(),
-    };
+    let amount = amount(limit);
     let Some(window) = &limit.window else { return amount };
     let kind = words(window.kind().as_str_name(), "WINDOW_KIND_");
     format!("{kind} {amount}{}", shape(window))
+}
+
+/// `raised to day 9 and month unlimited until TIME`, or how it was until then.
+fn raise(raise: &Raise) -> String {
+    let one = |limit: &Limit| {
+        let kind = limit.window.as_ref().map_or_else(dash, |window| words(window.kind().as_str_name(), "WINDOW_KIND_"));
+        format!("{kind} {}", amount(limit))
+    };
+    let limits: Vec<String> = raise.limits.iter().map(one).collect();
+    let until = raise.until.as_ref().map_or_else(dash, instant);
+    let (verb, over) = if raise.is_over { ("was raised", " (over)") } else { ("raised", "") };
+    format!("{verb} to {} until {until}{over}", limits.join(" and "))
+}
+
+fn amount(limit: &Limit) -> String {
+    match limit.value {
+        Some(Value::Amount(amount)) => amount.to_string(),
+        Some(Value::Unlimited(_)) | None => "unlimited".to_owned(),
+    }
 }
 
 fn shape(window: &Window) -> String {

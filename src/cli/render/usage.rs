@@ -38,11 +38,12 @@ pub fn usage(view: &View, response: &GetUsageResponse) -> String {
 }
 
 fn row(meter: &MeterUsage, window: &WindowUsage) -> Vec<String> {
+    let raised = window.raised_until.as_ref().map_or_else(String::new, |until| format!(" (until {})", instant(until)));
     let shadow = if window.enforcement() == Enforcement::Shadow { " (shadow)" } else { "" };
     vec![
         meter.meter.clone(),
         window.window.clone(),
-        format!("{}{shadow}", limit(window.limit)),
+        format!("{}{raised}{shadow}", limit(window.limit)),
         origin(window),
         window.used.to_string(),
         window.held.to_string(),

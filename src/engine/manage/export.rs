@@ -227,6 +227,15 @@ fn put_quota(map: &mut Map, quota: &Quota) {
     if !quota.limits.is_empty() {
         map.push(("limits".to_owned(), Yaml::Map(quota.limits.iter().map(limit).collect())));
     }
+    if let Some(raise) = &quota.raise {
+        // Their windows are those of the quota's own limits.
+        let limits = raise.limits.iter().map(|limit| (kind_word(limit), amount_word(limit))).collect();
+        let until = Yaml::Text(raise.until.to_string());
+        map.push((
+            "raise".to_owned(),
+            Yaml::Map(vec![("limits".to_owned(), Yaml::Map(limits)), ("until".to_owned(), until)]),
+        ));
+    }
     if let Some(top_up) = quota.top_up {
         put_bare(map, "top_up", top_up);
     }
@@ -240,18 +249,26 @@ fn put_quota(map: &mut Map, quota: &Quota) {
 
 /// `day: 5`, or a map where the window has a shape of its own.
 fn limit(limit: &Limit) -> (String, Yaml) {
-    let WindowSpec { kind, zone, anchor, length, cron } = &limit.window;
-    let name = quota_words::KINDS.iter().find(|(_, known)| known == kind).map_or("", |(name, _)| name);
-    let amount = match limit.value {
-        LimitValue::Unlimited => Yaml::Bare("unlimited".to_owned()),
-        LimitValue::Finite(amount) => Yaml::Bare(amount.to_string()),
-    };
+    let WindowSpec { kind: _, zone, anchor, length, cron } = &limit.window;
+    let amount = amount_word(limit);
     let mut map = vec![("amount".to_owned(), amount.clone())];
     put_text(&mut map, "zone", zone.as_deref().unwrap_or_default());
     put_text(&mut map, "anchor", anchor.as_deref().unwrap_or_default());
     put_text(&mut map, "length", &length.map(write_length).unwrap_or_default());
     put_text(&mut map, "cron", cron.as_deref().unwrap_or_default());
-    (name.to_owned(), if map.len() == 1 { amount } else { Yaml::Map(map) })
+    (kind_word(limit), if map.len() == 1 { amount } else { Yaml::Map(map) })
+}
+
+fn kind_word(limit: &Limit) -> String {
+    let known = quota_words::KINDS.iter().find(|(_, kind)| *kind == limit.window.kind);
+    known.map_or_else(String::new, |(name, _)| (*name).to_owned())
+}
+
+fn amount_word(limit: &Limit) -> Yaml {
+    Yaml::Bare(match limit.value {
+        LimitValue::Unlimited => "unlimited".to_owned(),
+        LimitValue::Finite(amount) => amount.to_string(),
+    })
 }
 
 fn item_price(price: &ItemPrice) -> Yaml {

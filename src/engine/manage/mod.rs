@@ -13,6 +13,7 @@ mod export;
 mod members;
 mod parent;
 mod quotas;
+mod raise;
 pub mod records;
 mod requests;
 mod validate;

@@ -4,7 +4,9 @@
 use super::quotas::QuotaError;
 use crate::domain::meter::Meter;
 use crate::domain::name::{AccountName, MeterName};
-use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
+use crate::domain::quota::{Limit, Quota, Subject};
+use crate::domain::time::Timestamp;
+use crate::domain::window::WindowKind;
 use crate::engine::call::{CallError, MeterUsage};
 use crate::engine::ports::Boxed;
 
@@ -27,10 +29,16 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Refuses limits that are above what an account above has available: its limit less what is used there, and plus the limit that
-/// is replaced. Where nothing is limited above, anything fits.
-pub(super) async fn check(wanted: &[Wanted<'_>], meters: &[Meter], live: &dyn LiveUse) -> Result<(), QuotaError> {
+/// is replaced. A raise is judged likewise, unless it has ended or stood there before. Where nothing is limited above, anything fits.
+pub(super) async fn check(
+    wanted: &[Wanted<'_>],
+    meters: &[Meter],
+    now: Timestamp,
+    live: &dyn LiveUse,
+) -> Result<(), QuotaError> {
     let mut above = Vec::new();
     for Wanted { field, quota, before } in wanted {
+        let before = *before;
         let Subject::Account(account) = &quota.subject else { continue };
         if !meters.iter().any(|meter| meter.name == quota.meter && meter.within_parent) {
             continue;
@@ -39,13 +47,19 @@ pub(super) async fn check(wanted: &[Wanted<'_>], meters: &[Meter], live: &dyn Li
         for parent in account.chain().take(levels).filter_map(|name| name.parse::<AccountName>().ok()) {
             let Some(usage) = live.windows(&parent, &quota.meter).await? else { continue };
             for window in &usage.windows {
-                let (Some(limit), Some(asked)) = (window.limit, amount(&quota.limits, window.kind)) else { continue };
-                let back = before.and_then(|before| amount(&before.limits, window.kind)).unwrap_or(0);
-                let available = i128::from(limit) - i128::from(window.used) + i128::from(back);
-                if i128::from(asked) > available {
-                    let kind = window.kind;
-                    let why = format!("{asked} is above the {} that {parent} has available ({kind})", available.max(0));
-                    above.push((format!("{field}.limits"), why));
+                let (Some(limit), kind) = (window.limit, window.kind) else { continue };
+                let own =
+                    (amount(&quota.limits, kind), before.and_then(|before| amount(&before.limits, kind)), "limits");
+                let raise =
+                    (raised(quota, before, kind, now), before.and_then(|before| in_force(before, kind, now)), "raise");
+                for (asked, back, what) in [own, raise] {
+                    let Some(asked) = asked else { continue };
+                    let available = i128::from(limit) - i128::from(window.used) + i128::from(back.unwrap_or(0));
+                    if i128::from(asked) > available {
+                        let available = available.max(0);
+                        let why = format!("{asked} is above the {available} that {parent} has available ({kind})");
+                        above.push((format!("{field}.{what}"), why));
+                    }
                 }
             }
         }
@@ -53,9 +67,22 @@ pub(super) async fn check(wanted: &[Wanted<'_>], meters: &[Meter], live: &dyn Li
     if above.is_empty() { Ok(()) } else { Err(QuotaError::AboveParent(above)) }
 }
 
-fn amount(limits: &[Limit], kind: crate::domain::window::WindowKind) -> Option<u64> {
-    limits.iter().find(|limit| limit.window.kind == kind).and_then(|limit| match limit.value {
-        LimitValue::Finite(amount) => Some(amount),
-        LimitValue::Unlimited => None,
-    })
+/// What a new raise would set over a window.
+fn raised(quota: &Quota, before: Option<&Quota>, kind: WindowKind, now: Timestamp) -> Option<u64> {
+    let raise = quota.raise.as_ref().filter(|raise| !raise.is_over(now))?;
+    let stood = before.is_some_and(|before| before.raise.as_ref() == Some(raise));
+    if stood { None } else { raise.of(kind)?.finite() }
+}
+
+/// The limit that is in force at `now`, where it is finite.
+fn in_force(quota: &Quota, kind: WindowKind, now: Timestamp) -> Option<u64> {
+    let raise = quota.raise.as_ref().filter(|raise| !raise.is_over(now));
+    match raise.and_then(|raise| raise.of(kind)) {
+        Some(raised) => raised.finite(),
+        None => amount(&quota.limits, kind),
+    }
+}
+
+fn amount(limits: &[Limit], kind: WindowKind) -> Option<u64> {
+    limits.iter().find(|limit| limit.window.kind == kind).and_then(|limit| limit.value.finite())
 }

@@ -1,7 +1,7 @@
 //! Quotas one by one, as an administrator sets them: all that one call names, or nothing.
 
 use super::apply::{ApplyError, Catalogs, etag_of};
-use super::document::quota::DraftQuota;
+use super::document::quota::{DraftQuota, DraftRaise};
 use super::document::{DraftScope, Problems};
 use super::members::Registry;
 use super::parent::{self, LiveUse, Wanted};
@@ -162,7 +162,7 @@ impl Catalogs {
             self.check_etag(context.tenant, context.etag).await?;
             check_unlocked(context, &keys, &current)?;
             let changes = change.judge(context, &current)?;
-            parent::check(&change.wanted(context, &changes, &current), &current.meters, live).await?;
+            parent::check(&change.wanted(context, &changes, &current), &current.meters, context.now, live).await?;
             let write = ScopeWrite {
                 tenant: context.tenant.map(str::to_owned),
                 expect_version: Some(current.version),
@@ -199,7 +199,7 @@ impl QuotaChange<'_> {
         match self {
             QuotaChange::Create { drafts, if_current } => created(context, drafts, *if_current, current),
             QuotaChange::Edit { draft, version } => {
-                let wanted = judged(context, std::slice::from_ref(*draft), current)?;
+                let wanted = judged(context, &keeping(context, std::slice::from_ref(*draft), current), current)?;
                 the_current(current, context.tenant, (&draft.subject, &draft.meter), *version)?;
                 Ok(wanted.into_iter().map(CatalogWrite::EditQuota).collect())
             }
@@ -268,7 +268,10 @@ fn created(
     if_current: IfCurrent,
     current: &CatalogData,
 ) -> Result<Vec<CatalogWrite>, QuotaError> {
-    let wanted = judged(context, drafts, current)?;
+    let wanted = match if_current {
+        IfCurrent::Replace => judged(context, &keeping(context, drafts, current), current)?,
+        IfCurrent::Fail | IfCurrent::Supersede => judged(context, drafts, current)?,
+    };
     let stands = |quota: &Quota| find(current, context.tenant, &quota.subject, &quota.meter).is_some();
     let exist = wanted.iter().enumerate().filter(|(_, quota)| stands(quota));
     let exist: Vec<_> = exist.map(|(at, quota)| (at, quota.subject.clone(), quota.meter.clone())).collect();
@@ -300,9 +303,33 @@ fn judged(context: Context<'_>, drafts: &[DraftQuota], data: &CatalogData) -> Re
     }
     let scope = scope_of(context, drafts);
     let mut problems = Problems::default();
+    for draft in drafts {
+        check_until(context, draft, data, &mut problems);
+    }
     let contents = validate(&[scope], &current, false, &mut problems);
     problems.into_result().map_err(QuotaError::Invalid)?;
     Ok(contents.into_iter().flat_map(|content| content.quotas).collect())
+}
+
+/// What edits a quota keeps its raise, unless it says otherwise or that has ended.
+fn keeping(context: Context<'_>, drafts: &[DraftQuota], current: &CatalogData) -> Vec<DraftQuota> {
+    let raise = |draft: &DraftQuota| {
+        let stands = find(current, context.tenant, &draft.subject, &draft.meter).and_then(|quota| quota.raise.as_ref());
+        match (&draft.raise, stands) {
+            (DraftRaise::Unsaid, Some(raise)) if !raise.is_over(context.now) => DraftRaise::Kept(raise.clone()),
+            (said, _) => said.clone(),
+        }
+    };
+    drafts.iter().map(|draft| DraftQuota { raise: raise(draft), ..draft.clone() }).collect()
+}
+
+/// A raise that would be over at once is a slip; the one that the quota has already is none.
+fn check_until(context: Context<'_>, draft: &DraftQuota, current: &CatalogData, problems: &mut Problems) {
+    let DraftRaise::Given(raise) = &draft.raise else { return };
+    let stands = find(current, context.tenant, &draft.subject, &draft.meter).and_then(|quota| quota.raise.as_ref());
+    if raise.until <= context.now && stands.is_none_or(|stands| stands.until != raise.until) {
+        problems.add(&raise.at.key("until", 0), format!("must be after {}, the time of the call", context.now));
+    }
 }
 
 fn scope_of(context: Context<'_>, drafts: &[DraftQuota]) -> DraftScope {

@@ -2,7 +2,7 @@
 
 use super::apply::{ApplyError, Catalogs};
 use super::document::Place;
-use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftValue};
+use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftRaise, DraftValue};
 use super::parent::{self, LiveUse, Wanted};
 use super::quotas::{ATTEMPTS, Context, IfCurrent, QuotaChange, QuotaError, check_unlocked, find};
 use crate::domain::limit_request::{LimitRequest, RequestState, Resolution};
@@ -103,7 +103,7 @@ impl Catalogs {
             };
             if !changes.is_empty() {
                 check_unlocked(context, &keys, &current)?;
-                parent::check(&wanted(&changes, &current, context), &current.meters, live).await?;
+                parent::check(&wanted(&changes, &current, context), &current.meters, context.now, live).await?;
             }
             let state =
                 if matches!(decision, Decision::Reject) { RequestState::Rejected } else { RequestState::Approved };
@@ -179,6 +179,7 @@ fn change_of(
         meter: request.meter.clone(),
         meter_at: Place::field("meter"),
         limits,
+        raise: DraftRaise::Unsaid,
         top_up: top_up.map(|units| DraftAmount { at: root(), value: DraftValue::Units(units.cast_signed()) }),
         hold_share_percent: own.and_then(|quota| quota.hold_share_percent),
         enforcement: own.map(|quota| quota.enforcement).unwrap_or_default(),

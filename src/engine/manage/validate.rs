@@ -2,9 +2,10 @@
 //! monthly and yearly limits. Pure; gives what every scope is to contain.
 
 use super::document::amount::read_amount;
-use super::document::quota::{DraftAmount, DraftQuota, DraftValue};
+use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftValue};
 use super::document::{DraftScope, Found, Place, Problems, quoted};
 use super::members::{Registry, check_pools};
+use super::raise::check_raise;
 use crate::domain::account::{Account, Plan};
 use crate::domain::amount::MAX;
 use crate::domain::meter::{Family, Meter};
@@ -13,7 +14,7 @@ use crate::domain::pool::Pool;
 use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
 use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
-use crate::domain::window::WindowKind;
+use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::ports::CatalogData;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -248,28 +249,13 @@ fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, proble
         if meter.rules.family == Family::Allocation && kind != WindowKind::Lifetime {
             problems.add(&limit.at, "an allocation meter has only a lifetime limit: what is occupied does not reset");
         }
-        let value = match &limit.amount {
-            None => {
-                if !meter.may_be_unlimited {
-                    problems.add(&limit.at, format!("the meter {} does not allow unlimited", meter.name));
-                }
-                LimitValue::Unlimited
-            }
-            Some(amount) => {
-                let Some(value) = amount_of(amount, meter, problems) else { continue };
-                check_bounds(value, meter, &amount.at, problems);
-                let span = limit.window.length.map_or(0, |length| length.millis().unsigned_abs());
-                if kind == WindowKind::Rate && value.checked_mul(span).is_none_or(|product| product > MAX) {
-                    problems.add(&amount.at, "amount times length in milliseconds must be at most 2^53-1");
-                }
-                LimitValue::Finite(value)
-            }
-        };
-        limits.push(Limit { window: limit.window.clone(), value });
+        limits.extend(check_limit(limit, &limit.window, meter, problems));
     }
     if meter.ordered_limits {
-        check_order(draft, &limits, problems);
+        let place = |kind| draft.limits.iter().find(|limit| limit.window.kind == kind).map(|limit| &limit.at);
+        check_order(&limits, place, problems);
     }
+    let raise = check_raise(draft, &limits, meter, problems);
     if draft.locked_without.is_some() && (tenant.is_some() || !matches!(draft.subject, Subject::Pattern(_))) {
         let at = draft.at.key("locked_without", draft.at.line);
         problems.add(&at, "is of the installation's patterns only, like tenants/-");
@@ -279,6 +265,7 @@ fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, proble
         subject: draft.subject.clone(),
         meter: draft.meter.clone(),
         limits,
+        raise,
         top_up: draft.top_up.as_ref().and_then(|amount| amount_of(amount, meter, problems)),
         hold_share_percent: draft.hold_share_percent,
         enforcement: draft.enforcement,
@@ -288,6 +275,33 @@ fn check_quota(draft: &DraftQuota, tenant: Option<String>, meter: &Meter, proble
         create_time: Timestamp::MIN,
         update_time: Timestamp::MIN,
     }
+}
+
+/// A limit in a meter's bounds, over a window.
+pub(super) fn check_limit(
+    limit: &DraftLimit,
+    window: &WindowSpec,
+    meter: &Meter,
+    problems: &mut Problems,
+) -> Option<Limit> {
+    let value = match &limit.amount {
+        None => {
+            if !meter.may_be_unlimited {
+                problems.add(&limit.at, format!("the meter {} does not allow unlimited", meter.name));
+            }
+            LimitValue::Unlimited
+        }
+        Some(amount) => {
+            let value = amount_of(amount, meter, problems)?;
+            check_bounds(value, meter, &amount.at, problems);
+            let span = window.length.map_or(0, |length| length.millis().unsigned_abs());
+            if window.kind == WindowKind::Rate && value.checked_mul(span).is_none_or(|product| product > MAX) {
+                problems.add(&amount.at, "amount times length in milliseconds must be at most 2^53-1");
+            }
+            LimitValue::Finite(value)
+        }
+    };
+    Some(Limit { window: window.clone(), value })
 }
 
 fn amount_of(amount: &DraftAmount, meter: &Meter, problems: &mut Problems) -> Option<u64> {
@@ -312,14 +326,14 @@ fn check_bounds(value: u64, meter: &Meter, at: &Place, problems: &mut Problems) 
     }
 }
 
-/// Daily <= monthly <= yearly, each pair only where both are finite (S4.08).
-fn check_order(draft: &DraftQuota, limits: &[Limit], problems: &mut Problems) {
-    let finite = |kind| {
-        limits.iter().find(|limit| limit.window.kind == kind).and_then(|limit| match limit.value {
-            LimitValue::Finite(value) => Some(value),
-            LimitValue::Unlimited => None,
-        })
-    };
+/// Daily <= monthly <= yearly, each pair only where both are finite (S4.08). Told at the place of the shorter one; a pair whose
+/// shorter one has none is not asked about.
+pub(super) fn check_order<'a>(
+    limits: &[Limit],
+    place: impl Fn(WindowKind) -> Option<&'a Place>,
+    problems: &mut Problems,
+) {
+    let finite = |kind| limits.iter().find(|limit| limit.window.kind == kind).and_then(|limit| limit.value.finite());
     let pairs = [
         (WindowKind::Day, WindowKind::Month, "day must not be above month"),
         (WindowKind::Month, WindowKind::Year, "month must not be above year"),
@@ -328,9 +342,8 @@ fn check_order(draft: &DraftQuota, limits: &[Limit], problems: &mut Problems) {
     for (shorter, longer, message) in pairs {
         if let (Some(less), Some(more)) = (finite(shorter), finite(longer))
             && less > more
+            && let Some(at) = place(shorter)
         {
-            let at =
-                draft.limits.iter().find(|limit| limit.window.kind == shorter).map_or(&draft.at, |limit| &limit.at);
             problems.add(at, format!("{message}: {less} is above {more}"));
         }
     }

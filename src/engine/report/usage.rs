@@ -134,6 +134,7 @@ fn window_usage(
     WindowUsage {
         kind: window.kind(),
         limit: finite,
+        raised_until: limit.and_then(|limit| limit.raised_until),
         origin: limit.map(|limit| (limit.origin, limit.subject.clone())),
         used: usage.used,
         held: usage.held,

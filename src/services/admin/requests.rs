@@ -173,7 +173,8 @@ pub async fn resolve(
     let (resolved, own) = resolved.map_err(refused)?;
     let state = resolved.state.as_str();
     tracing::info!(actor = desk.actor, account = %resolved.account, meter = %resolved.meter, state, "more was decided on");
-    Ok(v1::ResolveLimitRequestResponse { limit_request: Some(shown(&resolved)), quota: own.as_ref().map(quota) })
+    let quota = own.as_ref().map(|own| quota(own, desk.now));
+    Ok(v1::ResolveLimitRequestResponse { limit_request: Some(shown(&resolved)), quota })
 }
 
 fn cursor(text: &str) -> Option<(Timestamp, String)> {

@@ -79,14 +79,14 @@ impl catalog_service_server::CatalogService for CatalogApi {
     }
 
     async fn get_quota(&self, request: Request<v1::GetQuotaRequest>) -> Result<Response<v1::GetQuotaResponse>, Status> {
-        self.read(request, read::get_quota).await
+        self.read(request, |catalogs, request| read::get_quota(catalogs, self.clock.now(), request)).await
     }
 
     async fn list_quotas(
         &self,
         request: Request<v1::ListQuotasRequest>,
     ) -> Result<Response<v1::ListQuotasResponse>, Status> {
-        self.read(request, read::list_quotas).await
+        self.read(request, |catalogs, request| read::list_quotas(catalogs, self.clock.now(), request)).await
     }
 
     async fn create_quotas(
@@ -114,7 +114,7 @@ impl catalog_service_server::CatalogService for CatalogApi {
         &self,
         request: Request<v1::ListQuotaVersionsRequest>,
     ) -> Result<Response<v1::ListQuotaVersionsResponse>, Status> {
-        self.read(request, quotas::versions).await
+        self.read(request, |catalogs, request| quotas::versions(catalogs, self.clock.now(), request)).await
     }
 
     async fn get_account(

@@ -5,7 +5,9 @@ use super::errors::{from_quota, from_store};
 use super::listing::Page;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
+use crate::domain::time::Timestamp;
 use crate::engine::authority::Authority;
+use crate::engine::manage::document::quota::DraftRaise;
 use crate::engine::manage::document::{Place, Problems};
 use crate::engine::manage::{IfCurrent, QuotaChange, QuotaContext};
 use crate::engine::ports::Clock;
@@ -77,7 +79,8 @@ pub async fn create(desk: Desk, request: v1::CreateQuotasRequest) -> Result<v1::
     for draft in &drafts {
         told(&desk, "set", &draft.subject, &draft.meter);
     }
-    Ok(v1::CreateQuotasResponse { quotas: changed.quotas.iter().map(quota::quota).collect(), etag: changed.etag })
+    let quotas = changed.quotas.iter().map(|found| quota::quota(found, context.now)).collect();
+    Ok(v1::CreateQuotasResponse { quotas, etag: changed.etag })
 }
 
 /// UpdateQuota.
@@ -88,10 +91,16 @@ pub async fn update(desk: Desk, request: v1::UpdateQuotaRequest) -> Result<v1::U
     let mut draft = None;
     let mut version = None;
     if let Some(quota) = request.quota {
+        if request.end_raise && quota.raise.is_some() {
+            bad.add("end_raise", "can't be said together with quota.raise");
+        }
         version = version_of(quota.version, "quota.version", &mut bad);
         let mut problems = Problems::default();
         draft = draft::quota(quota, &Place::field("quota"), &mut problems);
         bad.add_all(&problems);
+        if let Some(draft) = draft.as_mut().filter(|_| request.end_raise) {
+            draft.raise = DraftRaise::Ended;
+        }
     } else {
         bad.add("quota", "is required");
     }
@@ -101,7 +110,8 @@ pub async fn update(desk: Desk, request: v1::UpdateQuotaRequest) -> Result<v1::U
     let change = QuotaChange::Edit { draft: &draft, version };
     let changed = desk.catalogs.change_quotas(context, &change).await.map_err(from_quota)?;
     told(&desk, "edited", &draft.subject, &draft.meter);
-    Ok(v1::UpdateQuotaResponse { quota: changed.quotas.first().map(quota::quota), etag: changed.etag })
+    let quota = changed.quotas.first().map(|found| quota::quota(found, context.now));
+    Ok(v1::UpdateQuotaResponse { quota, etag: changed.etag })
 }
 
 /// DeleteQuota.
@@ -125,13 +135,15 @@ pub async fn delete(desk: Desk, request: v1::DeleteQuotaRequest) -> Result<v1::D
     let change = QuotaChange::Delete { subject: &subject, meter: &meter, version, reopen };
     let changed = desk.catalogs.change_quotas(context, &change).await.map_err(from_quota)?;
     told(&desk, "deleted", &subject, &meter);
-    Ok(v1::DeleteQuotaResponse { reopened: changed.quotas.first().map(quota::quota), etag: changed.etag })
+    let reopened = changed.quotas.first().map(|found| quota::quota(found, context.now));
+    Ok(v1::DeleteQuotaResponse { reopened, etag: changed.etag })
 }
 
-/// ListQuotaVersions.
+/// ListQuotaVersions, as of `now`.
 #[allow(clippy::missing_errors_doc)]
 pub async fn versions(
     catalogs: Arc<Publisher>,
+    now: Timestamp,
     request: v1::ListQuotaVersionsRequest,
 ) -> Result<v1::ListQuotaVersionsResponse, Status> {
     let mut bad = Violations::default();
@@ -147,7 +159,8 @@ pub async fn versions(
     let key = |version: i64| format!("{:020}", i64::MAX - version);
     let versions: BTreeMap<_, _> = versions.iter().map(|version| (key(version.quota.version), version)).collect();
     let (versions, next_page_token) = page.cut(versions);
-    Ok(v1::ListQuotaVersionsResponse { quotas: versions.into_iter().map(quota::version).collect(), next_page_token })
+    let quotas = versions.into_iter().map(|version| quota::version(version, now)).collect();
+    Ok(v1::ListQuotaVersionsResponse { quotas, next_page_token })
 }
 
 fn name(subject: &str, meter: &str, bad: &mut Violations) -> Option<(Subject, MeterName)> {

@@ -47,9 +47,13 @@ pub async fn list_meters(
     Ok(v1::ListMetersResponse { meters: meters.into_iter().map(meter::meter).collect(), next_page_token })
 }
 
-/// GetQuota.
+/// GetQuota, as of `now`.
 #[allow(clippy::missing_errors_doc)]
-pub async fn get_quota(catalogs: Arc<Publisher>, request: v1::GetQuotaRequest) -> Result<v1::GetQuotaResponse, Status> {
+pub async fn get_quota(
+    catalogs: Arc<Publisher>,
+    now: Timestamp,
+    request: v1::GetQuotaRequest,
+) -> Result<v1::GetQuotaResponse, Status> {
     let mut bad = Violations::default();
     let tenant = scope(&request.tenant, &mut bad);
     let subject = named("subject", Subject::parse(&request.subject), &mut bad);
@@ -62,13 +66,14 @@ pub async fn get_quota(catalogs: Arc<Publisher>, request: v1::GetQuotaRequest) -
         let why = format!("no quota of {} on {}", request.subject, request.meter);
         missing(Reason::QuotaNotFound, "subject", why)
     })?;
-    Ok(v1::GetQuotaResponse { quota: Some(quota::quota(found)) })
+    Ok(v1::GetQuotaResponse { quota: Some(quota::quota(found, now)) })
 }
 
-/// ListQuotas.
+/// ListQuotas, as of `now`.
 #[allow(clippy::missing_errors_doc)]
 pub async fn list_quotas(
     catalogs: Arc<Publisher>,
+    now: Timestamp,
     request: v1::ListQuotasRequest,
 ) -> Result<v1::ListQuotasResponse, Status> {
     let v1::ListQuotasRequest { tenant, subject, meter, page_size, page_token } = request;
@@ -86,7 +91,8 @@ pub async fn list_quotas(
     let found =
         catalogs.store().list_quotas(scope.as_ref().map(AccountName::as_str), &wanted).await.map_err(from_store)?;
     let (quotas, next_page_token) = page.end(found, |quota| format!("{} {}", quota.subject, quota.meter));
-    Ok(v1::ListQuotasResponse { quotas: quotas.iter().map(quota::quota).collect(), next_page_token })
+    let quotas = quotas.iter().map(|found| quota::quota(found, now)).collect();
+    Ok(v1::ListQuotasResponse { quotas, next_page_token })
 }
 
 /// GetAccount.

@@ -4,7 +4,7 @@ use super::CatalogApi;
 use super::errors::from_apply;
 use crate::app::{Node, NodeOptions};
 use crate::domain::meter::Meter;
-use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Subject};
+use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Raise, Subject};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::manage::ApplyError;
@@ -221,6 +221,7 @@ fn the_words_are_those_of_documents() {
 #[test]
 fn limits_keep_their_shape() {
     let rate = WindowSpec { length: Some(Span::from_millis(1500)), ..WindowSpec::of(WindowKind::Rate) };
+    let raised = Limit { window: rate.clone(), value: LimitValue::Finite(7) };
     let quota = Quota {
         tenant: None,
         subject: Subject::parse("plans/vip").unwrap(),
@@ -233,16 +234,20 @@ fn limits_keep_their_shape() {
         hold_share_percent: Some(50),
         enforcement: Enforcement::Shadow,
         locked_without: None,
+        raise: Some(Raise { limits: vec![raised], until: Timestamp::from_millis(5000) }),
         note: String::new(),
         version: 4,
         create_time: Timestamp::from_millis(1500),
         update_time: Timestamp::from_millis(2500),
     };
-    let shown = convert::quota::quota(&quota);
+    let shown = convert::quota::quota(&quota, Timestamp::from_millis(4999));
     assert_eq!((shown.subject.as_str(), shown.version, shown.state()), ("plans/vip", 4, v1::QuotaState::Current));
     assert_eq!(shown.limits[0].value, Some(v1::limit::Value::Unlimited(true)));
     assert_eq!(shown.limits[1].value, Some(v1::limit::Value::Amount(0)));
     let length = shown.limits[1].window.as_ref().and_then(|window| window.length.as_ref()).unwrap();
     assert_eq!((length.seconds, length.nanos), (1, 500_000_000));
     assert_eq!(shown.enforcement(), v1::Enforcement::Shadow);
+    let over = |quota: &v1::Quota| quota.raise.as_ref().map(|raise| raise.is_over);
+    let later = convert::quota::quota(&quota, Timestamp::from_millis(5000));
+    assert_eq!((over(&shown), over(&later)), (Some(false), Some(true)));
 }

@@ -5,9 +5,12 @@ use crate::domain::quota::{Enforcement, Subject};
 use crate::domain::time::Span;
 use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::manage::document::account::feature;
-use crate::engine::manage::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftValue, MAX_NOTE, check_window};
+use crate::engine::manage::document::quota::{
+    DraftAmount, DraftLimit, DraftQuota, DraftRaise, DraftValue, GivenRaise, MAX_NOTE, check_window,
+};
 use crate::engine::manage::document::{Place, Problems};
 use crate::proto::v1;
+use crate::services::convert::time::from_timestamp;
 use std::fmt::Display;
 
 /// A quota that stands at `at`. What is faulty is reported and left out.
@@ -23,6 +26,7 @@ pub fn quota(quota: v1::Quota, at: &Place, problems: &mut Problems) -> Option<Dr
     }
     Some(DraftQuota {
         limits: limits(quota.limits, &field("limits"), problems),
+        raise: raise(quota.raise, &field("raise"), problems),
         top_up: quota.top_up.map(|units| DraftAmount { at: field("top_up"), value: DraftValue::Units(units) }),
         hold_share_percent: share(quota.hold_share_percent, &field("hold_share_percent"), problems),
         locked_without: locked_without(&quota.locked_without, &field("locked_without"), problems),
@@ -63,12 +67,28 @@ fn enforcement(number: i32, at: &Place, problems: &mut Problems) -> Enforcement 
     }
 }
 
+/// Its windows may be of a kind alone; whether they are those of the quota's own limits is judged with these.
+fn raise(raise: Option<v1::Raise>, at: &Place, problems: &mut Problems) -> DraftRaise {
+    let Some(raise) = raise else { return DraftRaise::Unsaid };
+    let until = raise.until.as_ref().and_then(from_timestamp);
+    if until.is_none() {
+        problems.add(&at.key("until", 0), "is required: the time at which the quota's own limits bind again");
+    }
+    let limits = read_limits(raise.limits, &at.key("limits", 0), false, problems);
+    until.map_or(DraftRaise::Unsaid, |until| DraftRaise::Given(GivenRaise { at: at.clone(), limits, until }))
+}
+
 /// Limits that stand at `at`.
 pub fn limits(limits: Vec<v1::Limit>, at: &Place, problems: &mut Problems) -> Vec<DraftLimit> {
+    read_limits(limits, at, true, problems)
+}
+
+/// `whole`: their windows say all that they need.
+fn read_limits(limits: Vec<v1::Limit>, at: &Place, whole: bool, problems: &mut Problems) -> Vec<DraftLimit> {
     let mut drafts: Vec<DraftLimit> = Vec::new();
     for (index, limit) in limits.into_iter().enumerate() {
         let at = at.item(index, 0);
-        let Some(draft) = read_limit(limit, &at, problems) else { continue };
+        let Some(draft) = read_limit(limit, &at, whole, problems) else { continue };
         if drafts.iter().any(|other| other.window.kind == draft.window.kind) {
             problems.add(&at.key("window", 0), format!("is the second {} window", draft.window.kind));
         }
@@ -77,7 +97,7 @@ pub fn limits(limits: Vec<v1::Limit>, at: &Place, problems: &mut Problems) -> Ve
     drafts
 }
 
-fn read_limit(limit: v1::Limit, at: &Place, problems: &mut Problems) -> Option<DraftLimit> {
+fn read_limit(limit: v1::Limit, at: &Place, whole: bool, problems: &mut Problems) -> Option<DraftLimit> {
     let amount = match limit.value {
         Some(v1::limit::Value::Amount(units)) => {
             Some(DraftAmount { at: at.key("amount", 0), value: DraftValue::Units(units) })
@@ -94,10 +114,10 @@ fn read_limit(limit: v1::Limit, at: &Place, problems: &mut Problems) -> Option<D
         problems.add(&at_window, "is required");
         return None;
     };
-    Some(DraftLimit { at: at.clone(), window: read_window(window, &at_window, problems)?, amount })
+    Some(DraftLimit { at: at.clone(), window: read_window(window, &at_window, whole, problems)?, amount })
 }
 
-fn read_window(window: v1::Window, at: &Place, problems: &mut Problems) -> Option<WindowSpec> {
+fn read_window(window: v1::Window, at: &Place, whole: bool, problems: &mut Problems) -> Option<WindowSpec> {
     let Some(kind) = kind(window.kind()) else {
         problems.add(
             &at.key("kind", 0),
@@ -119,7 +139,9 @@ fn read_window(window: v1::Window, at: &Place, problems: &mut Problems) -> Optio
         cron: text(window.cron),
     };
     let place = |field: &str| at.key(if field == "zone" { "time_zone" } else { field }, 0);
-    check_window(&spec, has_length, place, problems);
+    if whole {
+        check_window(&spec, has_length, place, problems);
+    }
     Some(spec)
 }
 

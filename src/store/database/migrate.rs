@@ -57,6 +57,12 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../sql/migrations/sqlite/0008_rate_cards.sql"),
         include_str!("../../sql/migrations/postgres/0008_rate_cards.sql"),
     ),
+    (
+        9,
+        "raise",
+        include_str!("../../sql/migrations/sqlite/0009_raise.sql"),
+        include_str!("../../sql/migrations/postgres/0009_raise.sql"),
+    ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.
 const LOOKS: u32 = 10;

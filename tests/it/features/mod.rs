@@ -8,6 +8,7 @@ mod opened;
 mod pools;
 mod pricing;
 mod quotas;
+mod raises;
 mod replicas;
 mod requests;
 mod workspaces;

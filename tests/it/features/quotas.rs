@@ -26,7 +26,7 @@ fn create(quotas: Vec<Quota>, if_current: IfCurrent) -> CreateQuotasRequest {
 }
 
 fn edit(quota: Quota) -> UpdateQuotaRequest {
-    UpdateQuotaRequest { tenant: TENANT.into(), quota: Some(quota), etag: String::new() }
+    UpdateQuotaRequest { tenant: TENANT.into(), quota: Some(quota), ..Default::default() }
 }
 
 fn delete(subject: &str, after: AfterDelete) -> DeleteQuotaRequest {

@@ -132,6 +132,7 @@ pub(super) fn usage(meter: &MeterUsage, window: Option<&str>, names: &Names) -> 
         ],
         values: vec![
             ("limit", amount(usage.limit)),
+            ("raised", time(usage.raised_until.as_ref())),
             ("used", usage.used.to_string()),
             ("held", usage.held.to_string()),
             ("remaining", amount(usage.remaining)),

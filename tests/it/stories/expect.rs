@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "original",
     "percent",
     "priced",
+    "raised",
     "recorded",
     "remaining",
     "requested",

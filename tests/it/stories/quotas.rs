@@ -5,28 +5,35 @@ use super::expect::{Answer, Facts, number};
 use super::names::Names;
 use quotad::proto::v1::catalog_service_client::CatalogServiceClient;
 use quotad::proto::v1::{
-    AfterDelete, CreateQuotasRequest, DeleteQuotaRequest, IfCurrent, Limit, Quota, Window, WindowKind, limit,
+    AfterDelete, CreateQuotasRequest, DeleteQuotaRequest, IfCurrent, Limit, Quota, Raise, Window, WindowKind, limit,
 };
 use tonic::transport::Channel;
 
-/// `set SUBJECT METER [WINDOW=AMOUNT ...] [if=supersede]`: one quota, of which there must be none unless said.
+/// `set SUBJECT METER [WINDOW=AMOUNT ...] [raise.WINDOW=AMOUNT ... until=TIME] [if=supersede]`: one quota, of which there must be
+/// none unless said.
 pub(super) async fn set(
     client: &mut CatalogServiceClient<Channel>,
     arguments: &[String],
     names: &Names,
 ) -> Result<Answer, String> {
     let [subject, meter, words @ ..] = arguments else {
-        return Err("set SUBJECT METER [WINDOW=AMOUNT ...] [if=supersede|replace]".into());
+        return Err(
+            "set SUBJECT METER [WINDOW=AMOUNT ...] [raise.WINDOW=AMOUNT ... until=TIME] [if=supersede|replace]".into(),
+        );
     };
-    let (mut limits, mut if_current) = (Vec::new(), IfCurrent::Fail);
+    let (mut limits, mut if_current, mut raise) = (Vec::new(), IfCurrent::Fail, None::<Raise>);
     for word in words {
         match word.split_once('=').ok_or_else(|| format!("{word:?} is no KEY=VALUE"))? {
             ("if", "supersede") => if_current = IfCurrent::Supersede,
             ("if", "replace") => if_current = IfCurrent::Replace,
-            (kind, amount) => limits.push(limit(kind, amount)?),
+            ("until", time) => raise.get_or_insert_default().until = Some(instant(time)?),
+            (kind, amount) => match kind.strip_prefix("raise.") {
+                Some(kind) => raise.get_or_insert_default().limits.push(limit(kind, amount)?),
+                None => limits.push(limit(kind, amount)?),
+            },
         }
     }
-    let quota = Quota { subject: names.account(subject), meter: meter.clone(), limits, ..Quota::default() };
+    let quota = Quota { subject: names.account(subject), meter: meter.clone(), limits, raise, ..Quota::default() };
     let request = CreateQuotasRequest {
         tenant: names.tenant(),
         quotas: vec![quota],
@@ -68,6 +75,11 @@ pub(super) async fn unset(
 fn version(outcome: &'static str, quota: Option<&Quota>) -> Answer {
     let amounts = quota.iter().map(|quota| quota.version).collect();
     Answer { outcome, amounts, head: Facts::default(), ..Answer::default() }
+}
+
+fn instant(text: &str) -> Result<pbjson_types::Timestamp, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|error| format!("{text:?} is no time: {error}"))?;
+    Ok(pbjson_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() })
 }
 
 fn limit(kind: &str, amount: &str) -> Result<Limit, String> {

@@ -7,13 +7,14 @@ use super::errors::{Place, Problems};
 use super::fields::{Fields, scalar};
 use super::yaml::{Node, Value};
 use crate::domain::name::MeterName;
-use crate::domain::quota::{Enforcement, Subject};
-use crate::domain::time::Span;
+use crate::domain::quota::{Enforcement, Raise, Subject};
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::window::{WindowKind, WindowSpec};
 
-const KEYS: [&str; 8] =
-    ["subject", "meter", "limits", "top_up", "hold_share_percent", "enforcement", "locked_without", "note"];
-const PLAN_QUOTA_KEYS: [&str; 6] = ["meter", "limits", "top_up", "hold_share_percent", "enforcement", "note"];
+const KEYS: [&str; 9] =
+    ["subject", "meter", "limits", "raise", "top_up", "hold_share_percent", "enforcement", "locked_without", "note"];
+const PLAN_QUOTA_KEYS: [&str; 7] = ["meter", "limits", "raise", "top_up", "hold_share_percent", "enforcement", "note"];
+const RAISE_KEYS: [&str; 2] = ["limits", "until"];
 const LIMIT_KEYS: [&str; 5] = ["amount", "zone", "anchor", "length", "cron"];
 /// The longest note, in bytes.
 pub const MAX_NOTE: usize = 65_536;
@@ -49,6 +50,8 @@ pub struct DraftQuota {
     pub meter_at: Place,
     /// The limits.
     pub limits: Vec<DraftLimit>,
+    /// Higher limits for some time.
+    pub raise: DraftRaise,
     /// The top-up.
     pub top_up: Option<DraftAmount>,
     /// The share of a limit that one hold may take, in percent.
@@ -70,6 +73,30 @@ pub struct DraftLimit {
     pub window: WindowSpec,
     /// How much; `None`: unlimited.
     pub amount: Option<DraftAmount>,
+}
+
+/// What a draft says of a raise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DraftRaise {
+    /// Nothing: an edit keeps the one that stands, else there is none.
+    Unsaid,
+    /// That there is none.
+    Ended,
+    /// This one.
+    Given(GivenRaise),
+    /// The one that stands, as far as it still raises something.
+    Kept(Raise),
+}
+
+/// A raise as it stands in the document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GivenRaise {
+    /// Where.
+    pub at: Place,
+    /// The limits; of their windows perhaps only the kind.
+    pub limits: Vec<DraftLimit>,
+    /// Until when.
+    pub until: Timestamp,
 }
 
 /// An amount as it was given.
@@ -100,6 +127,7 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
     };
     let meter = fields.needed("meter", |text| text.parse::<MeterName>(), problems);
     let limits = read_limits(&fields, problems);
+    let raise = read_raise(&fields, problems);
     let top_up = fields.text("top_up", usize::MAX, problems);
     let named =
         matches!(fields.get("limits"), Some((Node { value: Value::Map(windows), .. }, _)) if !windows.is_empty());
@@ -117,6 +145,7 @@ pub fn read_quota(node: &Node<'_>, at: &Place, plan: Option<&str>, problems: &mu
         meter: meter?,
         meter_at: fields.place("meter"),
         limits,
+        raise,
         top_up: top_up.map(|text| DraftAmount { at: fields.place("top_up"), value: DraftValue::Text(text) }),
         hold_share_percent,
         enforcement,
@@ -165,9 +194,36 @@ fn read_limit(node: &Node<'_>, at: &Place, kind: WindowKind, problems: &mut Prob
         scalar(node, at, usize::MAX, problems).map(|text| (at.clone(), text))
     };
     let (amount_at, text) = amount?;
+    Some(DraftLimit { at: at.clone(), window, amount: amount_or_unlimited(amount_at, text) })
+}
+
+fn amount_or_unlimited(at: Place, text: String) -> Option<DraftAmount> {
     let limited = !text.eq_ignore_ascii_case("unlimited");
-    let amount = limited.then_some(DraftAmount { at: amount_at, value: DraftValue::Text(text) });
-    Some(DraftLimit { at: at.clone(), window, amount })
+    limited.then_some(DraftAmount { at, value: DraftValue::Text(text) })
+}
+
+/// Reads a raise. Its limits are amounts: their windows are those of the quota's own limits.
+fn read_raise(fields: &Fields<'_, '_>, problems: &mut Problems) -> DraftRaise {
+    let Some((node, at)) = fields.get("raise") else { return DraftRaise::Unsaid };
+    let Some(fields) = Fields::open(node, &at, &RAISE_KEYS, problems) else { return DraftRaise::Unsaid };
+    let until = fields.needed("until", |text| text.parse::<Timestamp>(), problems);
+    let limits = read_raised_limits(&fields, problems);
+    until.map_or(DraftRaise::Unsaid, |until| DraftRaise::Given(GivenRaise { at, limits, until }))
+}
+
+fn read_raised_limits(fields: &Fields<'_, '_>, problems: &mut Problems) -> Vec<DraftLimit> {
+    let Some((node, at)) = fields.get("limits") else { return Vec::new() };
+    let names = KINDS.map(|(name, _)| name);
+    let Some(windows) = Fields::open(node, &at, &names, problems) else { return Vec::new() };
+    let mut read = |name: &str, kind: WindowKind| {
+        if let Some(at) = windows.empty(name) {
+            problems.add(&at, "has no amount: give a number, or say unlimited");
+        }
+        let (node, at) = windows.get(name)?;
+        let text = scalar(node, &at, usize::MAX, problems)?;
+        Some(DraftLimit { at: at.clone(), window: WindowSpec::of(kind), amount: amount_or_unlimited(at, text) })
+    };
+    KINDS.iter().filter_map(|(name, kind)| read(name, *kind)).collect()
 }
 
 /// Reports every faulty field of a window: a fault found is mended in a copy, until the copy compiles. `has_length` says

@@ -6,7 +6,7 @@ use crate::domain::account::{Account, AccountPolicy, AccountState, Plan};
 use crate::domain::meter::{
     Admission, ChargeMoment, DefaultPolicy, Expiry, FailurePolicy, Family, Meter, Overage, Rules,
 };
-use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, QuotaState, Subject};
+use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, QuotaState, Raise, Subject};
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::ports::{QuotaVersion, StoreError};
@@ -75,6 +75,12 @@ struct LimitJson {
     /// Absent: unlimited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     amount: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RaiseJson {
+    limits: Vec<LimitJson>,
+    until_millis: i64,
 }
 
 /// Words for an enum of the domain, one for each value, both ways; a value without a word does not compile.
@@ -197,26 +203,27 @@ pub(super) fn account_from_json(name: &str, json: &str, create_time: i64) -> Res
 
 /// A quota's limits.
 pub(super) fn limits_to_json(limits: &[Limit]) -> Result<String, StoreError> {
-    let rows: Vec<LimitJson> = limits
-        .iter()
-        .map(|Limit { window, value }| LimitJson {
-            kind: window.kind.into(),
-            zone: window.zone.clone(),
-            anchor: window.anchor.clone(),
-            length_millis: window.length.map(Span::millis),
-            cron: window.cron.clone(),
-            amount: match value {
-                LimitValue::Unlimited => None,
-                LimitValue::Finite(amount) => Some(*amount),
-            },
-        })
-        .collect();
-    to_json(&rows)
+    to_json(&limit_rows(limits))
+}
+
+fn limit_rows(limits: &[Limit]) -> Vec<LimitJson> {
+    let row = |Limit { window, value }: &Limit| LimitJson {
+        kind: window.kind.into(),
+        zone: window.zone.clone(),
+        anchor: window.anchor.clone(),
+        length_millis: window.length.map(Span::millis),
+        cron: window.cron.clone(),
+        amount: value.finite(),
+    };
+    limits.iter().map(row).collect()
 }
 
 /// Limits as they are stored.
 pub(super) fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
-    let rows: Vec<LimitJson> = from_json(json)?;
+    Ok(limits_of(from_json(json)?))
+}
+
+fn limits_of(rows: Vec<LimitJson>) -> Vec<Limit> {
     let limit = |row: LimitJson| Limit {
         window: WindowSpec {
             kind: row.kind.into(),
@@ -227,7 +234,17 @@ pub(super) fn limits_from_json(json: &str) -> Result<Vec<Limit>, StoreError> {
         },
         value: row.amount.map_or(LimitValue::Unlimited, LimitValue::Finite),
     };
-    Ok(rows.into_iter().map(limit).collect())
+    rows.into_iter().map(limit).collect()
+}
+
+/// A quota's raise.
+pub(super) fn raise_to_json(raise: &Raise) -> Result<String, StoreError> {
+    to_json(&RaiseJson { limits: limit_rows(&raise.limits), until_millis: raise.until.millis() })
+}
+
+fn raise_from_json(json: &str) -> Result<Raise, StoreError> {
+    let row: RaiseJson = from_json(json)?;
+    Ok(Raise { limits: limits_of(row.limits), until: Timestamp::from_millis(row.until_millis) })
 }
 
 /// A quota from its row, whose columns are in the order of `catalog_quota_page.sql`.
@@ -244,6 +261,7 @@ pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError
         enforcement: if row.text(8)? == SHADOW { Enforcement::Shadow } else { Enforcement::Enforce },
         note: row.text(9)?,
         locked_without: row.maybe_text(10)?,
+        raise: row.maybe_text(11)?.map(|json| raise_from_json(&json)).transpose()?,
         version: row.int(2)?,
         create_time: Timestamp::from_millis(row.int(3)?),
         update_time: Timestamp::from_millis(row.int(4)?),
@@ -253,7 +271,7 @@ pub(super) fn quota_from_row(scope: &str, row: &Row) -> Result<Quota, StoreError
 
 /// A version from its row, whose columns are in the order of `catalog_quota_versions.sql`.
 pub(super) fn version_from_row(scope: &str, row: &Row) -> Result<QuotaVersion, StoreError> {
-    let state = row.text(11)?;
+    let state = row.text(12)?;
     Ok(QuotaVersion {
         quota: quota_from_row(scope, row)?,
         state: match state.as_str() {
@@ -262,7 +280,7 @@ pub(super) fn version_from_row(scope: &str, row: &Row) -> Result<QuotaVersion, S
             "deleted" => QuotaState::Deleted,
             _ => return Err(damaged("state", &state, &"no such state")),
         },
-        close_time: row.maybe_int(12)?.map(Timestamp::from_millis),
+        close_time: row.maybe_int(13)?.map(Timestamp::from_millis),
     })
 }
 
@@ -283,14 +301,18 @@ pub(super) fn same_quota(one: &Quota, other: &Quota) -> bool {
 /// A quota for the audit.
 pub(super) fn quota_to_json(quota: &Quota) -> Result<String, StoreError> {
     let limits: serde_json::Value = from_json(&limits_to_json(&quota.limits)?)?;
-    to_json(&serde_json::json!({
+    let mut text = serde_json::json!({
         "limits": limits,
         "top_up": quota.top_up,
         "hold_share_percent": quota.hold_share_percent,
         "enforcement": enforcement_text(quota.enforcement),
         "locked_without": quota.locked_without,
         "note": quota.note,
-    }))
+    });
+    if let Some(raise) = &quota.raise {
+        text["raise"] = from_json(&raise_to_json(raise)?)?;
+    }
+    to_json(&text)
 }
 
 /// Whether to leave a flag out: what was written before there was one has none.

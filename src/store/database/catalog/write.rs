@@ -191,12 +191,13 @@ impl Writer<'_> {
         let top_up = quota.top_up.map(i64::try_from).transpose();
         let top_up = top_up.map_err(|_| StoreError::Corrupt(String::from("catalog: a top-up is beyond 2^63-1")))?;
         let limits = rows::limits_to_json(&quota.limits)?;
+        let raise = quota.raise.as_ref().map(rows::raise_to_json).transpose()?;
         let (version, now) = (self.version, self.context.now.millis());
         self.execute(statement, |values| {
             values.text(&quota.subject.to_string()).text(quota.meter.as_str()).int(now).int(version).text(&limits);
             values.maybe_int(top_up).maybe_int(quota.hold_share_percent.map(i64::from));
             values.text(rows::enforcement_text(quota.enforcement)).text(&quota.note);
-            values.maybe_text(quota.locked_without.as_deref());
+            values.maybe_text(quota.locked_without.as_deref()).maybe_text(raise.as_deref());
         })
         .await
     }

@@ -84,7 +84,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
         let top_up = (rng.random_range(0..3) == 0).then(|| rng.random_range(0..12));
         let windows = (0..rng.random_range(1..4)).map(|number| window(rng, at as u64 * 10 + number)).collect();
         let key = CounterKey { account: Uid::of(ACCOUNTS[at]), meter: meter() };
-        let quota = EffectiveQuota { limits: Vec::new(), top_up };
+        let quota = EffectiveQuota { top_up, ..EffectiveQuota::default() };
         let bound = Bound { key, account: ACCOUNTS[at].into(), meter: METER.into(), quota };
         CounterPlan { bound: Arc::new(bound), windows: Arc::new(windows) }
     };

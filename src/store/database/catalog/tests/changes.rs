@@ -60,7 +60,10 @@ fn document(random: &mut StdRng) -> (Option<&'static str>, String) {
     let users = (0..USERS).map(|user| format!("{TENANT}/users/u{user}")).filter(|_| !of_installation);
     for subject in some(random, users.chain(patterns.map(str::to_owned))) {
         let (window, amount) = (["day", "month"][random.random_range(0..2)], random.random_range(0..100));
-        writeln!(yaml, "  - {{subject: {subject}, meter: m, limits: {{{window}: {amount}}}}}").unwrap();
+        let until = Timestamp::from_millis(NOW + random.random_range(-1..2));
+        let raise = format!(", raise: {{limits: {{{window}: {}}}, until: {until}}}", amount + 1);
+        let raise = if random.random_bool(0.3) { raise } else { String::new() };
+        writeln!(yaml, "  - {{subject: {subject}, meter: m, limits: {{{window}: {amount}}}{raise}}}").unwrap();
     }
     ((!of_installation).then_some(TENANT), yaml)
 }
@@ -75,7 +78,7 @@ fn seen(snapshot: &Snapshot) -> Vec<String> {
     let users = (0..USERS).map(|user| format!("{TENANT}/users/u{user}").parse::<AccountName>().unwrap());
     let chains = users.flat_map(|user| {
         let of = |meter| {
-            let chain = snapshot.chain(&user, meter);
+            let chain = snapshot.chain(&user, meter, Timestamp::from_millis(NOW));
             let levels = chain.levels.iter().map(|level| &level.bound).collect::<Vec<_>>();
             let chosen = match &chain.standing.choice {
                 Some(Choice::Pool(pool)) => format!("{pool:?}"),
