@@ -35,6 +35,13 @@ impl Place {
         Place { _shared: Some(shared), ..place }
     }
 
+    /// Three replicas of another program.
+    pub(super) fn replicas_of(program: &std::ffi::OsStr, catalog: &str) -> Place {
+        let shared = Shared::with_postgres();
+        let place = Place::start(catalog, 3, |options| shared.installation(options).program(program));
+        Place { _shared: Some(shared), ..place }
+    }
+
     /// Three replicas on a cluster, which must outlive them.
     pub(super) fn on_cluster(shared: &Shared<Cluster>, catalog: &str) -> Place {
         Place::start(catalog, 3, |options| shared.installation(options))

@@ -1,5 +1,6 @@
 //! Rolling restarts of three replicas under load: a caller who asks another replica once more when one is unavailable never fails,
-//! and in the end every figure is what was answered.
+//! and in the end every figure is what was answered. With `QUOTAD_PREVIOUS` they begin as that program, the version before, and are
+//! upgraded one by one.
 
 use super::exact::{MOST, TENANT, user};
 use super::place::Place;
@@ -61,7 +62,10 @@ impl Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rolling_restarts_fail_no_call() {
-    let mut place = Place::replicas(CATALOG);
+    let mut place = match std::env::var_os("QUOTAD_PREVIOUS") {
+        Some(program) => Place::replicas_of(&program, CATALOG),
+        None => Place::replicas(CATALOG),
+    };
     let replicas = Mutex::new(place.quotas());
     let (stop, retries) = (AtomicBool::new(false), AtomicUsize::new(0));
     let fleet = Arc::new(Fleet { replicas, stop, retries });
@@ -76,7 +80,7 @@ async fn rolling_restarts_fail_no_call() {
         tokio::task::block_in_place(|| {
             let server = &mut place.servers[number];
             assert!(server.terminate().success(), "{}", server.stderr());
-            server.restart();
+            server.upgrade();
         });
         fleet.replicas.lock().unwrap()[number] = place.servers[number].quota();
         // Callers use it again before the next one goes.

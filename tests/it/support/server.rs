@@ -22,6 +22,7 @@ pub(crate) struct Options {
     env: Vec<(String, String)>,
     redis: Option<(String, String)>,
     database: Option<String>,
+    program: PathBuf,
     ready_within: Duration,
 }
 
@@ -29,7 +30,8 @@ impl Options {
     /// An empty server: no catalog, the machine's clock.
     pub(crate) fn new() -> Options {
         let (args, env, ready_within) = (Vec::new(), Vec::new(), Duration::from_secs(30));
-        Options { catalog: None, args, env, redis: None, database: None, ready_within }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_quotad"));
+        Options { catalog: None, args, env, redis: None, database: None, program, ready_within }
     }
 
     /// With an example of `deploy/catalogs`, by its name without `.yaml`.
@@ -81,6 +83,12 @@ impl Options {
     /// With a variable of the environment.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Options {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Another program than the one that is tested, such as the version before.
+    pub(crate) fn program(mut self, program: impl Into<PathBuf>) -> Options {
+        self.program = program.into();
         self
     }
 
@@ -232,6 +240,13 @@ impl Server {
         self.wait_until_ready();
     }
 
+    /// The same with the program that is tested, if it ran another one before.
+    #[track_caller]
+    pub(crate) fn upgrade(&mut self) {
+        self.options.program = Options::new().program;
+        self.restart();
+    }
+
     /// Ready is one line of JSON on standard output: `{"grpc":"127.0.0.1:50051","http":"127.0.0.1:8080"}`.
     #[track_caller]
     fn wait_until_ready(&mut self) {
@@ -271,7 +286,7 @@ impl Drop for Server {
 
 /// Starts the program; what it prints goes to files, which never block it.
 fn spawn(options: &Options, dir: &Path, number: u32) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quotad"));
+    let mut command = Command::new(&options.program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUOTAD_")) {
         command.env_remove(name);
     }
