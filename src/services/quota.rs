@@ -12,8 +12,7 @@ use crate::engine::authority::Authority;
 use crate::engine::call::{Answer, Denial, Durability, FreeWhat, Verdict};
 use crate::engine::ports::ReservationFilter;
 use crate::proto::v1::{self, quota_service_server};
-use crate::telemetry::meters;
-use crate::telemetry::metrics::DecisionMetrics;
+use crate::telemetry::decisions::{self, DecisionMetrics};
 use prost::Message;
 use std::sync::{Arc, LazyLock};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +42,7 @@ impl QuotaApi {
         let outcome = match verdict {
             Verdict::Granted(lines) => {
                 CHECKS.granted();
-                lines.iter().for_each(|line| meters::decided(&line.meter, true));
+                lines.iter().for_each(|line| decisions::decided(&line.meter, true));
                 Outcome::Granted(denial::allowance(&lines))
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&CHECKS, &why)),
@@ -206,7 +205,7 @@ fn cursor(text: &str) -> Option<(Timestamp, IdKey)> {
 fn denied(metrics: &DecisionMetrics, why: &Denial) -> v1::Denial {
     metrics.denied(denial::index(why));
     if let Some(violation) = why.violations.first() {
-        meters::decided(&violation.meter, false);
+        decisions::decided(&violation.meter, false);
     }
     denial::denial(why)
 }
@@ -216,7 +215,7 @@ fn decided(granted: &Reservation) {
     for (place, charge) in granted.charges.iter().enumerate() {
         let is_first = granted.charges[..place].iter().all(|before| before.meter != charge.meter);
         if is_first {
-            meters::decided(&charge.meter, true);
+            decisions::decided(&charge.meter, true);
         }
     }
 }

@@ -205,40 +205,6 @@ impl RpcMetrics {
     }
 }
 
-/// Counts the decisions of one method, by cause.
-pub struct DecisionMetrics {
-    rpc: &'static str,
-    causes: &'static [&'static str],
-    granted: Counter,
-    denied: Vec<OnceLock<Counter>>,
-}
-
-impl DecisionMetrics {
-    /// The instruments of `rpc`; `causes` are the label values, and a denial names one by its place. Installs the recorder.
-    pub fn new(rpc: &'static str, causes: &'static [&'static str]) -> Self {
-        install();
-        let granted =
-            counter!(DECISIONS_TOTAL, fields::RPC => rpc, fields::OUTCOME => "granted", fields::CAUSE => "none");
-        DecisionMetrics { rpc, causes, granted, denied: causes.iter().map(|_| OnceLock::new()).collect() }
-    }
-
-    /// Counts a grant.
-    pub fn granted(&self) {
-        self.granted.increment(1);
-    }
-
-    /// Counts a denial by the place of its first cause in the list given to [`DecisionMetrics::new`]. A place beyond the
-    /// list is not counted.
-    pub fn denied(&self, cause: usize) {
-        let (Some(slot), Some(&cause)) = (self.denied.get(cause), self.causes.get(cause)) else { return };
-        let rpc = self.rpc;
-        slot.get_or_init(
-            || counter!(DECISIONS_TOTAL, fields::RPC => rpc, fields::OUTCOME => "denied", fields::CAUSE => cause),
-        )
-        .increment(1);
-    }
-}
-
 /// The instruments of the engine and the ledger, one handle each.
 pub struct EngineMetrics {
     /// [`JOURNAL_HEAD`].
@@ -295,6 +261,12 @@ impl EngineMetrics {
     /// Counts `count` reservations settled at their deadline by `rule`, which is one of a small fixed set of words.
     pub fn expired(&self, rule: &'static str, count: u64) {
         counter!(EXPIRED_TOTAL, fields::RULE => rule).increment(count);
+    }
+
+    /// Notes a script call for so many commands.
+    pub fn script(&self, commands: usize, took: Duration) {
+        self.batch_commands.record(commands as f64);
+        self.script_seconds.record(took);
     }
 
     /// Notes that the catalog's version is known now.
@@ -365,6 +337,7 @@ pub fn sockets() -> &'static SocketMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::decisions::DecisionMetrics;
 
     #[test]
     fn instruments_appear_with_labels_and_buckets() {

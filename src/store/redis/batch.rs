@@ -159,9 +159,7 @@ impl Shared {
         let arguments = [request.as_slice()];
         let run = self.link.run(&names, self.script, &arguments, timeout).instrument(span!("script"));
         let bytes = run.await.map_err(Failure::Link)?;
-        let metrics = metrics::engine();
-        metrics.batch_commands.record(commands.len() as f64);
-        metrics.script_seconds.record(started.elapsed());
+        metrics::engine().script(commands.len(), started.elapsed());
         let (header, replies) = split(bytes).map_err(Failure::Damaged)?;
         if header.status == Status::Decided && replies.len() != commands.len() {
             let text = format!("{} replies to {} commands", replies.len(), commands.len());

@@ -1,15 +1,49 @@
-//! Decisions by meter. Meters are an administrator's words, so their number is bounded: each core keeps its own handles, and
-//! the first names that the process meets have a label of their own.
+//! Decisions, by method and by meter. Meters are an administrator's words, so their number is bounded: each core keeps its own
+//! handles, and the first names that the process meets have a label of their own.
 
 use super::fields;
-use super::metrics::METER_DECISIONS_TOTAL;
+use super::metrics::{DECISIONS_TOTAL, METER_DECISIONS_TOTAL, install};
 use metrics::{Counter, counter};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, OnceLock, PoisonError};
 
 /// Meters with a label of their own.
 const NAMED: usize = 100;
+
+/// Counts the decisions of one method, by cause.
+pub struct DecisionMetrics {
+    rpc: &'static str,
+    causes: &'static [&'static str],
+    granted: Counter,
+    denied: Vec<OnceLock<Counter>>,
+}
+
+impl DecisionMetrics {
+    /// The instruments of `rpc`; `causes` are the label values, and a denial names one by its place. Installs the recorder.
+    pub fn new(rpc: &'static str, causes: &'static [&'static str]) -> Self {
+        install();
+        let granted =
+            counter!(DECISIONS_TOTAL, fields::RPC => rpc, fields::OUTCOME => "granted", fields::CAUSE => "none");
+        DecisionMetrics { rpc, causes, granted, denied: causes.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Counts a grant.
+    pub fn granted(&self) {
+        self.granted.increment(1);
+    }
+
+    /// Counts a denial by the place of its first cause in the list given to [`DecisionMetrics::new`]. A place beyond the
+    /// list is not counted.
+    pub fn denied(&self, cause: usize) {
+        let (Some(slot), Some(&cause)) = (self.denied.get(cause), self.causes.get(cause)) else { return };
+        let rpc = self.rpc;
+        slot.get_or_init(
+            || counter!(DECISIONS_TOTAL, fields::RPC => rpc, fields::OUTCOME => "denied", fields::CAUSE => cause),
+        )
+        .increment(1);
+    }
+}
 
 /// The counters of one meter.
 struct Handles {
@@ -40,7 +74,7 @@ pub fn decided(meter: &str, granted: bool) {
 }
 
 fn handles(meter: String) -> Handles {
-    super::metrics::install();
+    install();
     let of = |outcome: &'static str| counter!(METER_DECISIONS_TOTAL, fields::METER => meter.clone(), fields::OUTCOME => outcome);
     Handles { granted: of("granted"), denied: of("denied") }
 }
@@ -68,7 +102,7 @@ mod tests {
         for number in 0..3 * NAMED {
             decided(&format!("test.meter{number}"), number % 2 == 0);
         }
-        let text = super::super::metrics::install().render();
+        let text = install().render();
         let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("quotad_meter_decisions_total{")).collect();
         assert!(lines.len() <= 2 * (NAMED + 1), "{}", lines.len());
         assert!(lines.iter().any(|line| line.contains(r#"meter="other",outcome="denied""#)), "{text}");
