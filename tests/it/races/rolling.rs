@@ -50,9 +50,8 @@ impl Fleet {
         match call(self.replica(number)).await {
             Ok(answer) => answer,
             Err(status) => {
-                // CANCELLED is how this client calls a connection that closed under a call it had not sent.
-                let lost = status.code() == Code::Cancelled && status.source().is_some();
-                assert!(lost || status.code() == Code::Unavailable, "{status:?}");
+                // What has a source is no answer: the connection ended under the call, which this client calls CANCELLED or INTERNAL.
+                assert!(status.source().is_some() || status.code() == Code::Unavailable, "{status:?}");
                 self.retries.fetch_add(1, Ordering::Relaxed);
                 call(self.replica(number + 1)).await.unwrap_or_else(|second| panic!("{status:?}, then {second:?}"))
             }
