@@ -53,6 +53,7 @@ stories! {
     catalog: redis_and_postgres,
     contradictions: redis_and_file,
     core: redis_and_postgres,
+    days: redis_and_postgres,
     expiry: redis_and_postgres,
     idempotency: redis_and_postgres,
     llm_pools: redis_and_file,

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 /// Replicas that are restarted, one after the other, unless `QUOTAD_RESTARTS` says another number.
@@ -76,11 +76,12 @@ async fn rolling_restarts_fail_no_call() {
     let begin = Instant::now();
     for restart in 0..restarts {
         let number = restart % place.servers.len();
-        tokio::task::block_in_place(|| {
-            let server = &mut place.servers[number];
-            assert!(server.terminate().success(), "{}", server.stderr());
-            server.upgrade();
-        });
+        let server = &mut place.servers[number];
+        tokio::task::block_in_place(|| assert!(server.terminate().success(), "{}", server.stderr()));
+        // Nobody listens there; the port that it had may become anybody's.
+        let nowhere = Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+        fleet.replicas.lock().unwrap()[number] = QuotaServiceClient::new(nowhere);
+        tokio::task::block_in_place(|| server.upgrade());
         fleet.replicas.lock().unwrap()[number] = place.servers[number].quota();
         // Callers use it again before the next one goes.
         tokio::time::sleep(Duration::from_millis(50)).await;
