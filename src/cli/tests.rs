@@ -241,6 +241,7 @@ fn a_denial_shows_every_limit_in_the_way() {
     let denial = Denial {
         message: "training.runs of tenants/acme is used up".into(),
         violations: vec![violation("day", at(VIEW.now)), violation("lifetime", None)],
+        tried_pools: vec!["tenants/acme/pools/b".into()],
     };
     assert_eq!(
         render::denial(&VIEW, &denial),
@@ -251,6 +252,7 @@ fn a_denial_shows_every_limit_in_the_way() {
 | tenants/acme | training.runs | day      |    10 |    8 |    2 |         0 |         1 | 2026-10-14T17:46:40Z | held by others |
 | tenants/acme | training.runs | lifetime |    10 |    8 |    2 |         0 |         1 | -                    | held by others |
 +--------------+---------------+----------+-------+------+------+-----------+-----------+----------------------+----------------+
+no room either: tenants/acme/pools/b
 advice: Wait, or ask for more."
     );
 }

@@ -22,6 +22,8 @@ pub struct Pool {
     pub rule: BTreeMap<String, String>,
     /// For what it may be used.
     pub items: Items,
+    /// Where a charge of a member who chose it goes when it has no room: the first of these that has.
+    pub overflow: Vec<AccountName>,
 }
 
 /// Which charges of a member count on a pool.
@@ -123,6 +125,7 @@ mod tests {
             members: Vec::new(),
             rule: [("role".to_owned(), "student".to_owned()), ("year".to_owned(), "1".to_owned())].into(),
             items: Items { allow: ["a".to_owned(), "b".to_owned()].into(), deny: ["b".to_owned()].into() },
+            overflow: Vec::new(),
         }
     }
 

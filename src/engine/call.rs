@@ -153,6 +153,8 @@ pub enum Verdict<T> {
 pub struct Denial {
     /// Never empty.
     pub violations: Vec<Violation>,
+    /// The pools that had no room either, by the overflow list of the one that is in the way; none in a repeat.
+    pub tried: Vec<Arc<str>>,
 }
 
 /// One limit that stands in the way.

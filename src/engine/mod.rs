@@ -16,6 +16,7 @@ mod listed;
 mod lookup;
 pub mod manage;
 pub mod operation;
+pub mod overflow;
 pub mod paperwork;
 mod path;
 pub mod plan;

@@ -4,12 +4,11 @@ use super::call::{AllowanceLine, Denial, Extended, Freed};
 use super::ports::{Boxed, CounterKey, KnownRequest, StoreError, UsageAnswer, Watermark};
 use crate::domain::adjustment::Move;
 use crate::domain::counter::{Gauge, WindowPlan};
-use crate::domain::decision::Cause;
 use crate::domain::entry::{Entry, Kind, Note};
-use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, Uid};
-use crate::domain::reservation::Reservation;
+use crate::domain::reservation::{Held, Reservation};
 use crate::domain::time::{Period, Span, Timestamp};
+use crate::domain::{decision::Cause, error::RuleError};
 use std::sync::Arc;
 
 pub use super::listed::{Charges, ListedCharge};
@@ -58,7 +57,7 @@ pub enum Verb {
     /// Look only.
     Check {
         /// The charges, nothing held yet.
-        charges: Vec<crate::domain::reservation::Held>,
+        charges: Vec<Held>,
     },
     /// Hold, or record at once.
     Reserve {
@@ -70,6 +69,8 @@ pub enum Verb {
         consume: bool,
         /// The id was made by the server, so nobody can have used it.
         fresh: bool,
+        /// Another is sent if it is denied: that is not remembered.
+        tentative: bool,
         /// When it was granted, if that was without the store: recorded as of then, whether it fits or not.
         granted: Option<Timestamp>,
     },
@@ -110,12 +111,12 @@ pub enum Verb {
     /// Free amounts.
     FreeAmounts {
         /// The charges, nothing held; `asked` says how much.
-        charges: Vec<crate::domain::reservation::Held>,
+        charges: Vec<Held>,
     },
     /// Correct what was used.
     Adjust {
         /// The charges, nothing held.
-        charges: Vec<crate::domain::reservation::Held>,
+        charges: Vec<Held>,
         /// What becomes of each, and when that is effective; `None`: now.
         moves: Vec<(Move, Option<Timestamp>)>,
         /// Who asks for it, and why.

@@ -21,6 +21,10 @@ pub struct Path {
     pub bar: Option<(Cause, Arc<str>)>,
     /// When all of this is so.
     pub valid: Period,
+    /// How many pools there are to turn to when the chosen one has no room.
+    pub turns: usize,
+    /// The one of them that stands in its place.
+    pub turned: Option<Arc<str>>,
 }
 
 /// A charge with the chains of what it names.
@@ -36,21 +40,22 @@ impl Path {
         Path::of(&Named::of(snapshot, charge, meter, now))
     }
 
-    /// The same with the pools of the charged account, as a charge is asked for at `now`.
-    pub fn asked(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp) -> Path {
+    /// The same with the pools of the charged account, as a charge is asked for at `now`; in a `turn` above 0 with that pool of the
+    /// chosen one's overflow list, from 1, in its place.
+    pub fn asked(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp, turn: usize) -> Path {
         let named = Named::of(snapshot, charge, meter, now);
         let mut path = Path::of(&named);
         for inactive in named.chains().filter_map(|chain| chain.inactive.as_ref()) {
             path.deny(Cause::NotPermitted, inactive.clone());
         }
         path.enter_named(&named, now);
-        path.join(snapshot, meter, &named, now);
+        path.join(snapshot, meter, &named, (now, turn));
         path
     }
 
     fn of(named: &Named<'_>) -> Path {
         let levels = named.chain.levels.clone();
-        let mut path = Path { levels, joined: Vec::new(), bar: None, valid: Period::ALWAYS };
+        let mut path = Path { levels, joined: Vec::new(), bar: None, valid: Period::ALWAYS, turns: 0, turned: None };
         named.also.iter().for_each(|chain| path.add(chain));
         path
     }
@@ -67,7 +72,7 @@ impl Path {
     }
 
     /// The pools that join by themselves: those that always do, and the chosen one unless the charge names one (M16).
-    fn join(&mut self, snapshot: &Snapshot, meter: &Meter, named: &Named<'_>, now: Timestamp) {
+    fn join(&mut self, snapshot: &Snapshot, meter: &Meter, named: &Named<'_>, (now, turn): (Timestamp, usize)) {
         let standing = &named.chain.standing;
         for known in standing.memberships.iter().filter(|known| known.pool.join == Join::Always) {
             if self.is_member(standing, &known.pool, now) && !named.has(&known.pool) {
@@ -77,7 +82,11 @@ impl Path {
         }
         match &standing.choice {
             Some(_) if named.has_one_to_be_chosen() => {}
-            Some(Choice::Pool(pool)) => {
+            Some(Choice::Pool(pool, overflow)) => {
+                self.turns = overflow.len();
+                let next = turn.checked_sub(1).and_then(|at| overflow.get(at));
+                self.turned = next.map(|pool| pool.account.as_str().into());
+                let pool = next.unwrap_or(pool);
                 let chain = snapshot.chain(&pool.account, meter, now);
                 self.enter(&chain, pool, named, now);
             }
@@ -174,6 +183,7 @@ mod tests {
             members: vec![Member { account: name(USER), period: Period { start: at(start), end: at(end) } }],
             rule: Default::default(),
             items: Items::default(),
+            overflow: Vec::new(),
         }
     }
 

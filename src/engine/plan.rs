@@ -71,6 +71,33 @@ pub fn plan_charges(
     amounts: Amounts,
     now: Timestamp,
 ) -> Result<(Vec<Held>, Plan), CallError> {
+    plan_turn(snapshot, charges, amounts, now, 0).map(|turn| (turn.held, turn.plan))
+}
+
+/// Charges as they are planned in one turn of their pools.
+pub struct Turn {
+    /// What they would hold.
+    pub held: Vec<Held>,
+    /// The counters.
+    pub plan: Plan,
+    /// How many turns there are beyond the first.
+    pub more: usize,
+    /// The pools that stand in the place of chosen ones.
+    pub pools: Vec<Arc<str>>,
+}
+
+/// The same in a turn: in the first, 0, charges count on the pools that their accounts chose, in the n-th after it on the n-th of
+/// each such pool's overflow list; where a list is shorter, on the chosen one again.
+///
+/// # Errors
+/// As [`plan_charges`].
+pub fn plan_turn(
+    snapshot: &Snapshot,
+    charges: &[ChargeRequest],
+    amounts: Amounts,
+    now: Timestamp,
+    turn: usize,
+) -> Result<Turn, CallError> {
     let meters = find_meters(snapshot, charges)?;
     if amounts.asks() {
         find_accounts(snapshot, charges)?;
@@ -78,7 +105,7 @@ pub fn plan_charges(
     let asked = charges.iter().zip(&meters);
     let paths: Vec<Path> = asked
         .map(|(charge, meter)| match amounts.joins() {
-            true => Path::asked(snapshot, charge, meter, now),
+            true => Path::asked(snapshot, charge, meter, now, turn),
             false => Path::named(snapshot, charge, meter, now),
         })
         .collect();
@@ -102,7 +129,11 @@ pub fn plan_charges(
         held.push(template(charge, meter, quote, path));
     }
     let limits = plan.counters.iter().map(|counter| counter.windows.len()).sum();
-    if limits > MAX_LIMITS { Err(CallError::TooManyLimits(limits)) } else { Ok((held, plan)) }
+    if limits > MAX_LIMITS {
+        return Err(CallError::TooManyLimits(limits));
+    }
+    let more = paths.iter().map(|path| path.turns).max().unwrap_or(0);
+    Ok(Turn { held, plan, more, pools: paths.into_iter().filter_map(|path| path.turned).collect() })
 }
 
 /// Plans the counters of a reservation's frozen paths in the periods of its create time and with the limits in force at `now`, for

@@ -47,8 +47,8 @@ pub struct Membership {
 
 /// The pool that an account chose.
 pub enum Choice {
-    /// It is there.
-    Pool(Arc<Pool>),
+    /// It is there, with those of its overflow list that are to be chosen on the meter.
+    Pool(Arc<Pool>, Vec<Arc<Pool>>),
     /// It is no more.
     Gone(AccountName),
 }
@@ -146,7 +146,10 @@ impl Pools {
     fn choice(&self, chosen: &AccountName, meter: &MeterName) -> Option<Choice> {
         let to_be_chosen = |pool: &Arc<Pool>| pool.join == Join::Chosen && pool.covers(meter);
         match self.by_account.get(chosen.as_str()) {
-            Some(pool) => to_be_chosen(pool).then(|| Choice::Pool(pool.clone())),
+            Some(pool) => to_be_chosen(pool).then(|| {
+                let next = pool.overflow.iter().filter_map(|next| self.by_account.get(next.as_str()));
+                Choice::Pool(pool.clone(), next.filter(|next| to_be_chosen(next)).cloned().collect())
+            }),
             // To fall back to the account's own limits would be silent: who is to pay must be chosen anew.
             None => self.all().any(to_be_chosen).then(|| Choice::Gone(chosen.clone())),
         }

@@ -1,10 +1,11 @@
 //! Reserve and Consume: hold, or record at once, on every limit of every path, all or nothing.
 
 use super::authority::{Authority, DEFAULT_TTL, stamp, unexpected};
-use super::call::{Answer, CallError, ReserveCall, Verdict};
+use super::call::{Answer, CallError, Denial, ReserveCall, Verdict};
 use super::fingerprint::{Rpc, fingerprint};
 use super::operation::{Outcome, Verb};
-use super::plan::{Amounts, plan_charges};
+use super::overflow::Turns;
+use super::plan::Amounts;
 use super::snapshot::Snapshot;
 use super::spool::unenforced::Asked;
 use crate::domain::name::{IdKey, IdSpace};
@@ -39,27 +40,34 @@ impl Authority {
         let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &id);
 
         let stamp = stamp(&tenant, call.request_id.as_deref(), print);
-        let prepare = |snapshot: &Snapshot, now: Timestamp| {
-            let amounts = if consume { Amounts::Consumed } else { Amounts::Asked };
-            let (charges, plan) = plan_charges(snapshot, &call.charges, amounts, now)?;
-            let mut template = template(&call, charges);
-            (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());
-            template.fingerprint = print;
-            // What fails open is perhaps sent again from the spool, while this one is still on its way.
-            let fresh = call.reservation_id.is_none() && !self.runner.fails_open(snapshot, &call.charges);
-            Ok((Verb::Reserve { template: Box::new(template), ttl, consume, fresh, granted: None }, Some(plan)))
-        };
-        let done = match self.runner.run(&tenant, stamp, &prepare).await {
-            Err(CallError::OutOfReach(why)) => {
-                let asked = Asked { charges: &call.charges, wait_for_durable: call.wait_for_durable, why };
-                return self.runner.take_unenforced(&tenant, stamp, asked, &prepare).await;
+        let amounts = if consume { Amounts::Consumed } else { Amounts::Asked };
+        let mut turns = Turns::default();
+        let done = loop {
+            let prepare = |snapshot: &Snapshot, now: Timestamp| {
+                let (turn, tentative) = turns.plan(snapshot, &call.charges, amounts, now)?;
+                let mut template = template(&call, turn.held);
+                (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());
+                template.fingerprint = print;
+                // What fails open is perhaps sent again from the spool, while this one is still on its way.
+                let fresh = call.reservation_id.is_none() && !self.runner.fails_open(snapshot, &call.charges);
+                let template = Box::new(template);
+                Ok((Verb::Reserve { template, ttl, consume, fresh, tentative, granted: None }, Some(turn.plan)))
+            };
+            let done = match self.runner.run(&tenant, stamp, &prepare).await {
+                Err(CallError::OutOfReach(why)) => {
+                    let asked = Asked { charges: &call.charges, wait_for_durable: call.wait_for_durable, why };
+                    return self.runner.take_unenforced(&tenant, stamp, asked, &prepare).await;
+                }
+                done => done?,
+            };
+            if turns.is_over(&done) {
+                break done;
             }
-            done => done?,
         };
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;
         let value = match done.outcome {
             Outcome::Reservation(reservation) => Verdict::Granted(reservation),
-            Outcome::Denied(denial) => Verdict::Denied(denial),
+            Outcome::Denied(denial) => Verdict::Denied(Denial { tried: turns.tried(), ..denial }),
             Outcome::Refused(error) => return Err(error.into()),
             _ => return Err(unexpected()),
         };

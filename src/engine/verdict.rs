@@ -239,5 +239,5 @@ pub fn denial(mut violations: Vec<Violation>) -> Denial {
         violations.retain(|violation| violation.refusal.cause.forbids());
     }
     violations.sort_by_key(|violation| violation.refusal.remaining);
-    Denial { violations }
+    Denial { violations, tried: Vec::new() }
 }

@@ -1,9 +1,10 @@
 -- reserve: Reserve and Consume; holds, or records at once, on every planned counter or on none.
 --
 -- Arguments from 8 on: record (unpacked; times, splits and state are made here), ttl in milliseconds, consume (0, 1),
--- fresh (0, 1), values wanted (0, 1), barred ("": nothing), granted (a time, or -1). Reply: {1, replayed, seq, record, values or
--- false}, {3, replayed, denial}, a refusal or a miss. Values are those that it was decided on. Example:
---   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, "", -1} -> {1, 0, 42, "\154...", false}
+-- fresh (0, 1), values wanted (0, 1), barred ("": nothing), granted (a time, or -1), tentative (0, 1).
+-- Reply: {1, replayed, seq, record, values or false}, {3, replayed, denial}, a refusal or a miss. Values are those that it was decided
+-- on. A tentative denial is not remembered: another operation follows it. Example:
+--   {2, tenant, 7, "", fp, plan, false, record, 60000, 0, 1, 0, "", -1, 0} -> {1, 0, 42, "\154...", false}
 
 local reserve = {}
 
@@ -54,7 +55,9 @@ do
     end
     local parts, denial = admission.decide(operation, ready, operation[13])
     if not parts then
-      ids.remember_denial(operation, denial)
+      if operation[15] == 0 then
+        ids.remember_denial(operation, denial)
+      end
       return {IS_DENIED, 0, denial}
     end
     local values = operation[12] == 1 and admission.values(ready)

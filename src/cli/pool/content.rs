@@ -35,6 +35,12 @@ pub struct ContentArgs {
     /// An item that it is not for, may be repeated; instead of those before
     #[arg(long = "deny", value_name = "ITEM")]
     deny: Vec<String>,
+    /// The pool to turn to when it has no room, may be repeated, in order; instead of those before
+    #[arg(long = "overflow", value_name = "ACCOUNT")]
+    overflow: Vec<String>,
+    /// There is no pool to turn to any more
+    #[arg(long, conflicts_with = "overflow")]
+    no_overflow: bool,
     /// It is for all items
     #[arg(long, conflicts_with_all = ["allow", "deny"])]
     all_items: bool,
@@ -58,9 +64,15 @@ impl ContentArgs {
         if self.no_rule {
             pool.rule.clear();
         }
-        for (field, said) in
-            [(&mut pool.meters, self.meters), (&mut pool.allow_items, self.allow), (&mut pool.deny_items, self.deny)]
-        {
+        if self.no_overflow {
+            pool.overflow.clear();
+        }
+        for (field, said) in [
+            (&mut pool.meters, self.meters),
+            (&mut pool.allow_items, self.allow),
+            (&mut pool.deny_items, self.deny),
+            (&mut pool.overflow, self.overflow),
+        ] {
             if !said.is_empty() {
                 *field = said;
             }

@@ -59,7 +59,10 @@ pub fn pools(view: &View, pools: &[Pool], active: &str) -> String {
 
 /// A pool, and a line for each of its members.
 pub fn pool(view: &View, pool: &Pool) -> String {
-    let own = pools(view, std::slice::from_ref(pool), "");
+    let mut own = pools(view, std::slice::from_ref(pool), "");
+    if !pool.overflow.is_empty() {
+        own.push_str(&format!("\nwithout room: {}", pool.overflow.join(", ")));
+    }
     let columns = [Text("member"), Text("from"), Text("to")];
     let row = |member: &PoolMember| {
         let times = [&member.from_time, &member.to_time].map(|time| instant_or_dash(time.as_ref()));

@@ -69,6 +69,9 @@ pub fn denial(view: &View, denial: &Denial) -> String {
     });
     text.push('\n');
     text.push_str(&view.table(&columns, rows.collect()));
+    if !denial.tried_pools.is_empty() {
+        text.push_str(&format!("\nno room either: {}", denial.tried_pools.join(", ")));
+    }
     let mut advices: Vec<&str> = Vec::new();
     for violation in &denial.violations {
         // The same advice for several limits is said once.

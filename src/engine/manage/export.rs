@@ -116,6 +116,7 @@ pub fn pool(pool: &Pool) -> Yaml {
     if !items.is_empty() {
         map.push(("items".to_owned(), Yaml::Map(items)));
     }
+    put_names(&mut map, "overflow", pool.overflow.iter().map(ToString::to_string));
     Yaml::Map(map)
 }
 

@@ -5,7 +5,7 @@ use super::document::{DraftScope, Place, Problems, quoted};
 use crate::domain::account::{Account, AccountPolicy};
 use crate::domain::meter::{Family, Meter};
 use crate::domain::name::{AccountName, MeterName};
-use crate::domain::pool::Pool;
+use crate::domain::pool::{Join, Pool};
 use crate::domain::quota::{Quota, Subject};
 use crate::engine::ports::CatalogData;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many names a message tells.
 const TOLD: usize = 3;
 
-/// Each pool once, on meters that exist and count consumption.
+/// Each pool once, on meters that exist and count consumption, with an overflow list of other pools that are to be chosen: those of
+/// the draft, and those that stand.
 pub(super) fn check_pools(
     scope: &DraftScope,
     meters: &BTreeMap<MeterName, Meter>,
+    standing: &[Pool],
     problems: &mut Problems,
 ) -> Vec<Pool> {
+    let drafted = scope.pools.iter().map(|draft| &draft.pool);
+    let others: BTreeMap<&AccountName, &Pool> =
+        standing.iter().chain(drafted).map(|pool| (&pool.account, pool)).collect();
     let mut places: BTreeMap<&AccountName, &Place> = BTreeMap::new();
     for draft in &scope.pools {
         let pool = &draft.pool;
@@ -35,6 +40,21 @@ pub(super) fn check_pools(
                 Some(_) if number > 0 && pool.meters[number - 1] == *meter => problems.add(at, "stands here twice"),
                 Some(_) => {}
             }
+        }
+        for (number, (next, at)) in pool.overflow.iter().zip(&draft.overflow_at).enumerate() {
+            match others.get(next) {
+                _ if *next == pool.account => problems.add(at, "is the pool itself"),
+                None => problems.add(at, format!("{next} is no pool")),
+                Some(other) if other.join == Join::Always => {
+                    problems.add(at, format!("{next} counts every charge of its members: it can't be chosen"));
+                }
+                Some(_) if pool.overflow[..number].contains(next) => problems.add(at, "stands here twice"),
+                Some(_) => {}
+            }
+        }
+        if pool.join == Join::Always && !pool.overflow.is_empty() {
+            let at = draft.at.key("overflow", draft.at.line);
+            problems.add(&at, "is of a pool that is chosen: this one counts every charge of its members");
         }
     }
     scope.pools.iter().map(|draft| draft.pool.clone()).collect()

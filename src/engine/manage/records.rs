@@ -159,7 +159,9 @@ impl RecordChange<'_> {
                 (!registers).then(|| vec![found.value.name.clone()])
             }
             RecordChange::DeleteAccount(_) => None,
-            RecordChange::CreatePool(draft) | RecordChange::UpdatePool(draft) => Some(vec![draft.pool.account.clone()]),
+            RecordChange::CreatePool(draft) | RecordChange::UpdatePool(draft) => {
+                Some(std::iter::once(&draft.pool.account).chain(&draft.pool.overflow).cloned().collect())
+            }
             RecordChange::DeletePool(name) => Some(vec![name.clone()]),
             RecordChange::Choose(name, chosen) => Some(std::iter::once(name).chain(chosen).cloned().collect()),
         }

@@ -77,8 +77,9 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
         check_doubles(&scope.plans, |plan| plan.name.clone(), problems);
         check_doubles(&scope.accounts, |account| account.name.to_string(), problems);
         check_plans_of_accounts(scope, &seen, problems);
-        let pools = check_pools(scope, &seen.meters, problems);
         let data = current.of(scope.tenant.as_deref());
+        let pools = data.filter(|_| !prune).map_or(&[][..], |data| &data.pools);
+        let pools = check_pools(scope, &seen.meters, pools, problems);
         let registry = Registry::of(scope, data, prune);
         let standing = data.filter(|_| !prune).map_or(&[][..], |data| &data.quotas);
         registry.check_standing(scope, standing, problems);

@@ -105,7 +105,7 @@ impl Runner {
                 _ => (true, Span::from_millis(0)),
             };
             let (template, granted) = (Box::new(template), Some(spooled.at));
-            Ok((Verb::Reserve { template, ttl, consume, fresh: false, granted }, Some(plan)))
+            Ok((Verb::Reserve { template, ttl, consume, fresh: false, tentative: false, granted }, Some(plan)))
         };
         let known = self.known(tenant, stamp, spooled.reservation.key).await?;
         let done = self.run_late(tenant, stamp, known.clone(), &prepare).await?;

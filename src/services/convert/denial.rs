@@ -11,6 +11,7 @@ pub fn denial(denial: &Denial) -> v1::Denial {
     v1::Denial {
         message: denial.violations.first().map(sentence).unwrap_or_default(),
         violations: denial.violations.iter().map(violation).collect(),
+        tried_pools: denial.tried.iter().map(ToString::to_string).collect(),
     }
 }
 

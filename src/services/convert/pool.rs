@@ -2,10 +2,12 @@
 
 use super::account::labels;
 use super::time::{from_timestamp, timestamp};
-use crate::domain::name::MeterName;
+use crate::domain::name::{AccountName, MeterName};
 use crate::domain::pool::{Items, Join, Member, Pool};
 use crate::domain::time::{Period, Timestamp};
-use crate::engine::manage::document::pool::{DraftPool, MAX_ITEMS, MAX_MEMBERS, account_of, item, pool_account};
+use crate::engine::manage::document::pool::{
+    DraftPool, MAX_ITEMS, MAX_MEMBERS, MAX_OVERFLOW, account_of, item, pool_account,
+};
 use crate::engine::manage::document::{Place, Problems};
 use crate::proto::v1;
 use std::collections::BTreeSet;
@@ -38,6 +40,7 @@ pub fn without_members(pool: &Pool) -> v1::Pool {
         rule: pool.rule.clone().into_iter().collect(),
         allow_items: pool.items.allow.iter().cloned().collect(),
         deny_items: pool.items.deny.iter().cloned().collect(),
+        overflow: pool.overflow.iter().map(ToString::to_string).collect(),
         member_count: i32::try_from(pool.members.len()).unwrap_or(i32::MAX),
     }
 }
@@ -72,8 +75,21 @@ pub fn draft(pool: v1::Pool, tenant: &str, at: &Place, problems: &mut Problems) 
     meters.sort_by(|(a, _), (b, _)| a.cmp(b));
     let (meters, meters_at) = meters.into_iter().unzip();
     let (items, enabled) = (Items { allow, deny }, !pool.disabled);
-    let pool = Pool { account: account?, meters, join, enabled, members, rule, items };
-    Some(DraftPool { at: at.clone(), meters_at, pool })
+    let (overflow, overflow_at) = overflow(&pool.overflow, tenant, &field("overflow"), problems);
+    let pool = Pool { account: account?, meters, join, enabled, members, rule, items, overflow };
+    Some(DraftPool { at: at.clone(), meters_at, overflow_at, pool })
+}
+
+fn overflow(pools: &[String], tenant: &str, at: &Place, problems: &mut Problems) -> (Vec<AccountName>, Vec<Place>) {
+    if pools.len() > MAX_OVERFLOW {
+        problems.add(at, format!("must be at most {MAX_OVERFLOW}"));
+    }
+    let mut read = |(index, text): (usize, &String)| {
+        let at = at.item(index, 0);
+        let name = pool_account(text, tenant).map_err(|error| problems.add(&at, error)).ok()?;
+        Some((name, at))
+    };
+    pools.iter().take(MAX_OVERFLOW).enumerate().filter_map(&mut read).unzip()
 }
 
 fn members(members: Vec<v1::PoolMember>, tenant: &str, at: &Place, problems: &mut Problems) -> Vec<Member> {

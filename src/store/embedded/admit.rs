@@ -91,7 +91,7 @@ impl Partition {
 
     /// Reserve and Consume: hold, or record at once, on every counter or on none.
     pub(super) fn reserve(&mut self, operation: &mut Operation) -> Reply {
-        let Verb::Reserve { template, fresh, consume, granted, .. } = &operation.verb else {
+        let Verb::Reserve { template, fresh, consume, tentative, granted, .. } = &operation.verb else {
             return self.refused(RuleError::NotFound);
         };
         let key = template.key;
@@ -116,7 +116,7 @@ impl Partition {
         let splits = match verdict::decide(plan, &template.charges, value, self.now) {
             Ok(splits) => splits,
             Err(denial) => {
-                if let Some(request) = operation.request {
+                if let Some(request) = operation.request.filter(|_| !tentative) {
                     self.ids.remember_denial(request, operation.fingerprint, &denial, self.now);
                 }
                 return self.done(Outcome::Denied(denial), false, 0);

@@ -182,15 +182,16 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
         Verb::Usage => {
             begin(out, plans, operation, (verb::LOOK, 0), &[]);
         }
-        Verb::Reserve { template, ttl, consume, fresh, granted } => {
-            begin(out, plans, operation, (verb::RESERVE, 7), &template.charges);
+        Verb::Reserve { template, ttl, consume, fresh, tentative, granted } => {
+            begin(out, plans, operation, (verb::RESERVE, 8), &template.charges);
             record::write(out, template);
             out.int(ttl.millis()).flag(*consume).flag(*fresh).flag(wants_values(operation));
             out.bytes(&operation.plan.as_ref().map(|plan| barred::pack(&plan.barred)).unwrap_or_default());
             match granted {
                 Some(at) => out.time(*at),
                 None => out.int(-1),
-            };
+            }
+            .flag(*tentative);
         }
         Verb::Commit { key, listed, is_final, recover, .. } => {
             let charges = recover.as_deref().map_or(&[][..], |template| &template.charges);

@@ -72,7 +72,14 @@ async fn tell(node: &Node, id: &str, amount: u64, ago: i64, consume: bool) -> (R
             catalog_version: snapshot.version(),
             request: None,
             fingerprint: 7,
-            verb: Verb::Reserve { template, ttl: Span::from_secs(600), consume, fresh: false, granted },
+            verb: Verb::Reserve {
+                template,
+                ttl: Span::from_secs(600),
+                consume,
+                fresh: false,
+                tentative: false,
+                granted,
+            },
             plan: Some(plan),
             known: known.clone(),
         };

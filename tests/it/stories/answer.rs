@@ -91,7 +91,13 @@ pub(super) fn denied(denial: &Denial, replayed: bool, names: &Names) -> Answer {
     Answer {
         outcome: "denied",
         flags: if replayed { vec!["replayed"] } else { Vec::new() },
-        head: Facts { words: Vec::new(), values: vec![("message", names.shown(&denial.message))] },
+        head: Facts {
+            words: Vec::new(),
+            values: vec![
+                ("message", names.shown(&denial.message)),
+                ("tried", denial.tried_pools.iter().map(|pool| names.short(pool)).collect::<Vec<_>>().join(",")),
+            ],
+        },
         lines: denial.violations.iter().map(line).collect(),
         complete: true,
         ..Answer::default()

@@ -32,6 +32,7 @@ const KEYS: &[&str] = &[
     "starts",
     "state",
     "top_up",
+    "tried",
     "unit",
     "used",
     "warning",

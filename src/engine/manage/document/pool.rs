@@ -8,12 +8,14 @@ use crate::domain::pool::{Items, Join, Member, Pool};
 use crate::domain::time::{Period, Timestamp};
 use std::collections::BTreeSet;
 
-const KEYS: [&str; 7] = ["account", "meters", "join", "enabled", "members", "rule", "items"];
+const KEYS: [&str; 8] = ["account", "meters", "join", "enabled", "members", "rule", "items", "overflow"];
 const MEMBER_KEYS: [&str; 3] = ["account", "from", "to"];
 const ITEMS_KEYS: [&str; 2] = ["allow", "deny"];
 const MAX_LABEL: usize = 1_024;
 /// Most members that a pool names; more are let in by its rule.
 pub const MAX_MEMBERS: usize = 50_000;
+/// Most pools of an overflow list: each is an attempt of its own.
+pub const MAX_OVERFLOW: usize = 8;
 /// Most items that a pool allows, or denies.
 pub const MAX_ITEMS: usize = 1_000;
 
@@ -27,6 +29,8 @@ pub struct DraftPool {
     pub at: Place,
     /// Where each of its meters stands, in their order.
     pub meters_at: Vec<Place>,
+    /// Where each pool of its overflow list stands.
+    pub overflow_at: Vec<Place>,
     /// What it says.
     pub pool: Pool,
 }
@@ -51,11 +55,12 @@ pub fn read_pool(node: &Node<'_>, at: &Place, tenant: &str, problems: &mut Probl
     let members = read_members(&fields, tenant, problems);
     let rule = fields.texts("rule", MAX_LABEL, problems);
     let items = read_items(&fields, problems);
+    let (overflow, overflow_at) = read_overflow(&fields, tenant, problems);
     // In one order, so that a document in another says the same.
     meters.sort_by(|(a, _), (b, _)| a.cmp(b));
     let (meters, meters_at) = meters.into_iter().unzip();
-    let pool = Pool { account: account?, meters, join, enabled, members, rule, items };
-    Some(DraftPool { at: at.clone(), meters_at, pool })
+    let pool = Pool { account: account?, meters, join, enabled, members, rule, items, overflow };
+    Some(DraftPool { at: at.clone(), meters_at, overflow_at, pool })
 }
 
 /// The account of a pool: one below the tenant.
@@ -86,6 +91,24 @@ pub fn item(text: &str) -> Result<String, String> {
     } else {
         Err(String::from("must be 1 to 128 visible ASCII characters"))
     }
+}
+
+fn read_overflow(fields: &Fields<'_, '_>, tenant: &str, problems: &mut Problems) -> (Vec<AccountName>, Vec<Place>) {
+    let list = fields.list("overflow", problems);
+    if list.len() > MAX_OVERFLOW {
+        problems.add(
+            &fields.place("overflow"),
+            format!("must name at most {MAX_OVERFLOW} pools; there are {}", list.len()),
+        );
+        return Default::default();
+    }
+    let read = |(node, at): (&Node<'_>, Place)| {
+        let text = scalar(node, &at, usize::MAX, problems)?;
+        let name = pool_account(&text, tenant);
+        let name = name.map_err(|error| problems.add(&at, format!("{error}; it is {}", quoted(&text)))).ok()?;
+        Some((name, at))
+    };
+    list.into_iter().filter_map(read).unzip()
 }
 
 fn read_members(fields: &Fields<'_, '_>, tenant: &str, problems: &mut Problems) -> Vec<Member> {

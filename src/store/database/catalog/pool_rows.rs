@@ -20,6 +20,8 @@ struct PoolJson {
     allow: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     deny: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overflow: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -48,6 +50,7 @@ pub(super) fn pool_to_json(pool: &Pool) -> Result<String, StoreError> {
         rule: pool.rule.clone(),
         allow: pool.items.allow.clone(),
         deny: pool.items.deny.clone(),
+        overflow: pool.overflow.iter().map(ToString::to_string).collect(),
     })
 }
 
@@ -68,6 +71,7 @@ pub(super) fn pool_from_json(name: &str, json: &str) -> Result<Pool, StoreError>
         members: row.members.iter().map(member).collect::<Result<_, StoreError>>()?,
         rule: row.rule,
         items: Items { allow: row.allow, deny: row.deny },
+        overflow: row.overflow.iter().map(|name| account(name)).collect::<Result<_, _>>()?,
     })
 }
 

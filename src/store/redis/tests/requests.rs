@@ -107,7 +107,7 @@ fn a_reserve_says_what_it_asks() {
     let wanted = shadow.filter(|window| !window.enforced && window.limit.is_some()).count() > 0;
     assert_eq!(reader.flag().unwrap(), wanted);
     assert_eq!(barred::read(reader.bytes().unwrap()).unwrap(), bars);
-    assert_eq!(reader.int().unwrap(), -1, "decided now");
+    assert_eq!((reader.int().unwrap(), reader.flag().unwrap()), (-1, false), "decided now, and for good");
     reader.end().unwrap();
     // What is beyond the range is seen to be, and no more than that.
     let mut reader = Reader::new(&bytes);

@@ -105,6 +105,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
             ttl: Span::from_secs(60),
             consume: false,
             fresh: false,
+            tentative: false,
             granted: None,
         },
         plan: Some(Plan { valid: Some(valid), counters, paths, barred }),

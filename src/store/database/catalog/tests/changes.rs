@@ -81,7 +81,7 @@ fn seen(snapshot: &Snapshot) -> Vec<String> {
             let chain = snapshot.chain(&user, meter, Timestamp::from_millis(NOW));
             let levels = chain.levels.iter().map(|level| &level.bound).collect::<Vec<_>>();
             let chosen = match &chain.standing.choice {
-                Some(Choice::Pool(pool)) => format!("{pool:?}"),
+                Some(Choice::Pool(pool, next)) => format!("{pool:?} {next:?}"),
                 Some(Choice::Gone(pool)) => format!("{pool} is gone"),
                 None => String::new(),
             };
