@@ -60,7 +60,7 @@ switch users/bob pools/a -> active pools/a
 consume - users/bob cost 51 -> denied pools/a limit 10 tried ""; users/bob SPENT limit 50
 set . cost lifetime=5 -> set 1
 switch users/ann pools/a -> active pools/a
-consume - users/ann cost 11 -> denied . limit 5; pools/a limit 10 tried ""
+consume - users/ann cost 11 -> denied . limit 5 tried ""; pools/a limit 10
 -- A pool that the charge names turns to no other.
 set . cost lifetime=500 if=replace -> set 1
 consume - users/ann cost 11 also=pools/a -> denied pools/a tried ""

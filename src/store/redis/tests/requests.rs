@@ -99,7 +99,7 @@ fn a_reserve_says_what_it_asks() {
     }
     let template = template.clone();
     let bytes = run(operation.clone());
-    let mut reader = own(&bytes, 2, 7);
+    let mut reader = own(&bytes, 2, 8);
     assert_eq!(record::read(&mut reader).unwrap(), *template);
     assert_eq!(reader.int().unwrap(), 60_000);
     assert_eq!((reader.flag().unwrap(), reader.flag().unwrap()), (false, false));
