@@ -5,7 +5,6 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -112,21 +111,21 @@ fn the_example_is_safe_and_has_two_replicas() {
 }
 
 #[test]
-fn the_health_check_tells_a_ready_server_from_none() {
-    let test = words(&compose()["services"]["quotad"]["healthcheck"]["test"]);
-    assert_eq!(test[..3], ["CMD", "bash", "-c"]);
+fn the_health_check_is_the_probe() {
+    let mut test = words(&compose()["services"]["quotad"]["healthcheck"]["test"]);
+    assert_eq!(test[..3], ["CMD", "quotad", "probe"]);
+    let steps = fs::read_to_string(root().join("deploy/Dockerfile")).unwrap();
+    let written: Vec<String> = test[1..].iter().map(|word| format!("{word:?}")).collect();
+    assert!(steps.contains(&format!("CMD [{}]", written.join(", "))), "the image's own check is another one");
+
+    // It asks the default address, where the server in the container listens too.
+    assert!(words(&compose()["services"]["quotad"]["command"]).iter().any(|word| word == "0.0.0.0:50051"));
     let server = Server::start(Options::new());
-    let status = |addr: &str| {
-        let (host, port) = addr.rsplit_once(':').unwrap();
-        let script = interpolated(&test[3]).replace("127.0.0.1/8080", &format!("{host}/{port}"));
-        let mut command = Command::new("bash");
-        command.args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null());
-        command.status().unwrap().success()
-    };
-    assert!(status(server.http_addr()), "{}", server.stderr());
-    assert!(!status(&unused_addr().to_string()));
-    // An answer is not enough: it must say that it is ready.
-    assert!(!status(server.grpc_addr()));
+    test.extend(["--addr".to_owned(), server.grpc_addr().to_owned()]);
+    let ready = cli(&test[2..]);
+    assert_eq!(ready.status, Some(0), "{ready:?}");
+    *test.last_mut().unwrap() = unused_addr().to_string();
+    assert_eq!(cli(&test[2..]).status, Some(1));
 }
 
 #[test]
@@ -139,5 +138,6 @@ fn the_image_is_built_by_the_right_compiler_and_runs_as_nobody() {
     let steps = fs::read_to_string(file).unwrap();
     assert!(steps.contains(&format!("FROM rust:{version}-")), "the compiler is {version}");
     let user = steps.lines().filter_map(|line| line.strip_prefix("USER ")).next_back().unwrap();
+    let user = user.split(':').next().unwrap();
     assert!(user.parse::<u32>().unwrap() >= 1000, "USER {user}");
 }
