@@ -95,10 +95,12 @@ fn pods_may_do_nothing_that_they_need_not() {
 #[test]
 fn a_pod_has_the_time_to_end_in_order() {
     let (container, pod) = pod(&one("deployment"));
-    let drain =
-        words(&container["args"]).into_iter().find_map(|arg| arg.strip_prefix("--drain-seconds=").map(String::from));
-    let drain: u64 = drain.unwrap().parse().unwrap();
-    let before = number(&container["lifecycle"]["preStop"]["sleep"]["seconds"]);
+    let args = words(&container["args"]);
+    let seconds = |flag: &str| -> u64 {
+        let value = args.iter().find_map(|arg| arg.strip_prefix(flag)).unwrap_or_else(|| panic!("{flag} is missing"));
+        value.parse().unwrap()
+    };
+    let (before, drain) = (seconds("--shutdown-delay-seconds="), seconds("--drain-seconds="));
     let grace = number(&pod["terminationGracePeriodSeconds"]);
     // Twenty seconds is what the last flush may take.
     assert!(before >= 5 && grace >= before + drain + 20, "{grace} s for {before} s, {drain} s and the last flush");
