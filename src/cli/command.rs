@@ -3,7 +3,7 @@
 use super::output::{self, Answer, Fault};
 use super::render::View;
 use super::{
-    account, admin, args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, pool, quota,
+    account, admin, args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, pool, probe, quota,
     reservations, serve, usage, verify,
 };
 use crate::client::Client;
@@ -78,6 +78,8 @@ pub enum Command {
     Verify(verify::VerifyArgs),
     /// Tell which promises are met, weakened or broken by this deployment
     Doctor(doctor::DoctorArgs),
+    /// Ask a running server whether it is alive or ready: the health check of a container
+    Probe(probe::ProbeArgs),
     /// Show what stands in Redis in readable form
     Debug(debug::DebugArgs),
     /// Measure what a decision costs on this machine
@@ -111,6 +113,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Debug(args) => debug::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Migrate(args) => migrate::run(args),
+        Command::Probe(args) => probe::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Check(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Reserve(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
+use tonic_health::pb::health_client::HealthClient;
 
 /// Time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,6 +110,11 @@ impl Client {
     /// The generated client of `AdminService`.
     pub(super) fn admin(&self) -> AdminServiceClient<Channel> {
         AdminServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER)
+    }
+
+    /// The generated client of the health protocol.
+    pub(super) fn health(&self) -> HealthClient<Channel> {
+        HealthClient::new(self.channel.clone())
     }
 
     /// The generated client of `CatalogService`.

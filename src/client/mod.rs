@@ -32,6 +32,7 @@ mod calls;
 mod connection;
 mod error;
 mod guard;
+mod health;
 mod ids;
 mod retry;
 #[cfg(test)]
@@ -41,4 +42,5 @@ mod trace;
 pub use connection::Client;
 pub use error::{Error, FieldViolation, StatusError};
 pub use guard::{Outcome, ReservationGuard};
+pub use health::Serving;
 pub use retry::RetryPolicy;

@@ -241,12 +241,12 @@ pub struct EngineMetrics {
     pub script_seconds: Histogram,
     /// [`VERIFIES_TOTAL`].
     pub verifies: Counter,
-    /// [`BACKEND_UP`] of Redis.
-    pub redis_up: Gauge,
+    /// [`BACKEND_UP`] of Redis; like the next two it is told of once it is known, for an alert would take 0 for an outage.
+    pub redis_up: LazyLock<Gauge>,
     /// [`BACKEND_UP`] of the database, whichever it is.
-    pub database_up: Gauge,
+    pub database_up: LazyLock<Gauge>,
     /// [`CATALOG_FOLLOWED`].
-    pub catalog_followed: Gauge,
+    pub catalog_followed: LazyLock<Gauge>,
     /// [`UNENFORCED_TOTAL`].
     pub unenforced: Counter,
     /// [`SPOOL_ENTRIES`].
@@ -303,9 +303,9 @@ pub fn engine() -> &'static EngineMetrics {
             batch_commands: histogram!(BATCH_COMMANDS),
             script_seconds: histogram!(SCRIPT_SECONDS),
             verifies: counter!(VERIFIES_TOTAL),
-            redis_up: gauge!(BACKEND_UP, fields::BACKEND => "redis"),
-            database_up: gauge!(BACKEND_UP, fields::BACKEND => "database"),
-            catalog_followed: gauge!(CATALOG_FOLLOWED),
+            redis_up: LazyLock::new(|| gauge!(BACKEND_UP, fields::BACKEND => "redis")),
+            database_up: LazyLock::new(|| gauge!(BACKEND_UP, fields::BACKEND => "database")),
+            catalog_followed: LazyLock::new(|| gauge!(CATALOG_FOLLOWED)),
             unenforced: counter!(UNENFORCED_TOTAL),
             spool_entries: gauge!(SPOOL_ENTRIES),
             spool_bytes: gauge!(SPOOL_BYTES),

@@ -22,6 +22,7 @@ mod errors;
 mod faults;
 mod features;
 mod model;
+mod probe;
 mod races;
 mod redis;
 mod stories;

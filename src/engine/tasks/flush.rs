@@ -2,6 +2,8 @@
 //! a counter store each has one; the ledger's watermark keeps them apart, and mostly one works while the others look on.
 
 use super::progress::{Mark, Progress};
+use crate::domain::entry::{Effect, Kind};
+use crate::domain::reservation::State;
 use crate::engine::operation::Counters;
 use crate::engine::ports::{Appended, Ledger, Repeated, StoreError, Watermark};
 use crate::telemetry::metrics;
@@ -31,6 +33,24 @@ pub struct Flushers {
     interval: Duration,
     shared: bool,
     partitions: Vec<Progress>,
+}
+
+/// Counts what ended by its deadline in a store that cannot count by itself.
+fn count_expired<'a>(effects: impl Iterator<Item = &'a Effect>) {
+    for effect in effects.filter(|effect| effect.kind == Kind::Expire) {
+        let parked = effect.reservation.as_ref().is_some_and(|reservation| reservation.state == State::Parked);
+        let charged = effect.lines.iter().any(|line| line.used > 0);
+        metrics::engine().expired(
+            if parked {
+                "park"
+            } else if charged {
+                "charge"
+            } else {
+                "give_back"
+            },
+            1,
+        );
+    }
 }
 
 /// What one round came to.
@@ -239,6 +259,9 @@ impl Flushers {
         self.counters.trim(partition, watermark.seq).await?;
         metrics::engine().flush_seconds.record(started.elapsed());
         metrics::engine().flushed_entries.increment(entries.len() as u64);
+        if self.shared {
+            count_expired(entries.iter().flat_map(|(_, entry)| &entry.effects));
+        }
         Ok(Round::Took(entries.len()))
     }
 

@@ -1,58 +1,12 @@
-//! The example deployment: a YAML file that nobody here can run in containers, so its parts are tried by themselves.
+//! The example for one machine: a YAML file that nobody here can run in containers, so its parts are tried by themselves.
 
+use super::files::{read, root, words, yaml};
 use crate::support::{Options, Server, cli, unused_addr};
-use saphyr_parser::{Event, Parser, ScalarStyle};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A YAML document without anchors and tags, as JSON. Scalars stay text.
-fn yaml(path: &Path) -> Value {
-    let text = fs::read_to_string(path).unwrap();
-    let mut parser = Parser::new_from_str(&text);
-    let mut open: Vec<(Value, Option<String>)> = Vec::new();
-    let mut root = None;
-    while let Some(event) = parser.next_event() {
-        let value = match event.unwrap_or_else(|e| panic!("{}: {e}", path.display())).0 {
-            Event::Scalar(text, style, ..) if style == ScalarStyle::Plain && text.is_empty() => Value::Null,
-            Event::Scalar(text, ..) => Value::String(text.into_owned()),
-            Event::SequenceStart(..) => {
-                open.push((Value::Array(Vec::new()), None));
-                continue;
-            }
-            Event::MappingStart(..) => {
-                open.push((Value::Object(Map::new()), None));
-                continue;
-            }
-            Event::SequenceEnd | Event::MappingEnd => open.pop().unwrap().0,
-            Event::Alias(_) => panic!("{}: an alias", path.display()),
-            _ => continue,
-        };
-        match open.last_mut() {
-            None => root = Some(value),
-            Some((Value::Array(items), _)) => items.push(value),
-            Some((Value::Object(entries), key)) => match key.take() {
-                None => *key = Some(value.as_str().unwrap().to_owned()),
-                Some(key) => assert!(entries.insert(key.clone(), value).is_none(), "{key} stands twice"),
-            },
-            Some(_) => unreachable!("only containers are open"),
-        }
-    }
-    root.unwrap()
-}
 
 fn compose() -> Value {
-    yaml(&root().join("deploy/compose.yaml"))
-}
-
-/// A list of words.
-fn words(value: &Value) -> Vec<String> {
-    value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    yaml("deploy/compose.yaml").remove(0)
 }
 
 /// What compose makes of a text: `$$` is a dollar, `${NAME:-default}` the default.
@@ -112,26 +66,26 @@ fn the_example_is_safe_and_has_two_replicas() {
 }
 
 #[test]
-fn the_health_check_tells_a_ready_server_from_none() {
-    let test = words(&compose()["services"]["quotad"]["healthcheck"]["test"]);
-    assert_eq!(test[..3], ["CMD", "bash", "-c"]);
+fn the_health_check_is_the_probe() {
+    let mut test = words(&compose()["services"]["quotad"]["healthcheck"]["test"]);
+    assert_eq!(test[..3], ["CMD", "quotad", "probe"]);
+    let steps = read("deploy/Dockerfile");
+    let written: Vec<String> = test[1..].iter().map(|word| format!("{word:?}")).collect();
+    assert!(steps.contains(&format!("CMD [{}]", written.join(", "))), "the image's own check is another one");
+
+    // It asks the default address, where the server in the container listens too.
+    assert!(words(&compose()["services"]["quotad"]["command"]).iter().any(|word| word == "0.0.0.0:50051"));
     let server = Server::start(Options::new());
-    let status = |addr: &str| {
-        let (host, port) = addr.rsplit_once(':').unwrap();
-        let script = interpolated(&test[3]).replace("127.0.0.1/8080", &format!("{host}/{port}"));
-        let mut command = Command::new("bash");
-        command.args(["-c", &script]).stdin(Stdio::null()).stderr(Stdio::null());
-        command.status().unwrap().success()
-    };
-    assert!(status(server.http_addr()), "{}", server.stderr());
-    assert!(!status(&unused_addr().to_string()));
-    // An answer is not enough: it must say that it is ready.
-    assert!(!status(server.grpc_addr()));
+    test.extend(["--addr".to_owned(), server.grpc_addr().to_owned()]);
+    let ready = cli(&test[2..]);
+    assert_eq!(ready.status, Some(0), "{ready:?}");
+    *test.last_mut().unwrap() = unused_addr().to_string();
+    assert_eq!(cli(&test[2..]).status, Some(1));
 }
 
 #[test]
 fn the_image_is_built_by_the_right_compiler_and_runs_as_nobody() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest = read("Cargo.toml");
     let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
     let build = &compose()["services"]["quotad"]["build"];
     let file =
@@ -139,5 +93,6 @@ fn the_image_is_built_by_the_right_compiler_and_runs_as_nobody() {
     let steps = fs::read_to_string(file).unwrap();
     assert!(steps.contains(&format!("FROM rust:{version}-")), "the compiler is {version}");
     let user = steps.lines().filter_map(|line| line.strip_prefix("USER ")).next_back().unwrap();
+    let user = user.split(':').next().unwrap();
     assert!(user.parse::<u32>().unwrap() >= 1000, "USER {user}");
 }
