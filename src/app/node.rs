@@ -7,9 +7,10 @@ use crate::engine::authority::Authority;
 use crate::engine::operation::Counters;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use crate::engine::publish::Publisher;
+use crate::engine::relocate::Mover;
 use crate::engine::snapshots::Snapshots;
 use crate::engine::spool::shelf::Shelf;
-use crate::engine::tasks::{expire, flush::Flushers, refresh, replay, tidy};
+use crate::engine::tasks::{expire, flush::Flushers, moves, refresh, replay, tidy};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,8 @@ pub struct Node {
     pub authority: Arc<Authority>,
     /// The catalog.
     pub catalogs: Arc<Publisher>,
+    /// Moves accounts.
+    pub mover: Arc<Mover>,
     /// The clock that decides.
     pub clock: Arc<dyn Clock>,
     /// The counters.
@@ -76,6 +79,7 @@ impl Node {
         );
         let authority = Arc::new(authority);
         let catalogs = Arc::new(Publisher::new(catalog, counters.clone(), snapshots, authority.clone()));
+        let mover = Arc::new(Mover::new(catalogs.clone(), authority.clone()));
 
         let mut tasks: Vec<JoinHandle<()>> =
             (0..partitions).map(|partition| tokio::spawn(flushers.clone().run(partition, stop.clone()))).collect();
@@ -86,11 +90,13 @@ impl Node {
         if shared {
             tasks.push(tokio::spawn(refresh::run(catalogs.clone(), seen, stop.clone())));
         }
+        tasks.push(tokio::spawn(moves::run(mover.clone(), clock.clone(), stop.clone())));
         tasks.push(tokio::spawn(tidy::run(counters.clone(), ledger.clone(), clock.clone(), stop.clone())));
 
         Ok(Node {
             authority,
             catalogs,
+            mover,
             clock,
             counters,
             ledger,

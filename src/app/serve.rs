@@ -243,7 +243,13 @@ async fn start(
         let quota = QuotaApi::new(node.authority.clone(), draining.clone());
         let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
         let usage = UsageApi::new(node.authority.clone(), pool.clone());
-        let catalog = CatalogApi::new(node.catalogs.clone(), node.clock.clone(), node.authority.clone(), pool.clone());
+        let catalog = CatalogApi::new(
+            node.catalogs.clone(),
+            node.clock.clone(),
+            node.authority.clone(),
+            node.mover.clone(),
+            pool.clone(),
+        );
         let catalog =
             v1::catalog_service_server::CatalogServiceServer::new(catalog).max_decoding_message_size(CATALOG_LIMIT);
         let admin = AdminApi::new(node.authority.clone(), node.catalogs.clone(), node.clock.clone(), pool.clone());

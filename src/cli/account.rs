@@ -27,6 +27,8 @@ pub enum AccountCommand {
     Set(PutArgs),
     /// Remove a record, with the account's own quotas; its use stays
     Delete(NameArgs),
+    /// Give an account another name, with its use and all that is below it
+    Move(MoveArgs),
     /// Show a record
     Get(NameArgs),
     /// List the records of a tenant
@@ -79,6 +81,41 @@ pub struct PutArgs {
     accounts: Option<PolicyArg>,
 }
 
+/// `quotad account move`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is consumed stays with the accounts above the old name; what is in use of an allocation goes to those above
+the new one, where it must fit: else the answer is a denial (exit code 1). The old name acts on the new one from then on.
+
+Examples:
+  quotad account move tenants/uni/subtenants/a/users/ann tenants/uni/subtenants/b/users/ann
+  quotad account move tenants/hub/namespaces/ann/repos/m tenants/hub/namespaces/lab/repos/m --quotas reset"
+)]
+pub struct MoveArgs {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    tenant: TenantArgs,
+    /// The account, by the name that it has or one that it had
+    #[arg(value_name = "ACCOUNT")]
+    account: String,
+    /// The name that it shall have
+    #[arg(value_name = "NEW_NAME")]
+    new_name: String,
+    /// What becomes of its own quotas, and of those below it
+    #[arg(long, value_enum, default_value = "keep")]
+    quotas: QuotasArg,
+}
+
+/// What becomes of the quotas of an account that moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum QuotasArg {
+    /// They go along
+    Keep,
+    /// They are deleted
+    Reset,
+}
+
 /// Whether an account may be charged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum StateArg {
@@ -114,6 +151,7 @@ impl AccountArgs {
         match &self.command {
             AccountCommand::Create(args) | AccountCommand::Set(args) => &args.name.connection,
             AccountCommand::Delete(args) | AccountCommand::Get(args) => &args.connection,
+            AccountCommand::Move(args) => &args.connection,
             AccountCommand::List(args) => &args.connection,
         }
     }
@@ -124,6 +162,7 @@ impl AccountArgs {
             AccountCommand::Set(args) => args.set(client, view).await,
             AccountCommand::Delete(args) => args.delete(client).await,
             AccountCommand::Get(args) => args.get(client, view).await,
+            AccountCommand::Move(args) => args.run(client, view).await,
             AccountCommand::List(args) => args.run(client, view).await,
         }
     }
@@ -143,6 +182,29 @@ impl NameArgs {
     async fn delete(self, client: Client) -> Result<Answer, Fault> {
         let request = DeleteAccountRequest { tenant: self.tenant()?, account: self.account, etag: String::new() };
         Answer::new(&client.delete_account(request).await?, "deleted".to_owned())
+    }
+}
+
+impl MoveArgs {
+    async fn run(self, client: Client, view: View) -> Result<Answer, Fault> {
+        let quotas = match self.quotas {
+            QuotasArg::Keep => MovedQuotas::Keep,
+            QuotasArg::Reset => MovedQuotas::Reset,
+        };
+        let request = MoveAccountRequest {
+            tenant: self.tenant.resolve(Some(&self.account))?,
+            account: self.account,
+            new_name: self.new_name,
+            quotas: quotas.into(),
+            etag: String::new(),
+        };
+        let response = client.move_account(request).await?;
+        let (text, denied) = match &response.outcome {
+            Some(move_account_response::Outcome::Denied(denial)) => (render::denial(&view, denial), true),
+            Some(move_account_response::Outcome::Moved(moved)) => (format!("moved to {}", moved.name), false),
+            None => (String::new(), false),
+        };
+        Ok(Answer { denied, ..Answer::new(&response, text)? })
     }
 }
 

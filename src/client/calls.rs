@@ -111,6 +111,8 @@ reads! {
     get_pool, catalog.get_pool, GetPoolRequest => GetPoolResponse;
     /// One page of the tenant's pools, or of those of one member, by account.
     list_pools, catalog.list_pools, ListPoolsRequest => ListPoolsResponse;
+    /// Gives an account another name. A repeat finds it there.
+    move_account, catalog.move_account, MoveAccountRequest => MoveAccountResponse;
     /// Chooses the pool that an account's next charges count on. A repeat changes nothing further.
     set_active_pool, catalog.set_active_pool, SetActivePoolRequest => SetActivePoolResponse;
 }

@@ -124,7 +124,8 @@ pub struct Line {
     pub held: i64,
     /// The accounts, the charged one's chain first (the charged one is `chain - 1`), then what `also` adds.
     pub levels: Vec<LineLevel>,
-    /// How many of `levels` are the charged account's own chain.
+    /// How many of `levels` are the charged account's own chain. More than there are: no account is charged; the levels are the last
+    /// of that chain (what is in use below them moves to them, or away).
     pub chain: u8,
     /// What it says about money, where a rate card prices the charge.
     pub price: Option<Box<LinePrice>>,

@@ -13,6 +13,7 @@ mod holds;
 pub mod legacy;
 pub mod limit_request;
 pub mod meter;
+pub mod moved;
 pub mod name;
 pub mod pool;
 pub mod price;

@@ -74,7 +74,7 @@ impl Authority {
                 let (charges, plan) = plan_charges(snapshot, &asked, Amounts::Adjusted, now)?;
                 judge(&call.lines, &charges, now)?;
                 let moves = call.lines.iter().map(|line| (line.change, line.effective)).collect();
-                Ok((Verb::Adjust { charges, moves, note: call.note.clone() }, Some(plan)))
+                Ok((Verb::Adjust { charges, moves, between: false, note: call.note.clone() }, Some(plan)))
             })
             .await?;
         let durability = self.runner.durability(&done, call.wait_for_durable).await?;

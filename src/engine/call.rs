@@ -289,6 +289,9 @@ pub enum CallError {
     /// The effect stands in the counter store, but the ledger did not confirm it in time.
     #[error("applied, but not confirmed by the ledger in time")]
     NotDurable,
+    /// The account is being moved: the call can be made again in a moment.
+    #[error("{0} is being moved")]
+    Moving(String),
     /// A bound of waiting work is reached.
     #[error("too much work is waiting")]
     Overloaded,

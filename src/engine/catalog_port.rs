@@ -5,6 +5,7 @@ use super::ports::{Boxed, StoreError};
 use crate::domain::account::{Account, Plan};
 use crate::domain::limit_request::LimitRequest;
 use crate::domain::meter::Meter;
+use crate::domain::moved::NameRecord;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::pool::Pool;
 use crate::domain::quota::{Quota, QuotaState, Subject};
@@ -27,6 +28,8 @@ pub struct CatalogData {
     pub pools: Vec<Pool>,
     /// Which pool accounts of the tenant chose: account and pool. It may be no more.
     pub choices: Vec<(AccountName, AccountName)>,
+    /// Names behind which another account stands than the one that they were derived from, since accounts were moved.
+    pub names: Vec<NameRecord>,
     /// The installation's plans and the tenant's own.
     pub plans: Vec<Plan>,
     /// The installation's quotas and the tenant's own, the current versions.
@@ -40,7 +43,7 @@ pub struct CatalogData {
 pub struct CatalogChanges {
     /// The version now.
     pub version: u64,
-    /// If any of it changed, all that [`CatalogData`] has beside accounts, pools, choices and quotas, which it leaves empty.
+    /// If any of it changed, all that [`CatalogData`] has beside accounts, pools, choices, names and quotas, which it leaves empty.
     pub frame: Option<CatalogData>,
     /// The records that changed, each as it is now; `None`: gone.
     pub accounts: Vec<(AccountName, Option<Account>)>,
@@ -48,6 +51,8 @@ pub struct CatalogChanges {
     pub pools: Vec<(AccountName, Option<Pool>)>,
     /// The accounts that chose another pool, or none.
     pub choices: Vec<(AccountName, Option<AccountName>)>,
+    /// The names behind which something else stands.
+    pub names: Vec<(AccountName, Option<NameRecord>)>,
     /// The quotas that changed.
     pub quotas: Vec<ChangedQuota>,
 }
@@ -98,6 +103,17 @@ pub enum CatalogWrite {
     DeletePool(Pool),
     /// The account chooses the pool; none: it chooses none.
     Choose(AccountName, Option<AccountName>),
+    /// Keep what stands behind a name.
+    PutName(NameRecord),
+    /// The name stands for the account that it was derived from.
+    DeleteName(AccountName),
+    /// The ledger calls an account, and what is below it, by its new name.
+    Rename {
+        /// The name until now.
+        old: AccountName,
+        /// The name from now on.
+        new: AccountName,
+    },
     /// Make the plan be so.
     PutPlan(Plan),
     /// Remove the plan.
@@ -184,6 +200,9 @@ pub trait CatalogStore: Paperwork {
         tenant: Option<&'a str>,
         names: &'a [AccountName],
     ) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// The accounts that are being moved, each with its tenant.
+    fn moving(&self) -> Boxed<'_, Result<Vec<(String, NameRecord)>, StoreError>>;
 
     /// What the tenant sees otherwise since version `since`; `None`: so much that it is better loaded anew.
     fn changes<'a>(&'a self, tenant: &'a str, since: u64) -> Boxed<'a, Result<Option<CatalogChanges>, StoreError>>;

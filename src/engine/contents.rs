@@ -1,6 +1,7 @@
 //! What one version of a tenant's catalog contains, as look-ups. The next version shares with it all that did not change, so that
 //! one quota more costs the same beside ten others as beside a million.
 
+use super::names::Names;
 use super::pools::{Pools, Standing};
 use super::ports::{CatalogChanges, CatalogData, ChangedQuota};
 use crate::domain::account::Account;
@@ -24,6 +25,8 @@ pub(super) struct Contents {
     accounts: Shared<Arc<str>, Arc<Account>>,
     /// The pools.
     pub(super) pools: Pools,
+    /// The names that accounts had and have.
+    pub(super) names: Names,
     own: Shared<(Arc<str>, MeterId), Arc<Quota>>,
     plans: Shared<(Origin, String, MeterId), Arc<Quota>>,
     patterns: Shared<MeterId, Vec<(Origin, Arc<Quota>)>>,
@@ -38,6 +41,7 @@ impl Contents {
             rate_cards: Arc::default(),
             accounts: empty(),
             pools: Pools::default(),
+            names: Names::default(),
             own: empty(),
             plans: empty(),
             patterns: empty(),
@@ -51,6 +55,8 @@ impl Contents {
         for (account, pool) in std::mem::take(&mut data.choices) {
             contents.pools.choose(&account, Some(pool));
         }
+        let names = std::mem::take(&mut data.names).into_iter();
+        contents.names.change(names.map(|record| (record.name.clone(), Some(record))).collect());
         for quota in std::mem::take(&mut data.quotas) {
             contents.put(Arc::new(quota));
         }
@@ -74,6 +80,7 @@ impl Contents {
         for (account, pool) in changes.choices {
             next.pools.choose(&account, pool);
         }
+        next.names.change(changes.names);
         for change in changes.quotas {
             next.remove(&change);
             if let Some(quota) = change.quota {
@@ -86,7 +93,7 @@ impl Contents {
         next
     }
 
-    /// Everything but accounts, pools, choices and quotas.
+    /// Everything but accounts, pools, choices, names and quotas.
     fn set_frame(&mut self, frame: CatalogData) {
         let meters = frame.meters.into_iter().map(|meter| (meter.name.clone(), Arc::new(meter)));
         self.meters = Arc::new(meters.collect());

@@ -42,6 +42,11 @@ impl Authority {
         let partition = self.runner.counters.partition_of(tenant.uid());
         let head = self.runner.counters.head(partition);
         self.runner.flushers.flushed(partition, head.seq).await?;
-        Ok(self.runner.ledger.list_reservations(tenant.uid(), filter).await?)
+        let mut filter = filter.clone();
+        if let Some(account) = filter.account.as_deref().and_then(|name| name.parse::<AccountName>().ok()) {
+            let snapshot = self.runner.snapshots.get(tenant.name().as_str(), 0).await?;
+            filter.account = Some(snapshot.today(&account).to_string());
+        }
+        Ok(self.runner.ledger.list_reservations(tenant.uid(), &filter).await?)
     }
 }

@@ -119,6 +119,9 @@ pub enum Verb {
         charges: Vec<Held>,
         /// What becomes of each, and when that is effective; `None`: now.
         moves: Vec<(Move, Option<Timestamp>)>,
+        /// Whether it is what an account has in use that is moved, from those above it to others: no line is about an account that
+        /// is charged itself, what is taken away is taken wherever it stands, and what comes must fit (`asked` says how much).
+        between: bool,
         /// Who asks for it, and why.
         note: Note,
     },
@@ -153,22 +156,6 @@ pub struct Barred {
     pub cause: Cause,
     /// The account on its path that it is about.
     pub account: Arc<str>,
-}
-
-impl Plan {
-    /// The same with limits that count and never deny.
-    pub fn lifted(mut self) -> Plan {
-        for counter in &mut self.counters {
-            let windows = counter.windows.iter().map(|window| WindowPlan { enforced: false, ..window.clone() });
-            counter.windows = Arc::new(windows.collect());
-        }
-        self
-    }
-
-    /// The planned counter of that key.
-    pub fn counter(&self, key: CounterKey) -> Option<&CounterPlan> {
-        self.counters.iter().find(|plan| plan.bound.key == key)
-    }
 }
 
 /// One counter and what limits it now.
@@ -319,7 +306,8 @@ pub trait Counters: Send + Sync {
     /// Raises the catalog version under which a tenant (`None`: every tenant) may be decided.
     fn raise(&self, tenant: Option<Uid>, version: u64) -> Boxed<'_, Result<(), StoreError>>;
 
-    /// Ends at most `limit` reservations whose deadline has passed; answers how many of which kind it ended.
+    /// Ends at most `limit` reservations whose deadline has passed; answers how many of which kind it ended, once that, and all that was
+    /// decided before, is in the journal: [`Counters::head`] tells of it from then on.
     fn expire(&self, partition: u32, limit: usize) -> Boxed<'_, Result<usize, StoreError>>;
 
     /// Undoes a repeat that came too late to be recognised.

@@ -1,10 +1,12 @@
 //! From a request and a snapshot to the counters it touches: pure, no I/O.
 
 use super::call::{CallError, ChargeRequest};
-use super::operation::{Barred, Plan};
+use super::operation::{Barred, CounterPlan, Plan};
 use super::path::Path;
+use super::ports::CounterKey;
 use super::pricing::{Quote, quote};
 use super::snapshot::{Level, Snapshot};
+use crate::domain::counter::WindowPlan;
 use crate::domain::decision::Cause;
 use crate::domain::meter::{Admission, DefaultPolicy, Meter};
 use crate::domain::name::AccountName;
@@ -61,6 +63,31 @@ impl Amounts {
     }
 }
 
+impl Plan {
+    /// The same with limits that count and never deny.
+    pub fn lifted(mut self) -> Plan {
+        for counter in &mut self.counters {
+            let windows = counter.windows.iter().map(|window| WindowPlan { enforced: false, ..window.clone() });
+            counter.windows = Arc::new(windows.collect());
+        }
+        self
+    }
+
+    /// The same without the share of a limit that one hold may take.
+    pub fn without_shares(mut self) -> Plan {
+        for counter in &mut self.counters {
+            let windows = counter.windows.iter().map(|window| WindowPlan { hold_cap: None, ..window.clone() });
+            counter.windows = Arc::new(windows.collect());
+        }
+        self
+    }
+
+    /// The planned counter of that key.
+    pub fn counter(&self, key: CounterKey) -> Option<&CounterPlan> {
+        self.counters.iter().find(|plan| plan.bound.key == key)
+    }
+}
+
 /// Plans charges: what they would hold, and every counter on their paths with what limits it at `now`.
 ///
 /// # Errors
@@ -98,6 +125,7 @@ pub fn plan_turn(
     now: Timestamp,
     turn: usize,
 ) -> Result<Turn, CallError> {
+    let charges = &*snapshot.charges(charges);
     let meters = find_meters(snapshot, charges)?;
     if amounts.asks() {
         find_accounts(snapshot, charges)?;
@@ -109,6 +137,7 @@ pub fn plan_turn(
             false => Path::named(snapshot, charge, meter, now),
         })
         .collect();
+    find_moving(snapshot, &paths)?;
     let quotes = find_quotes(snapshot, charges, (&meters, &paths), amounts, now)?;
     let asked = charges.iter().zip(meters.iter().zip(&quotes));
     let faults: Vec<(usize, &'static str)> = asked
@@ -143,7 +172,8 @@ pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation, now: Tim
     let mut plan = Plan::default();
     for charge in &reservation.charges {
         let names = std::iter::once(&charge.account).chain(&charge.also);
-        let accounts = names.filter_map(|name| name.parse::<AccountName>().ok());
+        let accounts =
+            names.filter_map(|name| name.parse::<AccountName>().ok()).flat_map(|name| reached(snapshot, name));
         let meter = charge.meter.parse().ok().and_then(|name| snapshot.meter(&name).cloned());
         let levels: Vec<Arc<Level>> = meter.map_or_else(Vec::new, |meter| {
             accounts.flat_map(|account| snapshot.chain(&account, &meter, now).levels.clone()).collect()
@@ -158,6 +188,12 @@ pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation, now: Tim
         }
     }
     Plan { valid: Some(valid), ..plan }
+}
+
+/// The accounts whose chains a frozen path may run through: the account itself, and, where any was moved, those above its old name.
+fn reached(snapshot: &Snapshot, name: AccountName) -> Vec<AccountName> {
+    let above = name.parent().filter(|_| snapshot.has_moves());
+    std::iter::successors(above, AccountName::parent).chain([name]).collect()
 }
 
 /// Plans one account's own counters on some meters, for a report.
@@ -191,6 +227,15 @@ fn find_meters(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<Vec<Arc
         Ok(found.into_iter().flatten().cloned().collect())
     } else {
         Err(CallError::MeterNotFound(unknown))
+    }
+}
+
+/// Nobody below an account that is being moved is charged until that is done.
+fn find_moving(snapshot: &Snapshot, paths: &[Path]) -> Result<(), CallError> {
+    let mut levels = paths.iter().flat_map(|path| &path.levels);
+    match levels.find(|level| snapshot.is_moving(level.bound.key.account)) {
+        Some(level) => Err(CallError::Moving(level.bound.account.to_string())),
+        None => Ok(()),
     }
 }
 
@@ -235,7 +280,7 @@ fn barred(charge: usize, request: &ChargeRequest, meter: &Meter, path: &Path) ->
 }
 
 /// Adds a counter to the plan unless it is there, and answers its index.
-fn add(plan: &mut Plan, level: &Level, now: Timestamp) -> u16 {
+pub(super) fn add(plan: &mut Plan, level: &Level, now: Timestamp) -> u16 {
     let known = plan.counters.iter().position(|counter| counter.bound.key == level.bound.key);
     let index = known.unwrap_or_else(|| {
         let planned = level.planned(now);

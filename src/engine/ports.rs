@@ -1,7 +1,7 @@
 //! The ports: what the engine needs of the world. `store` makes them real; nothing above knows a product.
 
 use crate::domain::entry::Entry;
-use crate::domain::name::{IdKey, MeterId, Uid};
+use crate::domain::name::{IdKey, MeterId, MeterName, Uid};
 use crate::domain::reservation::{Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use std::future::Future;
@@ -60,6 +60,9 @@ pub struct CounterKey {
     /// On which meter.
     pub meter: MeterId,
 }
+
+/// What an account has used over its lifetime, by meter.
+pub type UsedByMeter = Vec<(MeterName, u64)>;
 
 /// A question for the use that the ledger has on one counter over some time.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -195,6 +198,9 @@ pub trait Ledger: Send + Sync {
         partition: u32,
         queries: &'a [UsageQuery],
     ) -> Boxed<'a, Result<(Watermark, Vec<UsageAnswer>), StoreError>>;
+
+    /// What an account has used over its lifetime, by meter; `None`: nothing was ever counted on it.
+    fn charged(&self, account: Uid) -> Boxed<'_, Result<Option<UsedByMeter>, StoreError>>;
 
     /// Reads reservations by key.
     fn reservations<'a>(

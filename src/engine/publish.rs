@@ -3,8 +3,8 @@
 
 use super::manage::document::quota::DraftLimit;
 use super::manage::{
-    Applied, Apply, ApplyError, Catalogs, Changed, Decision, Exported, LiveUse, QuotaChange, QuotaContext, QuotaError,
-    RecordChange, RecordError, RequestError,
+    Applied, Apply, ApplyError, Begun, Catalogs, Changed, Decision, Exported, LiveUse, MoveError, MoveRequest,
+    QuotaChange, QuotaContext, QuotaError, RecordChange, RecordError, RequestError,
 };
 use super::operation::Counters;
 use super::paperwork::{AuditEntry, AuditFilter, RequestFilter};
@@ -12,8 +12,10 @@ use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 use crate::domain::limit_request::LimitRequest;
+use crate::domain::moved::NameRecord;
 use crate::domain::name::{MeterName, Uid};
 use crate::domain::quota::{Quota, Subject};
+use crate::domain::time::Timestamp;
 use std::sync::Arc;
 
 /// The catalog as administrators change and read it.
@@ -85,6 +87,61 @@ impl Publisher {
             self.bind_what_stands(context.tenant).await?;
         }
         changed
+    }
+
+    /// Writes a move as under way; from then on nobody is charged below either name.
+    ///
+    /// # Errors
+    /// [`MoveError`]; see [`Catalogs::begin_move`].
+    pub async fn begin_move(&self, context: QuotaContext<'_>, asked: MoveRequest<'_>) -> Result<Begun, MoveError> {
+        let begun = self.catalogs.begin_move(context, asked).await?;
+        self.bind_what_stands(context.tenant).await?;
+        Ok(begun)
+    }
+
+    /// Writes down that a move was refused; from then on nobody takes its step.
+    ///
+    /// # Errors
+    /// [`MoveError`]; see [`Catalogs::refuse_move`].
+    pub async fn refuse_move(&self, tenant: &str, record: &NameRecord, now: Timestamp) -> Result<(), MoveError> {
+        self.catalogs.refuse_move(tenant, record, now).await?;
+        Ok(self.bind_what_stands(Some(tenant)).await?)
+    }
+
+    /// Ends a move, with the new name or the old one; answers the catalog's etag.
+    ///
+    /// # Errors
+    /// [`MoveError`]; see [`Catalogs::end_move`].
+    pub async fn end_move(
+        &self,
+        tenant: &str,
+        record: &NameRecord,
+        is_done: bool,
+        now: Timestamp,
+    ) -> Result<String, MoveError> {
+        self.catalogs.end_move(tenant, record, is_done, now).await?;
+        self.bind_what_stands(Some(tenant)).await?;
+        Ok(self.catalogs.etag(Some(tenant)).await?)
+    }
+
+    /// The etag of a tenant's catalog.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn etag(&self, tenant: &str) -> Result<String, StoreError> {
+        self.catalogs.etag(Some(tenant)).await
+    }
+
+    /// The moves that are under way, each with its tenant. They bind once this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn moving(&self) -> Result<Vec<(String, NameRecord)>, StoreError> {
+        let moving = self.store.moving().await?;
+        for (tenant, _) in &moving {
+            self.bind_what_stands(Some(tenant)).await?;
+        }
+        Ok(moving)
     }
 
     /// The snapshot of a tenant as the database has it now.

@@ -2,6 +2,7 @@
 
 use super::authorize::TenantCtx;
 use super::call::{CallError, Durability};
+use super::moved::{self, OtherNames};
 use super::operation::{Counters, Done, Known, Miss, Operation, Plan, Reply, Verb};
 use super::plan::plan_reservation;
 use super::ports::{Clock, Ledger, StoreError};
@@ -112,12 +113,15 @@ impl Runner {
         prepare: &Prepare<'_>,
     ) -> Result<Done, CallError> {
         let stamp = Stamp { request: operation.request, fingerprint: operation.fingerprint };
+        let mut names = OtherNames::default();
         let mut rounds = 0;
         // The store's clock, once it said that it is not the one that was planned with.
         let mut told = None;
         while rounds < MAX_ROUNDS {
             rounds += 1;
+            moved::follow(&snapshot, &mut operation, self.clock.now())?;
             match self.apply(&mut operation).await.map_err(out_of_reach)? {
+                Reply::Done(done) if names.has_another(&snapshot, &mut operation, &done) => {}
                 Reply::Done(done) => return Ok(*done),
                 Reply::Again => {
                     // Each round ends some deadlines, so this ends too; the caller's own deadline bounds it.

@@ -1,5 +1,6 @@
 //! Snapshots: one version of one tenant's catalog in memory, with what was looked up in it kept for the next call.
 
+use super::call::ChargeRequest;
 use super::contents::Contents;
 use super::operation::{Bound, CounterPlan};
 use super::pools::Standing;
@@ -8,6 +9,7 @@ use crate::domain::account::{Account, AccountPolicy, AccountState};
 use crate::domain::amount;
 use crate::domain::counter::{STEPS, WindowPlan};
 use crate::domain::meter::{Family, Meter};
+use crate::domain::moved::Move;
 use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
 use crate::domain::pool::Pool;
 use crate::domain::quota::{Enforcement, resolve};
@@ -15,6 +17,7 @@ use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind, WindowSpec};
 use arc_swap::ArcSwap;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,6 +108,7 @@ impl Snapshot {
 
     /// Whether an account may be charged at all: in a tenant that registers its accounts, only one with a record, or a pool.
     pub fn knows(&self, account: &AccountName) -> bool {
+        let account = self.today(account);
         let registers = |record: &Account| record.account_policy == AccountPolicy::Registered;
         !self.contents.account(account.tenant()).is_some_and(registers)
             || self.contents.account(account.as_str()).is_some()
@@ -114,7 +118,7 @@ impl Snapshot {
     /// The pools that an account is a member of at `now`; `None`: all pools. By account.
     pub fn pools(&self, member: Option<&AccountName>, now: Timestamp) -> Vec<Arc<Pool>> {
         let mut found = match member {
-            Some(member) => self.contents.standing(member, None).pools_at(now),
+            Some(member) => self.contents.standing(&self.today(member), None).pools_at(now),
             None => self.contents.pools.all().cloned().collect(),
         };
         found.sort_by(|a, b| a.account.cmp(&b.account));
@@ -123,7 +127,42 @@ impl Snapshot {
 
     /// The pool that an account chose itself.
     pub fn choice(&self, account: &AccountName) -> Option<&AccountName> {
-        self.contents.pools.choice_of(account.as_str())
+        self.contents.pools.choice_of(self.today(account).as_str())
+    }
+
+    /// The name that an account has today, of whichever name it was ever given.
+    pub fn today<'a>(&self, name: &'a AccountName) -> Cow<'a, AccountName> {
+        self.contents.names.today(name)
+    }
+
+    /// Every name that an account was given before the one of today.
+    pub fn former(&self, today: &AccountName) -> Vec<AccountName> {
+        self.contents.names.former(today)
+    }
+
+    /// The move of an account that is under way.
+    pub fn moving(&self, name: &AccountName) -> Option<&Move> {
+        self.contents.names.moving(name)
+    }
+
+    /// Whether any account of the tenant was ever moved.
+    pub fn has_moves(&self) -> bool {
+        !self.contents.names.is_empty()
+    }
+
+    /// Charges by the names of today.
+    pub fn charges<'a>(&self, charges: &'a [ChargeRequest]) -> Cow<'a, [ChargeRequest]> {
+        self.contents.names.charges(charges)
+    }
+
+    /// Whether an account is being moved, or is one that a new name would have been derived from.
+    pub fn is_moving(&self, account: Uid) -> bool {
+        self.contents.names.is_moving(account)
+    }
+
+    /// The account behind a name, and those above it, the tenant first.
+    pub fn uids(&self, name: &AccountName) -> Vec<Uid> {
+        self.contents.names.uids(&self.today(name))
     }
 
     /// The rate card of a meter in force at a time, and the time in which it is that one; `None`: none is.
@@ -150,13 +189,13 @@ impl Snapshot {
     }
 
     fn resolve_chain(&self, account: &AccountName, meter: &Meter, now: Timestamp) -> Chain {
-        let mut uid = Uid::ROOT;
+        let account = &*self.today(account);
+        let uids = self.contents.names.uids(account);
         let mut zone = DEFAULT_ZONE;
         let mut levels = Vec::with_capacity(account.depth());
         let mut inactive = None;
         let mut valid = Period::ALWAYS;
-        for (name, (collection, id)) in account.chain().zip(account.pairs()) {
-            uid = uid.child(collection, id, 0);
+        for (name, uid) in account.chain().zip(uids) {
             let record = self.contents.account(name);
             zone = record.and_then(|record| record.time_zone.as_deref()).unwrap_or(zone);
             if record.is_some_and(|record| record.state != AccountState::Active) {

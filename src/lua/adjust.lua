@@ -2,9 +2,10 @@
 -- `domain/adjustment.rs` and of `store/embedded/adjust.rs`).
 --
 -- Arguments from 8 on: charges (as in a record), static, moves {{effective or -1, kind (0: by the figure, 1: to the figure,
--- which was measured), figure, expected or -1}, ...}. Reply: {5, replayed, seq, "", {what was charged to the account of each
--- line before and after, ...}}, a refusal or a miss. Example: {15, tenant, 7, request, fp, plan, false, {charge}, "\1...",
--- {{-1, 0, -4, -1}}} -> {5, 0, 43, "", {9, 5}}
+-- which was measured), figure, expected or -1}, ...}, between (0, 1: what an account has in use moves from those above it to
+-- others: no line has the charged account on its path, what goes goes, what comes must fit). Reply: {5, replayed, seq, "", {what was
+-- charged to the account of each line before and after, ...}}, {3, replayed, denial}, a refusal or a miss. Example:
+--   {15, tenant, 7, request, fp, plan, false, {charge}, "\1...", {{-1, 0, -4, -1}}, 0} -> {5, 0, 43, "", {9, 5}}
 
 local adjust = {}
 
@@ -87,7 +88,8 @@ do
   local function try(operation, counters, copies, index, at)
     local charge, path = operation[8][index], operation[O_PLAN][P_PATHS][index]
     local chain = charge[C_CHAIN]
-    local before = copies[path[chain]].own
+    local charged, between = copies[path[chain] or 0], operation[11] == 1
+    local before = charged and charged.own or 0
     local by = amount_of(operation[10][index], before)
     if not by then
       return nil, {IS_REFUSED, RULE_UNEXPECTED, index - 1, '', chain - 1, before}
@@ -96,14 +98,19 @@ do
     -- The charged account before those above it: it is the first to be told of.
     for level = #path, 1, -1 do
       local number, own = path[level], level == chain
-      local part, rule, in_use = top_up_part(copies[number], counters[number], own, charge[C_ALLOCATION] == 1, by, at)
+      local part, rule, in_use
+      if between and by < 0 then
+        part = -math.min(copies[number].used, -by)
+      else
+        part, rule, in_use = top_up_part(copies[number], counters[number], own, charge[C_ALLOCATION] == 1, by, at)
+      end
       if not part then
         return nil, {IS_REFUSED, rule, index - 1, '', level - 1, in_use}
       end
       counter.shift(copies[number], at, store.now, by, part, 0, 0, own)
       change[D_PARTS][level] = {part, 0}
     end
-    return change, before, copies[path[chain]].own
+    return change, before, charged and charged.own or 0
   end
 
   -- The miss of what was charged to the accounts themselves, where that is not known, or nil.
@@ -111,19 +118,21 @@ do
     local plan, lacking, seen = operation[O_PLAN], {}, {}
     for index, charge in ipairs(operation[8]) do
       local number = plan[P_PATHS][index][charge[C_CHAIN]]
-      local bound = store.plans[plan[P_COUNTERS][number]]
-      local entry, missing = store.counter(bound[B_KEY]), {}
-      local known = entry and entry.value.known
-      if not entry then
-        known = store.meta[M_COMPLETE] == -MAX
-        for window = 1, #bound[B_WINDOWS] do
-          missing[window] = window
+      if number and not seen[number] then
+        local bound = store.plans[plan[P_COUNTERS][number]]
+        local entry, missing = store.counter(bound[B_KEY]), {}
+        local known = entry and entry.value.known
+        if not entry then
+          known = store.meta[M_COMPLETE] == -MAX
+          for window = 1, #bound[B_WINDOWS] do
+            missing[window] = window
+          end
         end
+        if not known then
+          lacking[#lacking + 1] = {number, missing}
+        end
+        seen[number] = true
       end
-      if not known and not seen[number] then
-        lacking[#lacking + 1] = {number, missing}
-      end
-      seen[number] = true
     end
     return #lacking > 0 and admission.miss(operation, lacking) or nil
   end
@@ -149,6 +158,13 @@ do
     end
     if not present then
       return miss
+    end
+    if operation[11] == 1 then
+      local parts, denial = admission.decide(operation, admission.ready(operation), '')
+      if not parts then
+        ids.remember_denial(operation, denial)
+        return {IS_DENIED, 0, denial}
+      end
     end
     local counters, copies = settle.planned(operation[O_PLAN]), {}
     for number, planned in ipairs(counters) do

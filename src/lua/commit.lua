@@ -67,11 +67,13 @@ do
     if not matched then
       return judged
     end
+    local needed = settlement.needs_room(before, matched) or (final and settlement.needs_left(before, matched))
+    if needed and not operation[O_PLAN] then
+      return {IS_NEED_PLAN, packed}
+    end
+    -- One that comes with a plan that is not for the recovery: an account was moved, and those above it may not be loaded.
     local counters = {}
-    if settlement.needs_room(before, matched) or (final and settlement.needs_left(before, matched)) then
-      if not operation[O_PLAN] then
-        return {IS_NEED_PLAN, packed}
-      end
+    if needed or (operation[O_PLAN] and not operation[11]) then
       counters = settle.planned(operation[O_PLAN])
     end
     local miss = settle.missing(operation, before, counters)

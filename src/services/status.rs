@@ -79,6 +79,8 @@ reasons! {
     UseChanged "USE_CHANGED" FailedPrecondition,
     LimitRequestNotFound "LIMIT_REQUEST_NOT_FOUND" NotFound,
     LimitRequestResolved "LIMIT_REQUEST_RESOLVED" FailedPrecondition,
+    AccountMoving "ACCOUNT_MOVING" Unavailable,
+    AllocationHeld "ALLOCATION_HELD" FailedPrecondition,
 }
 
 /// A status with its reason.
@@ -141,6 +143,7 @@ pub fn from_call(error: CallError, has_ids: bool) -> Status {
         CallError::NotDurable => {
             status(Reason::LedgerUnavailable, error.to_string(), [("applied".into(), "true".into())].into())
         }
+        CallError::Moving(_) => status(Reason::AccountMoving, error.to_string(), HashMap::new()),
         CallError::Overloaded => status(Reason::Overloaded, error.to_string(), HashMap::new()),
         CallError::Store(StoreError::Unavailable(why) | StoreError::Busy(why)) if has_ids => {
             status(Reason::StoreUnavailable, why, HashMap::new())

@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 
 /// Reasons without a golden, and why.
-const WITHOUT: [(&str, &str); 4] = [
+const WITHOUT: [(&str, &str); 5] = [
+    ("ACCOUNT_MOVING", "a moment in between; features/moves.rs and crash/moves.rs meet it"),
     ("STORE_UNAVAILABLE", "needs a journal that can't be written; its message is the operating system's"),
     ("LEDGER_UNAVAILABLE", "needs a database that can't be read or written; likewise"),
     ("OUTCOME_UNKNOWN", "needs a call that fails halfway; likewise"),
@@ -135,6 +136,14 @@ async fn reservations_in_the_wrong_state() {
     api.hold("expired", runs("a", 1)).await;
     api.hold("parked", vec![charge(&user("a"), "job.parked", 1)]).await;
     api.clock(61).await;
+    let moving = MoveAccountRequest {
+        tenant: TENANT.into(),
+        account: user("mover"),
+        new_name: user("moved"),
+        ..Default::default()
+    };
+    api.hold("upload", vec![charge(&user("mover"), "disk.bytes", 1)]).await;
+    golden("ALLOCATION_HELD", &refused(api.move_account(moving).await));
     golden("RESERVATION_EXPIRED", &refused(api.extend(extend("expired")).await));
     golden("RESERVATION_PARKED", &refused(api.extend(extend("parked")).await));
 }

@@ -58,6 +58,7 @@ stories! {
     idempotency: redis_and_postgres,
     llm_pools: redis_and_file,
     meters: redis_and_file,
+    moves: redis_and_postgres,
     overflow: redis_and_postgres,
     pools: redis_and_postgres,
     raises: redis_and_postgres,

@@ -3,7 +3,8 @@
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
 //! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
 //! one by one, `records` accounts and pools, by the same judgement (`members` is its part about these); `parent` asks what is
-//! left above; `requests` does so where somebody asked for more.
+//! left above; `requests` does so where somebody asked for more; `moves` gives accounts other
+//! names.
 
 mod apply;
 mod diff;
@@ -11,6 +12,7 @@ pub mod document;
 mod emit;
 mod export;
 mod members;
+mod moves;
 mod parent;
 mod quotas;
 mod raise;
@@ -25,6 +27,7 @@ pub use apply::{Applied, Apply, ApplyError, Catalogs, Exported, etag_of};
 pub use diff::{Change, ChangeKind, Diff, diff};
 pub use emit::Yaml;
 pub use export::{content_of, export_installation, export_tenant};
+pub use moves::{Begun, MoveError, MoveRequest};
 pub use parent::LiveUse;
 pub use quotas::{Changed, Context as QuotaContext, IfCurrent, QuotaChange, QuotaError};
 pub use records::{RecordChange, RecordError};

@@ -4,6 +4,7 @@ use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::pool::DraftPool;
 use super::document::{DraftScope, Found, Problems};
 use super::members::Registry;
+use super::moves::check_name;
 use super::quotas::{Context, QuotaError, check_unlocked, of_installation};
 use super::validate::{Current, validate};
 use crate::domain::account::{Account, AccountPolicy};
@@ -88,6 +89,9 @@ pub enum RecordError {
     /// Who is no member of a pool does not choose it.
     #[error("{0} is no member of the pool {1}")]
     NotAMember(AccountName, AccountName),
+    /// The account has another name now.
+    #[error("{0} was moved: it is {1} now")]
+    Moved(AccountName, AccountName),
     /// As for a document: another etag, a race lost again and again, a store that can't answer.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -205,6 +209,9 @@ impl RecordChange<'_> {
                 Ok(vec![CatalogWrite::DeletePool(pool.clone())])
             }
             RecordChange::Choose(name, chosen) => {
+                for name in std::iter::once(name).chain(chosen) {
+                    check_name(name, data).map_err(|(old, today)| RecordError::Moved(old, today))?;
+                }
                 let scope = DraftScope { tenant: context.tenant.map(str::to_owned), ..DraftScope::default() };
                 if !Registry::of(&scope, Some(data), false).knows(&Subject::Account(name.clone())) {
                     return Err(RecordError::NotFound(Noun::Account, name.clone()));

@@ -5,6 +5,7 @@ use super::document::amount::read_amount;
 use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftValue};
 use super::document::{DraftScope, Found, Place, Problems, quoted};
 use super::members::{Registry, check_pools};
+use super::moves::check_names;
 use super::raise::check_raise;
 use crate::domain::account::{Account, Plan};
 use crate::domain::amount::MAX;
@@ -81,6 +82,9 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
         let pools = data.filter(|_| !prune).map_or(&[][..], |data| &data.pools);
         let pools = check_pools(scope, &seen.meters, pools, problems);
         let registry = Registry::of(scope, data, prune);
+        if let Some(data) = data {
+            check_names(scope, data, problems);
+        }
         let standing = data.filter(|_| !prune).map_or(&[][..], |data| &data.quotas);
         registry.check_standing(scope, standing, problems);
         let quotas = check_quotas(scope, &seen, &registry, problems);

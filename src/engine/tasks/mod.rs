@@ -2,6 +2,7 @@
 
 pub mod expire;
 pub mod flush;
+pub mod moves;
 mod progress;
 pub mod refill;
 pub mod refresh;

@@ -1,10 +1,11 @@
 //! The service itself: every method runs on the pool, so that no catalog holds up a decision.
 
 use super::quotas::Desk;
-use super::{apply, quotas, read, records};
+use super::{apply, moves, quotas, read, records};
 use crate::engine::authority::Authority;
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
+use crate::engine::relocate::Mover;
 use crate::proto::v1::{self, catalog_service_server};
 use crate::services::actor::actor;
 use crate::services::pool;
@@ -18,14 +19,21 @@ pub struct CatalogApi {
     catalogs: Arc<Publisher>,
     clock: Arc<dyn Clock>,
     authority: Arc<Authority>,
+    mover: Arc<Mover>,
     pool: Handle,
 }
 
 impl CatalogApi {
-    /// Puts the service on catalogs; `clock` dates the changes, `authority` tells what is live, `pool` is the background runtime
-    /// that does the work.
-    pub fn new(catalogs: Arc<Publisher>, clock: Arc<dyn Clock>, authority: Arc<Authority>, pool: Handle) -> CatalogApi {
-        CatalogApi { catalogs, clock, authority, pool }
+    /// Puts the service on catalogs; `clock` dates the changes, `authority` tells what is live, `mover` moves accounts, `pool` is the
+    /// background runtime that does the work.
+    pub fn new(
+        catalogs: Arc<Publisher>,
+        clock: Arc<dyn Clock>,
+        authority: Arc<Authority>,
+        mover: Arc<Mover>,
+        pool: Handle,
+    ) -> CatalogApi {
+        CatalogApi { catalogs, clock, authority, mover, pool }
     }
 
     async fn read<Q, A, F>(
@@ -150,6 +158,14 @@ impl catalog_service_server::CatalogService for CatalogApi {
         request: Request<v1::DeleteAccountRequest>,
     ) -> Result<Response<v1::DeleteAccountResponse>, Status> {
         self.change(request, records::delete_account).await
+    }
+
+    async fn move_account(
+        &self,
+        request: Request<v1::MoveAccountRequest>,
+    ) -> Result<Response<v1::MoveAccountResponse>, Status> {
+        let mover = self.mover.clone();
+        self.change(request, |desk, request| moves::move_account(desk, mover, request)).await
     }
 
     async fn create_pool(

@@ -74,6 +74,7 @@ pub fn from_record(error: RecordError) -> Status {
         RecordError::NotFound(Noun::Pool, _) => bad_field(Reason::PoolNotFound, "pool", message),
         RecordError::StillPool(_) => bad_field(Reason::PoolExists, "account", message),
         RecordError::Quota(error) => from_quota(error),
+        RecordError::Moved(..) => bad_field(Reason::InvalidField, "account", message),
         RecordError::NotToBeChosen(_) => bad_field(Reason::InvalidField, "pool", message),
         RecordError::Disabled(_) => bad_field(Reason::PoolDisabled, "pool", message),
         RecordError::NotAMember(..) => bad_field(Reason::NotAMember, "pool", message),
@@ -87,7 +88,8 @@ fn judged(problems: &Problems) -> Status {
     bad.finish().err().unwrap_or_else(|| internal("a judgement without a problem"))
 }
 
-fn bad_field(reason: Reason, field: &str, why: String) -> Status {
+/// The status of one bad field.
+pub fn bad_field(reason: Reason, field: &str, why: String) -> Status {
     bad_fields(reason, vec![(field.to_owned(), why)])
 }
 

@@ -4,6 +4,7 @@ use super::apply::scope;
 use super::errors::from_store;
 use super::listing::Page;
 use super::records::shown;
+use crate::domain::account::Account;
 use crate::domain::name::{AccountName, MeterName, NameError};
 use crate::domain::quota::Subject;
 use crate::domain::time::Timestamp;
@@ -106,7 +107,7 @@ pub async fn get_account(
     let name = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
     bad.finish()?;
     let (tenant, name) = (present(tenant)?, present(name)?);
-    let data = records_of(&catalogs, &tenant, &name).await?;
+    let (name, data) = records_of(&catalogs, &tenant, &name).await?;
     let found = records::account(&data, &name)
         .ok_or_else(|| missing(Reason::AccountNotFound, "account", format!("no record of {}", request.account)))?;
     Ok(v1::GetAccountResponse { account: Some(shown(&data, found)), etag: etag_of(data.version) })
@@ -125,7 +126,9 @@ pub async fn list_accounts(
     let tenant = present(tenant)?;
     let found = catalogs.store().list_accounts(tenant.as_str(), page.after(), page.with_one_more()).await;
     let (accounts, next_page_token) = page.end(found.map_err(from_store)?, |account| account.name.to_string());
-    let accounts = accounts.iter().map(|record| account::account(record, None));
+    let snapshot = catalogs.snapshot(tenant.as_str()).await.map_err(from_store)?;
+    let uid = |record: &Account| snapshot.uids(&record.name).last().copied();
+    let accounts = accounts.iter().map(|record| account::account(record, uid(record), None));
     Ok(v1::ListAccountsResponse { accounts: accounts.collect(), next_page_token })
 }
 
@@ -137,7 +140,7 @@ pub async fn get_pool(catalogs: Arc<Publisher>, request: v1::GetPoolRequest) -> 
     let name = convert::charge::account(&request.account, "account", tenant.as_ref(), &mut bad);
     bad.finish()?;
     let (tenant, name) = (present(tenant)?, present(name)?);
-    let data = records_of(&catalogs, &tenant, &name).await?;
+    let (name, data) = records_of(&catalogs, &tenant, &name).await?;
     let found = records::pool(&data, &name)
         .ok_or_else(|| missing(Reason::PoolNotFound, "account", format!("no pool {}", request.account)))?;
     Ok(v1::GetPoolResponse { pool: Some(pool::pool(found)), etag: etag_of(data.version) })
@@ -168,10 +171,21 @@ pub async fn list_pools(
     })
 }
 
-/// One account's record, pool and choice.
-async fn records_of(catalogs: &Publisher, tenant: &AccountName, name: &AccountName) -> Result<CatalogData, Status> {
-    let names = std::slice::from_ref(name);
-    catalogs.store().load_records(Some(tenant.as_str()), names).await.map_err(from_store)
+/// One account's record, pool and choice, by the name that it has or one that it had.
+async fn records_of(
+    catalogs: &Publisher,
+    tenant: &AccountName,
+    name: &AccountName,
+) -> Result<(AccountName, CatalogData), Status> {
+    let load = async |name| catalogs.store().load_records(Some(tenant.as_str()), std::slice::from_ref(name)).await;
+    let data = load(name).await.map_err(from_store)?;
+    if data.names.is_empty() {
+        return Ok((name.clone(), data));
+    }
+    let snapshot = catalogs.snapshot(tenant.as_str()).await.map_err(from_store)?;
+    let today = snapshot.today(name).into_owned();
+    let data = load(&today).await.map_err(from_store)?;
+    Ok((today, data))
 }
 
 /// What a tenant sees of meters and plans.

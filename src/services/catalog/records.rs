@@ -9,6 +9,7 @@ use crate::engine::authority::Authority;
 use crate::engine::call::{UsageState, WindowUsage};
 use crate::engine::manage::document::{Place, Problems};
 use crate::engine::manage::{RecordChange, records};
+use crate::engine::names::uid_of;
 use crate::engine::ports::CatalogData;
 use crate::proto::v1;
 use crate::services::convert::{self, account, pool};
@@ -162,7 +163,7 @@ async fn empty(authority: &Arc<Authority>, tenant: &AccountName, name: &AccountN
 /// A record with the pool that the account chose.
 pub fn shown(data: &CatalogData, account: &Account) -> v1::Account {
     let chosen = data.choices.iter().find(|(name, _)| *name == account.name).map(|(_, pool)| pool);
-    account::account(account, chosen)
+    account::account(account, uid_of(&data.names, &account.name), chosen)
 }
 
 async fn changed(

@@ -38,6 +38,7 @@ async fn with_api<F: Future<Output = ()>>(test: impl FnOnce(CatalogApi) -> F) {
         node.catalogs.clone(),
         node.clock.clone(),
         node.authority.clone(),
+        node.mover.clone(),
         tokio::runtime::Handle::current(),
     ))
     .await;

@@ -16,10 +16,10 @@ const MAX_LABELS: usize = 64;
 const MAX_KEY: usize = 63;
 
 /// A record as the protocol shows it, with the identity behind its name and the pool that it chose.
-pub fn account(account: &Account, active_pool: Option<&AccountName>) -> v1::Account {
+pub fn account(account: &Account, uid: Option<Uid>, active_pool: Option<&AccountName>) -> v1::Account {
     v1::Account {
         name: account.name.to_string(),
-        uid: format!("{:032x}", Uid::of(account.name.as_str()).0),
+        uid: uid.unwrap_or_else(|| Uid::of(account.name.as_str())).to_string(),
         display_name: account.display_name.clone(),
         plan: account.plan.clone().unwrap_or_default(),
         time_zone: account.time_zone.clone().unwrap_or_default(),

@@ -167,8 +167,14 @@ pub(super) fn key_of(reservation: &Reservation) -> (Uid, IdKey) {
     (reservation.tenant, reservation.key)
 }
 
-/// Names of a line's levels: the charged account's chain, then, for each further account, what its chain adds.
+/// Names of a line's levels: the charged account's chain, then, for each further account, what its chain adds. A line that charges no
+/// account has the last levels of a chain.
 fn level_names(line: &Line) -> Vec<String> {
+    if line.charged().is_none() {
+        let name = line.account.parse::<AccountName>().ok();
+        let chain: Vec<String> = name.iter().flat_map(AccountName::chain).map(String::from).collect();
+        return chain[chain.len().saturating_sub(line.levels.len())..].to_vec();
+    }
     let mut seen = HashSet::new();
     let mut names = Vec::with_capacity(line.levels.len());
     for text in std::iter::once(&line.account).chain(&line.also) {

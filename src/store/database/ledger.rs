@@ -8,7 +8,8 @@ use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::ports::{
-    Appended, Boxed, KnownRequest, Ledger, Repeated, ReservationFilter, StoreError, UsageAnswer, UsageQuery, Watermark,
+    Appended, Boxed, KnownRequest, Ledger, Repeated, ReservationFilter, StoreError, UsageAnswer, UsageQuery,
+    UsedByMeter, Watermark,
 };
 use std::sync::{Arc, Mutex};
 
@@ -83,6 +84,10 @@ impl Ledger for DatabaseLedger {
         queries: &'a [UsageQuery],
     ) -> Boxed<'a, Result<(Watermark, Vec<UsageAnswer>), StoreError>> {
         Box::pin(usage::usage(&self.database, partition, queries))
+    }
+
+    fn charged(&self, account: Uid) -> Boxed<'_, Result<Option<UsedByMeter>, StoreError>> {
+        Box::pin(usage::charged(&self.database, account))
     }
 
     fn reservations<'a>(

@@ -63,6 +63,12 @@ const VERSIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../sql/migrations/sqlite/0009_raise.sql"),
         include_str!("../../sql/migrations/postgres/0009_raise.sql"),
     ),
+    (
+        10,
+        "moved_name",
+        include_str!("../../sql/migrations/sqlite/0010_moved_name.sql"),
+        include_str!("../../sql/migrations/postgres/0010_moved_name.sql"),
+    ),
 ];
 /// How often a file is looked at whose schema another process seems to be changing.
 const LOOKS: u32 = 10;

@@ -92,7 +92,7 @@ pub(super) async fn write_adjustments(
 
 fn said(row: &EntryRow<'_>, line: &Line, note: &Note, place: &str) -> (Option<String>, String) {
     let amounts = row.effect.request.as_ref().map_or(&[][..], |stamp| &stamp.amounts);
-    let charged = amounts.chunks_exact(2).nth(usize::from(line.charge));
+    let charged = amounts.chunks_exact(2).nth(usize::from(line.charge)).filter(|_| line.charged().is_some());
     let mut after = json!({"amount": line.used, "reason": note.reason, "entry": place});
     if !line.item.is_empty() {
         after["item"] = json!(line.item);

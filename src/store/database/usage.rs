@@ -8,8 +8,9 @@ use super::pool::Database;
 use super::row::Row;
 use super::rows::{self, from_parts};
 use super::values::Values;
+use crate::domain::name::Uid;
 use crate::domain::time::Period;
-use crate::engine::ports::{CounterKey, LedgerHold, StoreError, UsageAnswer, UsageQuery, Used, Watermark};
+use crate::engine::ports::{CounterKey, LedgerHold, StoreError, UsageAnswer, UsageQuery, Used, UsedByMeter, Watermark};
 use std::collections::BTreeMap;
 
 /// Answers all queries from one snapshot, with its watermark.
@@ -33,6 +34,23 @@ pub(super) async fn usage(
     }
     snapshot.commit().await?;
     Ok((watermark, answers))
+}
+
+/// What an account has used over its lifetime, by meter; `None`: nothing was ever counted on it.
+pub(super) async fn charged(database: &Database, account: Uid) -> Result<Option<UsedByMeter>, StoreError> {
+    let mut connection = database.read().await?;
+    let rows = connection.fetch(sql!("account_charged"), |values| {
+        values.bytes(&account.to_bytes());
+    });
+    let rows = rows.await?;
+    let mut used = Vec::new();
+    for row in &rows {
+        if let (Some(meter), Some(amount)) = (row.maybe_text(0)?, row.maybe_int(1)?) {
+            let damaged = |_| StoreError::Corrupt(format!("the ledger has a meter {meter:?}"));
+            used.push((meter.parse().map_err(damaged)?, amount.unsigned_abs()));
+        }
+    }
+    Ok((!rows.is_empty()).then_some(used))
 }
 
 async fn sum(connection: &mut Connection, query: &UsageQuery) -> Result<UsageAnswer, StoreError> {

@@ -1,6 +1,7 @@
 //! Adjust on a partition: tried line by line on copies of the counters, and written only if every line can be (rule 10).
 
 use super::partition::{Partition, line};
+use super::settle::signed;
 use crate::domain::adjustment::{Fault, Level, Short, top_up_part};
 use crate::domain::counter::{Counter, Parts};
 use crate::domain::entry::RequestStamp;
@@ -9,15 +10,20 @@ use crate::domain::settlement::Change;
 use crate::domain::time::Timestamp;
 use crate::engine::call::Freed;
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
+use crate::engine::verdict;
 use std::collections::BTreeMap;
 
 /// The counters as the lines so far leave them, by their place in the plan.
 type Tried = BTreeMap<u16, Counter>;
 
+fn at(tried: &Tried, place: usize) -> Option<&Counter> {
+    tried.get(&u16::try_from(place).ok()?)
+}
+
 impl Partition {
     /// Corrects what was used, on the whole path of each line. Answers what was charged to each account before and after.
     pub(super) fn adjust(&mut self, operation: &Operation) -> Reply {
-        let (Verb::Adjust { charges, moves, note }, Some(plan)) = (&operation.verb, &operation.plan) else {
+        let (Verb::Adjust { charges, moves, between, note }, Some(plan)) = (&operation.verb, &operation.plan) else {
             return self.refused(RuleError::NotFound);
         };
         if let Some(miss) = self.unknown_lifetimes(operation, plan) {
@@ -27,6 +33,12 @@ impl Partition {
             return *miss;
         }
         let mut tried = self.copies(plan);
+        if *between && let Err(denial) = verdict::decide(plan, charges, |place| at(&tried, place), self.now) {
+            if let Some(request) = operation.request {
+                self.ids.remember_denial(request, operation.fingerprint, &denial, self.now);
+            }
+            return self.done(Outcome::Denied(denial), false, 0);
+        }
         let (mut lines, mut amounts) = (Vec::new(), Vec::new());
         for (index, effective) in moves.iter().map(|(_, effective)| *effective).enumerate() {
             let at = effective.map_or(self.now, |at| at.min(self.now));
@@ -65,10 +77,10 @@ impl Partition {
         at: Timestamp,
         tried: &mut Tried,
     ) -> Result<(Change, [u64; 2]), RuleError> {
-        let Verb::Adjust { charges, moves, .. } = &operation.verb else { return Err(RuleError::NotFound) };
+        let Verb::Adjust { charges, moves, between, .. } = &operation.verb else { return Err(RuleError::NotFound) };
         let (charge, path, now) = (&charges[index], &plan.paths[index], self.now);
         let last = charge.chain_len() - 1;
-        let own = |tried: &Tried| tried.get(&path[last]).map_or(0, |counter| counter.own);
+        let own = |tried: &Tried| path.get(last).and_then(|place| tried.get(place)).map_or(0, |counter| counter.own);
         let short = |level: usize, in_use: u64| Short { line: index, level, in_use };
         let before = own(tried);
         let amount = moves[index].0.amount(before).map_err(|own| RuleError::Unexpected(short(last, own)))?;
@@ -82,7 +94,11 @@ impl Partition {
             let charged = (level == last).then_some(charge.rules.family);
             let top_up = planned.bound.quota.top_up;
             let on = Level { counter, windows: &planned.windows, top_up, charged };
-            let part = top_up_part(&on, amount, at, now).map_err(|fault| match fault {
+            let part = match *between && amount < 0 {
+                true => Ok(-signed(on.counter.top_up.used.min(amount.unsigned_abs()))),
+                false => top_up_part(&on, amount, at, now),
+            };
+            let part = part.map_err(|fault| match fault {
                 Fault::BelowZero(used) => RuleError::BelowZero(short(level, used)),
                 Fault::PeriodEnded => RuleError::PeriodEnded(short(level, 0)),
             })?;
@@ -107,7 +123,8 @@ impl Partition {
         let Verb::Adjust { charges, .. } = &operation.verb else { return None };
         let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
         for (charge, path) in charges.iter().zip(&plan.paths) {
-            let planned = &plan.counters[usize::from(path[charge.chain_len() - 1])];
+            let Some(place) = path.get(charge.chain_len() - 1) else { continue };
+            let planned = &plan.counters[usize::from(*place)];
             let known = match self.table.get(&planned.bound.key) {
                 Some(slot) => slot.counter.lifetime_known,
                 None => self.complete_since == Timestamp::MIN,

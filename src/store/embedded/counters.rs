@@ -108,10 +108,16 @@ impl Counters for EmbeddedCounters {
     fn expire(&self, partition: u32, limit: usize) -> Boxed<'_, Result<usize, StoreError>> {
         Box::pin(async move {
             let clock = self.shared.clock.now();
-            self.with(partition, |partition| {
+            let (ended, group) = self.with(partition, |partition| {
                 partition.tick(clock);
-                partition.reap(limit)
-            })
+                let ended = partition.reap(limit);
+                let last = partition.tail.head + u64::from(partition.tail.has_pending());
+                (ended, partition.tail.group_of(last, &partition.in_flight))
+            })?;
+            if let Some(group) = group {
+                group.finished().await.map_err(StoreError::Unavailable)?;
+            }
+            Ok(ended)
         })
     }
 

@@ -54,7 +54,9 @@ impl Partition {
             (_, Err(error)) => return self.refused(error),
         };
         let needed = settlement::needs_room(&before, &matched) || settlement::needs_left(&before, &matched, is_final);
+        // One that comes with a plan that is not for the recovery: an account was moved, and those above it may not be loaded.
         let plan = match (&operation.plan, needed) {
+            (Some(plan), false) if recover.is_none() => plan.clone(),
             (_, false) => Plan::default(),
             (Some(plan), true) => plan.clone(),
             (None, true) => return Reply::NeedPlan(before),

@@ -139,7 +139,7 @@ fn exact_amount(operation: &Operation, before: Option<&Reservation>, counter: &D
 
 fn charges(operation: &Operation) -> &[Held] {
     match &operation.verb {
-        Verb::Check { charges } | Verb::FreeAmounts { charges } => charges,
+        Verb::Check { charges } | Verb::FreeAmounts { charges } | Verb::Adjust { charges, .. } => charges,
         Verb::Reserve { template, .. } => &template.charges,
         _ => &[],
     }

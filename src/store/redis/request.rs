@@ -221,11 +221,12 @@ fn run(out: &mut Writer, plans: &Plans<'_>, operation: &Operation) {
             record::write_charges(out, charges);
             out.bytes(&record::fixed_charges(charges));
         }
-        Verb::Adjust { charges, moves, note } => {
-            begin(out, plans, operation, (verb::ADJUST, 3), charges);
+        Verb::Adjust { charges, moves, between, note } => {
+            begin(out, plans, operation, (verb::ADJUST, 4), charges);
             record::write_charges(out, charges);
             out.bytes(&record::noted_charges(charges, note)).array(moves.len());
             moves.iter().for_each(|(change, effective)| write_move(out, *change, *effective));
+            out.flag(*between);
         }
         Verb::Get { key } => {
             begin(out, plans, operation, (verb::GET, 1), &[]).key(Some(*key));

@@ -196,6 +196,7 @@ impl Api {
         create_account catalog CreateAccountRequest => CreateAccountResponse;
         update_account catalog UpdateAccountRequest => UpdateAccountResponse;
         delete_account catalog DeleteAccountRequest => DeleteAccountResponse;
+        move_account catalog MoveAccountRequest => MoveAccountResponse;
         create_pool catalog CreatePoolRequest => CreatePoolResponse;
         update_pool catalog UpdatePoolRequest => UpdatePoolResponse;
         delete_pool catalog DeletePoolRequest => DeletePoolResponse;

@@ -7,6 +7,7 @@ mod jobs;
 mod lagging;
 mod large;
 mod load;
+mod moves;
 mod parted;
 mod repeats;
 mod rounds;

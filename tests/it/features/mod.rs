@@ -2,6 +2,7 @@
 
 mod admin;
 mod claims;
+mod moves;
 mod numbers;
 mod open;
 mod opened;

@@ -5,7 +5,8 @@ use quotad::domain::name::{IdKey, Uid};
 use quotad::domain::reservation::Reservation;
 use quotad::domain::time::Timestamp;
 use quotad::engine::ports::{
-    Appended, Boxed, KnownRequest, Ledger, Repeated, ReservationFilter, StoreError, UsageAnswer, UsageQuery, Watermark,
+    Appended, Boxed, KnownRequest, Ledger, Repeated, ReservationFilter, StoreError, UsageAnswer, UsageQuery,
+    UsedByMeter, Watermark,
 };
 use std::sync::{Arc, Mutex};
 
@@ -73,6 +74,10 @@ impl Ledger for LateLedger {
         queries: &'a [UsageQuery],
     ) -> Boxed<'a, Result<(Watermark, Vec<UsageAnswer>), StoreError>> {
         self.inner.usage(partition, queries)
+    }
+
+    fn charged(&self, account: Uid) -> Boxed<'_, Result<Option<UsedByMeter>, StoreError>> {
+        self.inner.charged(account)
     }
 
     fn reservations<'a>(

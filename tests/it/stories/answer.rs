@@ -4,8 +4,8 @@ use super::expect::{Answer, Facts};
 use super::names::Names;
 use pbjson_types::Timestamp;
 use quotad::proto::v1::{
-    Allowance, ApplyResponse, Cause, ChangeKind, Charge, ChargeCost, Denial, Durability, Enforcement, LimitOrigin,
-    MeterUsage, Reservation, ReservationState, SetActivePoolResponse, UsageState, WindowUsage,
+    AccountMoved, Allowance, ApplyResponse, Cause, ChangeKind, Charge, ChargeCost, Denial, Durability, Enforcement,
+    LimitOrigin, MeterUsage, Reservation, ReservationState, SetActivePoolResponse, UsageState, WindowUsage,
 };
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -182,6 +182,12 @@ pub(super) fn active(response: &SetActivePoolResponse, names: &Names) -> Answer 
     let pool = if response.active_pool.is_empty() { none() } else { names.short(&response.active_pool) };
     let values = vec![("warning", names.shown(&response.warning))];
     Answer { outcome: "active", head: Facts { words: vec![pool], values }, exact: true, ..Answer::default() }
+}
+
+/// The name that an account has now.
+pub(super) fn moved(moved: &AccountMoved, names: &Names) -> Answer {
+    let head = Facts { words: vec![names.short(&moved.name)], values: Vec::new() };
+    Answer { outcome: "moved", head, exact: true, ..Answer::default() }
 }
 
 /// Ids, in order.

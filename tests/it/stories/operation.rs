@@ -24,6 +24,8 @@ pub(super) struct Call {
     pub(super) durable: bool,
     /// `states=HELD,PARKED`, of a list.
     pub(super) states: Vec<String>,
+    /// `account=ACCOUNT`, of a list.
+    pub(super) account: String,
 }
 
 impl Call {
@@ -57,6 +59,7 @@ impl Call {
                 Some(("also", also)) => charge.also = also.split(',').map(|name| names.account(name)).collect(),
                 Some(("request", id)) => id.clone_into(&mut self.request_id),
                 Some(("ttl", length)) => self.ttl = Some(duration(length)?),
+                Some(("account", account)) => self.account = names.account(account),
                 Some(("states", states)) => self.states = states.split(',').map(str::to_owned).collect(),
                 Some((key, value)) => match (key.strip_prefix("label."), key.strip_prefix("quantity.")) {
                     (Some(label), _) => drop(self.labels.insert(label.to_owned(), value.to_owned())),

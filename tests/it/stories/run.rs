@@ -9,8 +9,9 @@ use super::quotas;
 use super::world::{Place, World};
 use quotad::proto::v1::{
     ApplyRequest, CheckRequest, CommitRequest, ConsumeRequest, ExtendRequest, FreeRequest, GetReservationRequest,
-    GetUsageRequest, ListReservationsRequest, ReleaseRequest, Reservation, ReservationState, ReserveRequest,
-    SetActivePoolRequest, check_response, consume_response, quota_service_client::QuotaServiceClient, reserve_response,
+    GetUsageRequest, ListReservationsRequest, MoveAccountRequest, MoveAccountResponse, MovedQuotas, ReleaseRequest,
+    Reservation, ReservationState, ReserveRequest, SetActivePoolRequest, check_response, consume_response,
+    move_account_response, quota_service_client::QuotaServiceClient, reserve_response,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -86,6 +87,7 @@ impl Teller<'_> {
             "set" => return quotas::set(&mut self.world.catalog, arguments, &self.names).await.map(Some),
             "unset" => return quotas::unset(&mut self.world.catalog, arguments, &self.names).await.map(Some),
             "switch" => return self.switch(arguments).await.map(Some),
+            "move" => return self.move_account(arguments).await.map(Some),
             "usage" => return self.usage(arguments).await.map(Some),
             "race" => return self.race(arguments).await.map(Some),
             _ => {
@@ -152,6 +154,29 @@ impl Teller<'_> {
         let request = SetActivePoolRequest { tenant: self.names.tenant(), account, pool };
         Ok(match self.world.catalog.set_active_pool(request).await {
             Ok(response) => answer::active(response.get_ref(), &self.names),
+            Err(status) => answer::error(&status, &self.names),
+        })
+    }
+
+    /// `move ACCOUNT NEW_NAME [reset]`.
+    async fn move_account(&mut self, arguments: &[String]) -> Result<Answer, String> {
+        let [account, new_name, rest @ ..] = arguments else { return Err("move ACCOUNT NEW_NAME [reset]".into()) };
+        let quotas = if rest.is_empty() { MovedQuotas::Keep } else { MovedQuotas::Reset };
+        let request = MoveAccountRequest {
+            tenant: self.names.tenant(),
+            account: self.names.account(account),
+            new_name: self.names.account(new_name),
+            quotas: quotas.into(),
+            etag: String::new(),
+        };
+        Ok(match self.world.catalog.move_account(request).await.map(Response::into_inner) {
+            Ok(MoveAccountResponse { outcome: Some(move_account_response::Outcome::Moved(moved)) }) => {
+                answer::moved(&moved, &self.names)
+            }
+            Ok(MoveAccountResponse { outcome: Some(move_account_response::Outcome::Denied(denial)) }) => {
+                answer::denied(&denial, false, &self.names)
+            }
+            Ok(MoveAccountResponse { outcome: None }) => Answer::default(),
             Err(status) => answer::error(&status, &self.names),
         })
     }
@@ -282,11 +307,13 @@ async fn call_on(
     Ok(done.unwrap_or_else(|status| answer::error(&status, names)))
 }
 
-/// `list [states=HELD,PARKED]`: ids of the tenant's reservations.
+/// `list [states=HELD,PARKED] [account=ACCOUNT]`: ids of the tenant's reservations.
 async fn list(client: &mut QuotaServiceClient<Channel>, call: &Call, names: &Names) -> Result<Answer, Status> {
     let state = |name: &String| ReservationState::from_str_name(&format!("RESERVATION_STATE_{name}"));
     let states = call.states.iter().filter_map(state).map(i32::from).collect();
-    let request = ListReservationsRequest { tenant: names.tenant(), states, ..ListReservationsRequest::default() };
+    let account = call.account.clone();
+    let request =
+        ListReservationsRequest { tenant: names.tenant(), account, states, ..ListReservationsRequest::default() };
     let response = client.list_reservations(request).await?.into_inner();
     Ok(answer::found(response.reservations.into_iter().map(|reservation| reservation.reservation_id).collect()))
 }

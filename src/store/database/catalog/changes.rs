@@ -4,8 +4,8 @@ use super::super::Database;
 use super::super::connection::Connection;
 use super::super::values::Values;
 use super::read::{INSTALLATION, load_frame, number, version};
-use super::statements::{ACCOUNT_CHANGED, CHOICE_CHANGED, FRAME_CHANGED, POOL_CHANGED, QUOTA_CHANGED};
-use super::{pool_rows, rows};
+use super::statements::{ACCOUNT_CHANGED, CHOICE_CHANGED, FRAME_CHANGED, NAME_CHANGED, POOL_CHANGED, QUOTA_CHANGED};
+use super::{name_rows, pool_rows, rows};
 use crate::domain::quota::Subject;
 use crate::engine::ports::{CatalogChanges, ChangedQuota, StoreError};
 
@@ -38,8 +38,8 @@ pub(super) async fn changes(
         add_quotas(connection, scope, since, &mut changes).await?;
     }
     transaction.commit().await?;
-    let CatalogChanges { accounts, pools, choices, quotas, .. } = &changes;
-    let most = [accounts.len(), pools.len(), choices.len(), quotas.len()].into_iter().max();
+    let CatalogChanges { accounts, pools, choices, names, quotas, .. } = &changes;
+    let most = [accounts.len(), pools.len(), choices.len(), names.len(), quotas.len()].into_iter().max();
     Ok((most < Some(MOST)).then_some(changes))
 }
 
@@ -78,6 +78,11 @@ async fn add_pools(
         let (account, pool) = pool_rows::choice_from_json(&row.text(0)?, &row.text(1)?)?;
         let deleted = row.int(2)? != 0;
         changes.choices.push((account, (!deleted).then_some(pool)));
+    }
+    for row in connection.fetch(NAME_CHANGED, changed).await? {
+        let record = name_rows::from_json(&row.text(0)?, &row.text(1)?)?;
+        let deleted = row.int(2)? != 0;
+        changes.names.push((record.name.clone(), (!deleted).then_some(record)));
     }
     Ok(())
 }

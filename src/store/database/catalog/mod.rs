@@ -5,6 +5,7 @@
 //! values into rows and back. Quotas keep every version that they had.
 
 mod changes;
+mod name_rows;
 mod page;
 mod pool_rows;
 mod rate_cards;

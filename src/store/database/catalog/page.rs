@@ -5,9 +5,10 @@ use super::super::Database;
 use super::super::connection::{Connection, Sql};
 use super::super::row::Row;
 use super::read::INSTALLATION;
-use super::statements::{ACCOUNT_PAGE, CHOICE_PAGE, POOL_PAGE, QUOTA_PAGE};
-use super::{pool_rows, rows};
+use super::statements::{ACCOUNT_PAGE, CHOICE_PAGE, NAME_PAGE, POOL_PAGE, QUOTA_PAGE};
+use super::{name_rows, pool_rows, rows};
 use crate::domain::account::Account;
+use crate::domain::moved::NameRecord;
 use crate::domain::name::AccountName;
 use crate::domain::pool::Pool;
 use crate::domain::quota::Quota;
@@ -128,6 +129,23 @@ pub(super) async fn all_choices(
         let rows = named(connection, CHOICE_PAGE, (scope, &name), AT_ONCE).await?;
         for row in &rows {
             all.push(pool_rows::choice_from_json(&row.text(0)?, &row.text(1)?)?);
+        }
+        after = next(&rows, AT_ONCE)?;
+    }
+    Ok(())
+}
+
+/// All names of a scope behind which something else stands.
+pub(super) async fn all_names(
+    connection: &mut Connection,
+    scope: &str,
+    all: &mut Vec<NameRecord>,
+) -> Result<(), StoreError> {
+    let mut after = Some(String::new());
+    while let Some(name) = after {
+        let rows = named(connection, NAME_PAGE, (scope, &name), AT_ONCE).await?;
+        for row in &rows {
+            all.push(name_rows::from_json(&row.text(0)?, &row.text(1)?)?);
         }
         after = next(&rows, AT_ONCE)?;
     }

@@ -5,11 +5,12 @@ use super::super::connection::Connection;
 use super::super::row::Row;
 use super::super::values::Values;
 use super::statements::{
-    ACCOUNT, CHOICE, METER_LIST, METER_REMOVED, PLAN_LIST, POOL, QUOTA_GET, QUOTA_LOCKED, QUOTA_VERSIONS,
-    RATE_CARD_LIST, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
+    ACCOUNT, CHOICE, METER_LIST, METER_REMOVED, NAME, NAME_MOVING, PLAN_LIST, POOL, QUOTA_GET, QUOTA_LOCKED,
+    QUOTA_VERSIONS, RATE_CARD_LIST, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
-use super::{page, pool_rows, rate_cards, rows};
+use super::{name_rows, page, pool_rows, rate_cards, rows};
 use crate::domain::account::Account;
+use crate::domain::moved::NameRecord;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
 use crate::engine::ports::{CatalogData, QuotaKey, QuotaVersion, StoreError};
@@ -26,6 +27,7 @@ pub(super) async fn load(database: &Database, tenant: Option<&str>) -> Result<Ca
         page::all_accounts(&mut transaction, scope, &mut data.accounts).await?;
         page::all_pools(&mut transaction, scope, &mut data.pools).await?;
         page::all_choices(&mut transaction, scope, &mut data.choices).await?;
+        page::all_names(&mut transaction, scope, &mut data.names).await?;
         page::all_quotas(&mut transaction, scope, &mut data.quotas).await?;
     }
     transaction.commit().await?;
@@ -57,6 +59,12 @@ pub(super) fn number(row: Option<Row>) -> Result<u64, StoreError> {
 pub(super) async fn tenants(database: &Database) -> Result<Vec<String>, StoreError> {
     let rows = database.read().await?.fetch(TENANTS, |_| {}).await?;
     rows.iter().map(|row| row.text(0)).collect()
+}
+
+/// The accounts that are being moved, with their tenants.
+pub(super) async fn moving(database: &Database) -> Result<Vec<(String, NameRecord)>, StoreError> {
+    let rows = database.read().await?.fetch(NAME_MOVING, |_| {}).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, name_rows::from_json(&row.text(1)?, &row.text(2)?)?))).collect()
 }
 
 /// The one value of a statement about a scope, or a meter.
@@ -144,7 +152,7 @@ pub(super) async fn load_records(
     Ok(data)
 }
 
-/// Adds the records, pools and choices of a tenant and of what is on these paths.
+/// Adds the records, pools, choices and moves of a tenant and of what is on these paths.
 async fn add_records<'a>(
     connection: &mut Connection,
     tenant: Option<&'a str>,
@@ -159,6 +167,8 @@ async fn add_records<'a>(
         data.pools.extend(found.map(|row| pool_rows::pool_from_json(name, &row.text(0)?)).transpose()?);
         let found = connection.fetch_optional(CHOICE.get, pair(scope, name)).await?;
         data.choices.extend(found.map(|row| pool_rows::choice_from_json(name, &row.text(0)?)).transpose()?);
+        let found = connection.fetch_optional(NAME.get, pair(scope, name)).await?;
+        data.names.extend(found.map(|row| name_rows::from_json(name, &row.text(0)?)).transpose()?);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::super::connection::{Sql, sql};
 
-/// The statements that meters, plans, accounts, pools, choices and rate cards have each.
+/// The statements that meters, plans, accounts, pools, choices, names and rate cards have each.
 pub(super) struct Noun {
     /// One of a scope's that is not deleted.
     pub get: Sql,
@@ -37,6 +37,16 @@ pub(super) const POOL: Noun =
 /// Which pool an account chose.
 pub(super) const CHOICE: Noun =
     Noun { get: sql!("catalog_choice_get"), put: sql!("catalog_choice_put"), delete: sql!("catalog_choice_delete") };
+
+/// What stands behind names since accounts were moved.
+pub(super) const NAME: Noun =
+    Noun { get: sql!("catalog_name_get"), put: sql!("catalog_name_put"), delete: sql!("catalog_name_delete") };
+/// A page of these names of a scope.
+pub(super) const NAME_PAGE: Sql = sql!("catalog_name_page");
+/// Those that changed.
+pub(super) const NAME_CHANGED: Sql = sql!("catalog_name_changed");
+/// Those of accounts that are being moved.
+pub(super) const NAME_MOVING: Sql = sql!("catalog_name_moving");
 
 /// The meters of a scope.
 pub(super) const METER_LIST: Sql = sql!("catalog_meter_list");

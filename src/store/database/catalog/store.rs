@@ -3,6 +3,7 @@
 use super::super::Database;
 use super::{changes, page, read, write};
 use crate::domain::account::Account;
+use crate::domain::moved::NameRecord;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::{Quota, Subject};
 use crate::engine::ports::{
@@ -54,6 +55,10 @@ impl CatalogStore for DatabaseCatalog {
         names: &'a [AccountName],
     ) -> Boxed<'a, Result<CatalogData, StoreError>> {
         Box::pin(read::load_records(&self.database, tenant, names))
+    }
+
+    fn moving(&self) -> Boxed<'_, Result<Vec<(String, NameRecord)>, StoreError>> {
+        Box::pin(read::moving(&self.database))
     }
 
     fn changes<'a>(&'a self, tenant: &'a str, since: u64) -> Boxed<'a, Result<Option<CatalogChanges>, StoreError>> {

@@ -1,16 +1,17 @@
 //! Writes the changes of several scopes in one transaction, with a new version, quota history and audit entries.
 
 use super::super::Database;
-use super::super::connection::{Connection, Sql};
+use super::super::connection::{Connection, Sql, sql};
 use super::super::pool::Tries;
 use super::super::values::Values;
 use super::read::{self, INSTALLATION};
 use super::statements::{
-    ACCOUNT, AUDIT_INSERT, CHOICE, METER, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT,
+    ACCOUNT, AUDIT_INSERT, CHOICE, METER, NAME, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT,
     QUOTA_REOPEN, RATE_CARD, SEQUENCE_NEXT, VERSION_PUT,
 };
-use super::{pool_rows, rate_cards, requests, rows};
+use super::{name_rows, pool_rows, rate_cards, requests, rows};
 use crate::domain::limit_request::{LimitRequest, RequestState};
+use crate::domain::name::{AccountName, Uid};
 use crate::domain::quota::Quota;
 use crate::engine::ports::{CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
 
@@ -106,6 +107,11 @@ impl Writer<'_> {
                 self.put(&CHOICE, "active pool of", account.as_str(), definition).await
             }
             CatalogWrite::Choose(account, None) => self.delete(&CHOICE, "active pool of", account.as_str()).await,
+            CatalogWrite::PutName(record) => {
+                self.put(&NAME, "name", record.name.as_str(), name_rows::to_json(&record.behind)?).await
+            }
+            CatalogWrite::DeleteName(name) => self.delete(&NAME, "name", name.as_str()).await,
+            CatalogWrite::Rename { old, new } => self.rename(old, new).await,
             CatalogWrite::PutQuota(quota) => self.put_quota(quota).await,
             CatalogWrite::DeleteMeter(meter) => self.delete(&METER, "meter", meter.name.as_str()).await,
             CatalogWrite::DeletePlan(plan) => self.delete(&PLAN, "plan", &plan.name).await,
@@ -152,6 +158,15 @@ impl Writer<'_> {
             values.text(scope).text(name);
         });
         row.await?.map(|row| row.text(0)).transpose()
+    }
+
+    /// What the ledger calls an account and what is below it. Says nothing of a change of the catalog: those beside it do.
+    async fn rename(&mut self, old: &AccountName, new: &AccountName) -> Result<bool, StoreError> {
+        let tenant = Uid::of(self.scope).to_bytes();
+        let renamed = self.connection.execute(sql!("account_rename"), |values| {
+            values.bytes(&tenant).text(old.as_str()).text(new.as_str());
+        });
+        renamed.await.map(|_| false)
     }
 
     /// The current version is closed and a new one made, unless it says the same already.

@@ -13,6 +13,7 @@ use crate::domain::name::{AccountName, Uid};
 use crate::engine::audit::{Drift, Finding};
 use crate::engine::ports::StoreError;
 use foldhash::{HashMap, HashMapExt, HashSet};
+use std::sync::Arc;
 
 /// Chains that are remembered. Above this all are forgotten.
 const CHAINS: usize = 50_000;
@@ -24,6 +25,8 @@ const UNPOSTED: usize = 200_000;
 pub(super) struct Postings {
     pub(super) unposted: Unposted,
     chains: HashMap<Uid, Vec<Uid>>,
+    /// Names that accounts have or had since they were moved: of these, and what is below them, nobody knows where an entry counted.
+    moved: Option<Arc<HashSet<String>>>,
     topped_up: HashMap<Place, bool>,
 }
 
@@ -88,15 +91,16 @@ impl Postings {
         let posted = |line: &LineRow| line.used != 0 && !audit.is_pruned(line.effective);
         let lines = || page.iter().filter_map(|row| Some((row, row.line.filter(posted)?)));
         let mut unknown: HashSet<Uid> = HashSet::default();
+        let moved = self.moved(snapshot).await?;
         for (row, line) in lines() {
-            if path(row, &line, records).is_none() && !self.chains.contains_key(&line.account) {
+            if path(row, &line, (records, &moved)).is_none() && !self.chains.contains_key(&line.account) {
                 unknown.insert(line.account);
             }
         }
-        self.learn(snapshot, unknown.into_iter().collect()).await?;
+        self.learn(snapshot, &moved, unknown.into_iter().collect()).await?;
         let mut wanted = Vec::new();
         for (row, line) in lines() {
-            let path = path(row, &line, records);
+            let path = path(row, &line, (records, &moved));
             let alone = [line.account];
             let path = path.as_deref().or(self.chains.get(&line.account).map(Vec::as_slice)).unwrap_or(&alone);
             for account in path {
@@ -116,7 +120,12 @@ impl Postings {
     }
 
     /// Reads the names of accounts and from them their chains. One without a name stands for itself.
-    async fn learn(&mut self, snapshot: &mut Connection, accounts: Vec<Uid>) -> Result<(), StoreError> {
+    async fn learn(
+        &mut self,
+        snapshot: &mut Connection,
+        moved: &HashSet<String>,
+        accounts: Vec<Uid>,
+    ) -> Result<(), StoreError> {
         if accounts.is_empty() {
             return Ok(());
         }
@@ -131,7 +140,7 @@ impl Postings {
             let account = rows::uid(row.bytes(0)?)?;
             let Ok(name) = row.text(1)?.parse::<AccountName>() else { continue };
             let mut chain: Vec<Uid> = name.chain().map(Uid::of).collect();
-            if chain.last() == Some(&account) {
+            if chain.last() == Some(&account) && !is_moved(moved, &name) {
                 self.chains.insert(account, std::mem::take(&mut chain));
             }
         }
@@ -139,6 +148,16 @@ impl Postings {
             self.chains.entry(account).or_insert_with(|| vec![account]);
         }
         Ok(())
+    }
+
+    async fn moved(&mut self, snapshot: &mut Connection) -> Result<Arc<HashSet<String>>, StoreError> {
+        if let Some(moved) = &self.moved {
+            return Ok(moved.clone());
+        }
+        let rows = snapshot.fetch(sql!("verify_moved_names"), |_| ()).await?;
+        let moved = Arc::new(rows.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>, _>>()?);
+        self.moved = Some(moved.clone());
+        Ok(moved)
     }
 
     async fn topped_up(&mut self, snapshot: &mut Connection, place: Place) -> Result<bool, StoreError> {
@@ -169,14 +188,24 @@ impl Postings {
     }
 }
 
-/// The accounts on which a line counts, by its reservation's record; `None` if that is gone, or is another's.
-fn path(row: &EntryRow, line: &LineRow, records: &Records) -> Option<Vec<Uid>> {
+/// Whether an account, or one above it, was ever moved.
+fn is_moved(moved: &HashSet<String>, name: &AccountName) -> bool {
+    name.chain().any(|name| moved.contains(name))
+}
+
+/// The accounts on which a line counts, by its reservation's record; `None` if that is gone, or is another's. One that was moved since
+/// may count elsewhere than its earlier lines did.
+fn path(row: &EntryRow, line: &LineRow, (records, moved): (&Records, &HashSet<String>)) -> Option<Vec<Uid>> {
     let record = &records.get(&(row.tenant, row.reservation?))?.record;
     let charge = record.charges.get(usize::try_from(line.charge).ok()?)?;
     let charged = charge.path.get(charge.chain_len().checked_sub(1)?)?.account;
     let is_of_it = record.create_time.millis() == line.effective
         && rows::meter(charge.meter_id) == line.meter
         && charged == line.account;
+    let mut names = std::iter::once(&charge.account).chain(&charge.also);
+    if is_of_it && names.any(|name| name.parse().is_ok_and(|name| is_moved(moved, &name))) {
+        return Some(vec![line.account]);
+    }
     is_of_it.then(|| {
         let mut path: Vec<Uid> = charge.path.iter().map(|level| level.account).collect();
         path.sort_unstable();
