@@ -89,7 +89,7 @@ pub struct ServeArgs {
     #[arg(long, value_enum, default_value = "readable", env = "QUOTAD_LOG_FORMAT")]
     log_format: LogFormatArg,
     /// Send traces by OTLP over gRPC to this collector, for example http://localhost:4317
-    #[arg(long, value_name = "URL", env = "QUOTAD_OTLP_ENDPOINT")]
+    #[arg(long, value_name = "URL", value_parser = endpoint, env = "QUOTAD_OTLP_ENDPOINT")]
     otlp_endpoint: Option<String>,
     /// The part of the calls, 0 to 1, that is traced where the caller does not trace
     #[arg(long, value_name = "R", default_value = "0.01", value_parser = ratio, env = "QUOTAD_TRACE_RATIO")]
@@ -97,6 +97,13 @@ pub struct ServeArgs {
     /// Serve a clock that stands still until it is set (quotad.v1.TestClockService); loopback only
     #[arg(long)]
     test_clock: bool,
+}
+
+/// An address of a collector; empty for none.
+fn endpoint(text: &str) -> Result<String, String> {
+    let is_url = |uri: http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    let good = text.is_empty() || text.parse().is_ok_and(is_url);
+    if good { Ok(text.to_owned()) } else { Err("must be a URL like http://localhost:4317".into()) }
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
@@ -138,7 +145,11 @@ pub fn run(args: ServeArgs) -> ExitCode {
         LogFormatArg::Readable => Format::Readable,
         LogFormatArg::Json => Format::Json,
     };
-    let traces = args.otlp_endpoint.clone().map(|endpoint| TraceOptions { endpoint, ratio: args.trace_ratio });
+    let traces = args
+        .otlp_endpoint
+        .clone()
+        .filter(|endpoint| !endpoint.is_empty())
+        .map(|endpoint| TraceOptions { endpoint, ratio: args.trace_ratio });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("quotad-background")

@@ -42,7 +42,7 @@ impl QuotaApi {
         let outcome = match verdict {
             Verdict::Granted(lines) => {
                 CHECKS.granted();
-                lines.iter().for_each(|line| decisions::decided(&line.meter, true));
+                each_once(lines.iter().map(|line| &*line.meter), true);
                 Outcome::Granted(denial::allowance(&lines))
             }
             Verdict::Denied(why) => Outcome::Denied(denied(&CHECKS, &why)),
@@ -204,18 +204,20 @@ fn cursor(text: &str) -> Option<(Timestamp, IdKey)> {
 
 fn denied(metrics: &DecisionMetrics, why: &Denial) -> v1::Denial {
     metrics.denied(denial::index(why));
-    if let Some(violation) = why.violations.first() {
-        decisions::decided(&violation.meter, false);
-    }
+    each_once(why.violations.iter().map(|violation| &*violation.meter), false);
     denial::denial(why)
 }
 
 /// Counts a grant on each of its meters.
 fn decided(granted: &Reservation) {
-    for (place, charge) in granted.charges.iter().enumerate() {
-        let is_first = granted.charges[..place].iter().all(|before| before.meter != charge.meter);
-        if is_first {
-            decisions::decided(&charge.meter, true);
+    each_once(granted.charges.iter().map(|charge| &*charge.meter), true);
+}
+
+/// Counts a decision on each of some meters.
+fn each_once<'a>(meters: impl Iterator<Item = &'a str> + Clone, granted: bool) {
+    for (place, meter) in meters.clone().enumerate() {
+        if meters.clone().take(place).all(|before| before != meter) {
+            decisions::decided(meter, granted);
         }
     }
 }

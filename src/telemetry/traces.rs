@@ -2,7 +2,7 @@
 //! costs no more than asking whether it is wanted.
 //!
 //! A call's span continues the caller's trace (W3C `traceparent`). Below it are the steps that it waits for; work that many
-//! calls share, a script call for a batch, stands in the trace of the first and is linked to those of the others.
+//! calls share, a script call for a batch, stands in the trace of the first that is exported and is linked to those of the others.
 
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -108,6 +108,12 @@ pub fn call(rpc: &str, headers: &HeaderMap) -> Span {
         let _ = span.set_parent(context);
     }
     span
+}
+
+/// Whether a span is one that is exported.
+pub fn is_sampled(span: &Span) -> bool {
+    use opentelemetry::trace::TraceContextExt;
+    !span.is_disabled() && span.context().span().span_context().is_sampled()
 }
 
 /// Says in a span that its work was also done for another one.

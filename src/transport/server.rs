@@ -205,7 +205,7 @@ impl Drop for RunningServer {
     }
 }
 
-/// A tenth more or less, by chance, so that connections that were opened together do not end together.
+/// A tenth more or less, by chance, so that the connections of a fleet's cores that were opened together do not end together.
 fn with_jitter(age: Duration) -> Duration {
     let chance = RandomState::new().hash_one(age) % 201;
     age * 9 / 10 + age * u32::try_from(chance).unwrap_or(0) / 1000

@@ -22,8 +22,10 @@ pub async fn run(catalogs: Arc<Publisher>, mut seen: u64, stop: CancellationToke
             Ok(version) => {
                 (seen, told) = (version, false);
                 metrics::engine().followed();
+                metrics::engine().database_up.set(1.0);
             }
             Err(error) => {
+                metrics::engine().database_up.set(0.0);
                 if !std::mem::replace(&mut told, true) {
                     tracing::warn!(%error, "the catalog can't be followed; it is tried again");
                 }

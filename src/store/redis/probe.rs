@@ -6,6 +6,7 @@ use super::options::{RedisOptions, Topology};
 use super::pool::first_node;
 use super::redirect::delay;
 use super::scripts::Script;
+use crate::telemetry::metrics;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ pub async fn wait(link: &Link, keys: &Keys, scripts: &[&Script]) -> Result<Probe
     loop {
         match probe(link, keys, scripts).await {
             Err(ProbeError::Unreachable(why)) => {
+                metrics::engine().redis_up.set(0.0);
                 if attempt == 0 {
                     tracing::warn!(why, "waiting for Redis");
                 }

@@ -4,7 +4,7 @@ use super::batch::{Answer, SubmitError, unknown};
 use super::command::Command;
 use super::reply::{Header, RawReply};
 use crate::domain::name::IdKey;
-use crate::telemetry::traces::{link, span};
+use crate::telemetry::traces::{is_sampled, link, span};
 use std::collections::{HashSet, VecDeque};
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -116,12 +116,12 @@ impl Batch {
         })
     }
 
-    /// A span for its call: below that of the first who waits, linked to the others'.
+    /// A span for its call: below that of the first who waits and is traced, linked to the others'.
     pub(super) fn span(&self) -> Span {
-        let mut spans = self.waiters.iter().map(|(_, span)| span);
-        let first = spans.next().cloned().unwrap_or_else(Span::none);
-        let span = span!(parent: &first, "batch", commands = self.commands.len());
-        spans.for_each(|other| link(&span, other));
+        let mut traced = self.waiters.iter().map(|(_, span)| span).filter(|span| is_sampled(span));
+        let Some(first) = traced.next() else { return Span::none() };
+        let span = span!(parent: first, "batch", commands = self.commands.len());
+        traced.for_each(|other| link(&span, other));
         span
     }
 

@@ -102,11 +102,15 @@ impl Shared {
         if let (true, Some(result)) = (slot.ended.load(Ordering::SeqCst) != ended, &*last) {
             return result.clone();
         }
-        metrics::engine().verifies.increment(1);
         let result = match tokio::time::timeout(LIMIT, self.handover.run(partition, &slot.keys, seen)).await {
             Ok(result) => result,
             Err(_) => Err(StoreError::Unavailable(format!("partition {partition} could not be recovered in time"))),
         };
+        // The first time is the start of this replica.
+        let before = last.as_ref().and_then(|last| last.as_ref().ok());
+        if before.zip(result.as_ref().ok()).is_some_and(|(before, now)| before.incarnation != now.incarnation) {
+            metrics::engine().verifies.increment(1);
+        }
         if let Err(error) = &result {
             tracing::error!(partition, %error, "the partition can't be recovered; it is tried again");
         } else {

@@ -28,7 +28,7 @@ const LARGE: &str = "
         FROM generate_series(1, 20000) AS n;
     ANALYZE";
 
-/// The statements of the ledger. The catalog, watermarks, incarnations and the repeats that wait are few and read whole;
+/// The statements of the ledger. The catalog with its moved names, watermarks, incarnations and the repeats that wait are few and read whole;
 /// one statement counts.
 fn statements(product: &str) -> Vec<(PathBuf, &'static str)> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sql/queries");
@@ -42,6 +42,7 @@ fn statements(product: &str) -> Vec<(PathBuf, &'static str)> {
             "verify_watermarks",
             "watermark_list",
             "verify_incarnations",
+            "verify_moved_names",
         ]
         .iter()
         .any(|name| path.to_string_lossy().contains(name))
