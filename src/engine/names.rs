@@ -8,6 +8,9 @@ use crate::domain::name::{AccountName, Uid};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Former names of an account that are looked at: each level of a name multiplies them.
+const MAX_FORMER: usize = 64;
+
 /// The names behind which something else stands than they were derived from.
 #[derive(Clone)]
 pub(in crate::engine) struct Names {
@@ -60,7 +63,8 @@ impl Names {
 
     fn redirected(&self, name: &AccountName) -> Option<AccountName> {
         name.chain().find_map(|part| match &**self.known.get(part)? {
-            Behind::Moved(to) => name.renamed(&part.parse().ok()?, to),
+            // What has no room for a name there counts on the account itself, which is limited like it.
+            Behind::Moved(to) => Some(name.renamed(&part.parse().ok()?, to).unwrap_or_else(|| to.clone())),
             Behind::Account(_) | Behind::Moving(_) => None,
         })
     }
@@ -105,11 +109,11 @@ impl Names {
         self.known.is_empty()
     }
 
-    /// Every name that an account was given before the one of today.
+    /// The names that an account was given before the one of today, as many as are worth a look.
     pub(in crate::engine) fn former(&self, today: &AccountName) -> Vec<AccountName> {
         let mut former = Vec::new();
         let mut open = vec![today.clone()];
-        while let Some(name) = open.pop() {
+        while let Some(name) = open.pop().filter(|_| former.len() < MAX_FORMER) {
             for (old, behind) in self.known.iter() {
                 let Behind::Moved(to) = &**behind else { continue };
                 let before = old.parse().ok().and_then(|old| name.renamed(to, &old));

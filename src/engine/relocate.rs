@@ -56,6 +56,9 @@ pub enum MoveFailure {
     /// An open reservation, by its id, may still change what it has in use.
     #[error("the reservation {0} is open and charges an allocation of the account")]
     Held(String),
+    /// What a reservation, by its id, has in use counts on other accounts as well, which may be below the same ones.
+    #[error("the reservation {0} charges an allocation of the account together with other accounts: free that first")]
+    Shared(String),
     /// A store can't answer.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -147,8 +150,8 @@ impl Authority {
         if let Some(taken) = self.taken(&snapshot, old, moving).await? {
             return Ok(Step::Failed(taken));
         }
-        if let Some(reservation) = self.open_allocation(&tenant, old, moving.uid).await? {
-            return Ok(Step::Failed(MoveFailure::Held(reservation)));
+        if let Some(failure) = self.hindrance(&tenant, &snapshot, old, moving).await? {
+            return Ok(Step::Failed(failure));
         }
         let used = self.runner.ledger.charged(moving.uid).await?.unwrap_or_default();
         let used: Vec<(MeterName, u64)> = used.into_iter().filter(|(_, amount)| *amount > 0).collect();
@@ -206,29 +209,27 @@ impl Authority {
         Ok(charged.then(|| why().into()))
     }
 
-    /// The id of an open reservation that charges an allocation of the account, or of what is below it. A repeat that is still to be
-    /// undone is waited for.
-    async fn open_allocation(
+    /// The first reservation with an allocation of the account, or of what is below it, because of which it can't move. A repeat that
+    /// is still to be undone is waited for.
+    async fn hindrance(
         &self,
         tenant: &TenantCtx,
+        snapshot: &Snapshot,
         old: &AccountName,
-        uid: Uid,
-    ) -> Result<Option<String>, CallError> {
-        let charges = |one: &Reservation| {
-            let mut allocations = one.charges.iter().filter(|charge| charge.is_allocation());
-            allocations.any(|charge| charge.path.iter().any(|level| level.account == uid))
-        };
+        moving: &Move,
+    ) -> Result<Option<MoveFailure>, CallError> {
         let partition = self.runner.counters.partition_of(tenant.uid());
         let repeated = self.runner.ledger.repeated(partition).await?;
+        let charges = |one: &Reservation| one.charges.iter().any(|charge| occupies(charge, moving.uid));
         if repeated.iter().any(|repeat| repeat.tenant == tenant.uid() && charges(&repeat.reservation)) {
             return Err(CallError::Moving(old.to_string()));
         }
-        let states = vec![State::Held, State::PartiallyCommitted, State::Parked];
-        let mut filter = ReservationFilter { account: Some(old.to_string()), states, after: None, limit: PAGE };
+        let mut filter =
+            ReservationFilter { account: Some(old.to_string()), limit: PAGE, ..ReservationFilter::default() };
         loop {
             let page = self.runner.ledger.list_reservations(tenant.uid(), &filter).await?;
-            if let Some(found) = page.iter().find(|one| charges(one)) {
-                return Ok(Some(found.id.to_string()));
+            if let Some(failure) = page.iter().find_map(|one| hinders(snapshot, one, old, moving)) {
+                return Ok(Some(failure));
             }
             match page.last().filter(|_| page.len() >= PAGE as usize) {
                 Some(last) => filter.after = Some((last.create_time, last.key)),
@@ -236,6 +237,29 @@ impl Authority {
             }
         }
     }
+}
+
+/// Whether a charge is of an allocation and counts on an account.
+fn occupies(charge: &Held, account: Uid) -> bool {
+    charge.is_allocation() && charge.path.iter().any(|level| level.account == account)
+}
+
+/// Why an account can't move as long as a reservation is as it is.
+fn hinders(snapshot: &Snapshot, one: &Reservation, old: &AccountName, moving: &Move) -> Option<MoveFailure> {
+    let mut charges = one.charges.iter().filter(|charge| occupies(charge, moving.uid));
+    if matches!(one.state, State::Held | State::PartiallyCommitted | State::Parked) {
+        return charges.next().map(|_| MoveFailure::Held(one.id.to_string()));
+    }
+    charges.filter(|charge| charge.committed > charge.freed).find_map(|charge| {
+        // An account above both would count it once, and which way it came nobody could tell.
+        if !charge.also.is_empty() {
+            return Some(MoveFailure::Shared(one.id.to_string()));
+        }
+        let today = snapshot.today(&charge.account.parse().ok()?).into_owned();
+        let has_room = !today.is_within(old.as_str()) || today.renamed(old, &moving.to).is_some();
+        let why = || format!("leaves no room for the name of {today} below it");
+        (!has_room).then(|| MoveError::Invalid("new_name", why()).into())
+    })
 }
 
 /// What the step of a move is known by: the same whoever takes it, and when.

@@ -17,6 +17,7 @@ mod parent;
 mod quotas;
 mod raise;
 pub mod records;
+mod rename;
 mod requests;
 mod validate;
 

@@ -4,10 +4,10 @@
 use super::apply::{ApplyError, Catalogs};
 use super::document::{DraftScope, Place, Problems};
 use super::quotas::{Context, QuotaError, check_unlocked};
+use super::rename::renamed;
 use crate::domain::account::{Account, AccountPolicy};
 use crate::domain::moved::{Behind, Move, NameRecord};
 use crate::domain::name::{AccountName, Uid};
-use crate::domain::pool::{Member, Pool};
 use crate::domain::quota::{Quota, Subject};
 use crate::domain::time::Timestamp;
 use crate::engine::names::Names;
@@ -115,7 +115,7 @@ impl Catalogs {
         now: Timestamp,
     ) -> Result<(), MoveError> {
         self.on_move(tenant, record, now, |moving, data| {
-            if is_done { done(&record.name, moving, data) } else { vec![stands(&record.name, moving.uid, data)] }
+            if is_done { renamed(&record.name, moving, data) } else { vec![stands(&record.name, moving.uid, data)] }
         })
         .await
     }
@@ -214,6 +214,7 @@ fn judge(context: Context<'_>, asked: MoveRequest<'_>, data: &CatalogData) -> Re
     }
     check_known(context, &old, data)?;
     check_free(&names, &old, &new, data)?;
+    check_below(&old, &new, data)?;
     if asked.resets_quotas {
         let keys: Vec<QuotaKey> =
             own(data, &old).map(|(quota, _)| (quota.subject.clone(), quota.meter.clone())).collect();
@@ -224,6 +225,18 @@ fn judge(context: Context<'_>, asked: MoveRequest<'_>, data: &CatalogData) -> Re
     let actor = context.actor.to_owned();
     let moving = Move { id, uid, to: new, resets_quotas: asked.resets_quotas, undone: false, actor };
     Ok(Begun::Moving(NameRecord { name: old, behind: Behind::Moving(Box::new(moving)) }))
+}
+
+/// Whatever is configured below the account has a name there as well.
+fn check_below(old: &AccountName, new: &AccountName, data: &CatalogData) -> Result<(), MoveError> {
+    let names = data.names.iter().map(|record| &record.name);
+    let pools = data.pools.iter().map(|pool| &pool.account);
+    let all = names.chain(pools).chain(data.accounts.iter().map(|account| &account.name));
+    let mut all = all.chain(own(data, old).map(|(_, name)| name));
+    match all.find(|name| name.is_within(old.as_str()) && name.renamed(old, new).is_none()) {
+        Some(name) => Err(MoveError::Invalid("new_name", format!("leaves no room for the name of {name} below it"))),
+        None => Ok(()),
+    }
 }
 
 /// Moves whose names touch wait for each other; the same one is gone on with.
@@ -278,7 +291,10 @@ fn check_free(names: &Names, old: &AccountName, new: &AccountName, data: &Catalo
 }
 
 /// The own quotas of an account and of what is below it.
-fn own<'a>(data: &'a CatalogData, account: &'a AccountName) -> impl Iterator<Item = (&'a Quota, &'a AccountName)> {
+pub(super) fn own<'a>(
+    data: &'a CatalogData,
+    account: &'a AccountName,
+) -> impl Iterator<Item = (&'a Quota, &'a AccountName)> {
     data.quotas.iter().filter_map(|quota| match &quota.subject {
         Subject::Account(name) if name.is_within(account.as_str()) => Some((quota, name)),
         _ => None,
@@ -286,75 +302,11 @@ fn own<'a>(data: &'a CatalogData, account: &'a AccountName) -> impl Iterator<Ite
 }
 
 /// A name stands for an account: by itself where it was derived so.
-fn stands(name: &AccountName, uid: Uid, data: &CatalogData) -> CatalogWrite {
+pub(super) fn stands(name: &AccountName, uid: Uid, data: &CatalogData) -> CatalogWrite {
     let above = name.parent().and_then(|above| names_of(data).uids(&above).last().copied());
     let derived = above.zip(name.pairs().last()).map(|(above, (collection, id))| above.child(collection, id, 0));
     if derived == Some(uid) {
         return CatalogWrite::DeleteName(name.clone());
     }
     CatalogWrite::PutName(NameRecord { name: name.clone(), behind: Behind::Account(uid) })
-}
-
-/// All that is otherwise once an account has its new name.
-fn done(old: &AccountName, moving: &Move, data: &CatalogData) -> Vec<CatalogWrite> {
-    let new = &moving.to;
-    let renamed = |name: &AccountName| name.renamed(old, new);
-    let mut writes = vec![
-        CatalogWrite::PutName(NameRecord { name: old.clone(), behind: Behind::Moved(new.clone()) }),
-        stands(new, moving.uid, data),
-        CatalogWrite::Rename { old: old.clone(), new: new.clone() },
-    ];
-    for record in data.names.iter().filter(|record| record.name != *old) {
-        let Some(name) = renamed(&record.name) else { continue };
-        let behind = match &record.behind {
-            Behind::Moved(to) => Behind::Moved(renamed(to).unwrap_or_else(|| to.clone())),
-            other => other.clone(),
-        };
-        writes.push(CatalogWrite::DeleteName(record.name.clone()));
-        writes.push(CatalogWrite::PutName(NameRecord { name, behind }));
-    }
-    for account in &data.accounts {
-        let Some(name) = renamed(&account.name) else { continue };
-        writes.push(CatalogWrite::DeleteAccount(account.clone()));
-        writes.push(CatalogWrite::PutAccount(Account { name, ..account.clone() }));
-    }
-    for (quota, name) in own(data, old) {
-        writes.push(CatalogWrite::DeleteQuota(quota.clone()));
-        if let Some(name) = renamed(name).filter(|_| !moving.resets_quotas) {
-            writes.push(CatalogWrite::PutQuota(Quota { subject: Subject::Account(name), ..quota.clone() }));
-        }
-    }
-    writes.extend(data.pools.iter().flat_map(|pool| moved_pool(pool, renamed)));
-    for (account, pool) in &data.choices {
-        let (moved, chosen) = (renamed(account), renamed(pool));
-        if moved.is_some() {
-            writes.push(CatalogWrite::Choose(account.clone(), None));
-        }
-        if moved.is_some() || chosen.is_some() {
-            let (account, pool) = (moved.unwrap_or_else(|| account.clone()), chosen.unwrap_or_else(|| pool.clone()));
-            writes.push(CatalogWrite::Choose(account, Some(pool)));
-        }
-    }
-    writes
-}
-
-/// A pool that moved, or has members that did, or others in its overflow list.
-fn moved_pool(pool: &Pool, renamed: impl Fn(&AccountName) -> Option<AccountName>) -> Vec<CatalogWrite> {
-    let account = renamed(&pool.account);
-    let member = |member: &Member| Member {
-        account: renamed(&member.account).unwrap_or_else(|| member.account.clone()),
-        period: member.period,
-    };
-    let members: Vec<Member> = pool.members.iter().map(member).collect();
-    let overflow: Vec<AccountName> =
-        pool.overflow.iter().map(|next| renamed(next).unwrap_or_else(|| next.clone())).collect();
-    let mut writes = Vec::new();
-    if account.is_some() {
-        writes.push(CatalogWrite::DeletePool(pool.clone()));
-    }
-    if account.is_some() || members != pool.members || overflow != pool.overflow {
-        let account = account.unwrap_or_else(|| pool.account.clone());
-        writes.push(CatalogWrite::PutPool(Pool { account, members, overflow, ..pool.clone() }));
-    }
-    writes
 }

@@ -60,7 +60,9 @@ fn failed(failure: MoveFailure) -> Status {
             MoveError::Quota(error) => from_quota(error),
             MoveError::Apply(error) => from_apply(error),
         },
-        MoveFailure::Held(id) => status(Reason::AllocationHeld, message, [("reservation".to_owned(), id)].into()),
+        MoveFailure::Held(id) | MoveFailure::Shared(id) => {
+            status(Reason::AllocationHeld, message, [("reservation".to_owned(), id)].into())
+        }
         MoveFailure::Call(error) => from_call(error, true),
     }
 }

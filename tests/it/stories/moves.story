@@ -124,3 +124,27 @@ move . namespaces/carol -> error INVALID_ARGUMENT INVALID_FIELD account
 set namespaces/bob storage.bytes lifetime=7 -> error INVALID_ARGUMENT INVALID_FIELD quotas[0].subject
 free u1 -> freed 5
 usage namespaces/rob storage.bytes -> lifetime used 0
+
+# What counts on other accounts as well stays until it is freed: an account above both counts it once
+catalog storage-hub
+consume s1 namespaces/bob/buckets/public/repos/x storage.bytes 100 also=namespaces/bob/buckets/shared/repos/y -> committed 100
+move namespaces/bob/buckets/shared/repos/y namespaces/eve/buckets/shared/repos/y -> error FAILED_PRECONDITION ALLOCATION_HELD message "together with other accounts"
+move namespaces/bob/buckets/public/repos/x namespaces/eve/buckets/public/repos/x -> error FAILED_PRECONDITION ALLOCATION_HELD
+usage namespaces/bob storage.bytes -> lifetime used 100
+free s1 -> freed 100
+move namespaces/bob/buckets/shared/repos/y namespaces/eve/buckets/shared/repos/y -> moved namespaces/eve/buckets/shared/repos/y
+usage namespaces/bob storage.bytes -> lifetime used 0
+
+# There must be room below the new name for every name below the old one
+apply
+    meters: [{name: tokens, unit: token}, {name: bytes, unit: byte, family: allocation}]
+    quotas:
+      - {subject: tenants/acme/a/b/c/d/e/f, meter: tokens, limits: {lifetime: 5}}
+      - {subject: tenants/acme/top/z, meter: tokens, limits: {lifetime: 6}}
+consume u1 a/p/c/d/e/f bytes 5 -> committed 5
+move a/b top/z/l/1/m/2/n/3/o/4/q/b -> error INVALID_ARGUMENT INVALID_FIELD new_name message "leaves no room"
+move a/p top/z/l/1/m/2/n/3/o/4/q/p -> error INVALID_ARGUMENT INVALID_FIELD new_name message "leaves no room"
+-- A name that is too long there counts on the account itself, below the same limits.
+move a/s top/z/l/1/m/2/n/3/o/4/q/s -> moved top/z/l/1/m/2/n/3/o/4/q/s
+consume - a/s/c/d/e/f tokens 6 -> committed 6
+reserve - a/s/c/d/e/f tokens 1 -> denied top/z SPENT limit 6
