@@ -228,12 +228,16 @@ impl Writer {
             Ok(()) => {
                 for (row, group) in batch.rows.iter().zip(batch.groups) {
                     let slot = &self.shared.partitions[row.partition as usize];
-                    if let Some(partition) = slot.lock().any() {
-                        partition.tail.written = row.seq;
-                        partition.in_flight.retain(|(seq, _)| *seq > row.seq);
+                    {
+                        let mut place = slot.lock();
+                        if let Some(partition) = place.any() {
+                            partition.tail.written = row.seq;
+                            partition.in_flight.retain(|(seq, _)| *seq > row.seq);
+                        }
+                        // Within the lock: whoever finds an entry written, or its group finished, finds it at the head as well.
+                        slot.written.send_replace(row.seq);
                     }
                     group.finish(Ok(()));
-                    slot.written.send_replace(row.seq);
                 }
             }
             Err(error) => {
