@@ -112,8 +112,8 @@ do
       local present, missing, changed
       if entry then
         present = entry.value
-        -- Once a call is enough: its time stands still.
-        if entry.rolled ~= bound then
+        -- Once a call is enough, its time stands still, unless what was held beside the present periods was settled since.
+        if entry.rolled ~= bound or present.settled then
           missing, changed = counter.roll(present, bound[B_WINDOWS], nil, store.now)
           if changed then
             store.touch_counter(operation[O_TENANT], bound[B_KEY], entry)

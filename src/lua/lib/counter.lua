@@ -184,6 +184,7 @@ do
   function counter.roll(value, plans, complete, now)
     local missing, changed = nil, false
     local windows = value.windows
+    value.settled = false
     for number = 1, #plans do
       local plan = plans[number]
       local window = gauge(value, plan, number)
@@ -243,7 +244,7 @@ do
   end
 
   -- Adds a change that was effective at `at` to every window that contains that time, and to the top-up; `own` if the
-  -- account itself was charged. Amounts are the whole and the top-up's part of it. Says whether a figure was cut.
+  -- account itself was charged. What gives back a hold of a window that is not current may leave it to be dropped. Amounts are the whole and the top-up's part of it. Says whether a figure was cut.
   function counter.shift(value, at, now, used, used_top_up, held, held_top_up, own)
     local cut, more
     value.used, cut = shift_figure(value.used, used_top_up)
@@ -253,6 +254,9 @@ do
     local windows = value.windows
     for place = 1, #windows do
       local window = windows[place]
+      if held < 0 and not (window.planned and (window.kind ~= GAUGE_PERIOD or now < window.stop)) then
+        value.settled = true
+      end
       if window.kind == GAUGE_PERIOD then
         if window.start <= at and at < window.stop then
           window.used, more = shift_figure(window.used, used_period)
