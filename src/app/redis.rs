@@ -17,7 +17,7 @@ use crate::store::redis::link::Link;
 use crate::store::redis::options::{OptionsError, Topology};
 use crate::store::redis::probe;
 use crate::store::redis::recover::{ADOPT, Recoverer, RecovererOptions};
-use crate::store::redis::scripts::BATCH;
+use crate::store::redis::scripts::{BATCH, QUICK, Scripts};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ pub(super) async fn open(
     let keys = (0..partitions).map(|partition| Keys::new(&storage.redis.prefix, partition));
     let keys = keys.collect::<Result<Vec<Keys>, OptionsError>>().map_err(|error| unusable(&error))?;
     let Some(first) = keys.first() else { return Err(unusable(&"an installation without partitions")) };
-    let probed = probe::wait(&link, first, &[&BATCH, &ADOPT]).await.map_err(|error| unusable(&error))?;
+    let probed = probe::wait(&link, first, &[&BATCH, &QUICK, &ADOPT]).await.map_err(|error| unusable(&error))?;
 
     let clock = options.clock.clone().map(|clock| -> Arc<dyn Clock> { clock });
     let recoverer = Recoverer::new(RecovererOptions {
@@ -63,7 +63,7 @@ pub(super) async fn open(
     });
     let recoverer = recoverer.map_err(|error| unusable(&error))?;
     let recovery = Arc::new(recoverer.clone());
-    let counters = Arc::new(RedisCounters::new(link, keys, &BATCH, options.caps, clock.as_ref(), recovery));
+    let counters = Arc::new(RedisCounters::new(link, keys, Scripts::ours(), options.caps, clock.as_ref(), recovery));
     until_there("the counter store", async || counters.open().await).await?;
 
     let watch = watch(counters.clone(), ledger.clone(), recoverer, stop.clone());

@@ -4,7 +4,7 @@ use super::time::Period;
 use super::window::{WindowId, WindowKind};
 
 /// A window of one account on one meter as a decision sees it: where it stands now and what limits it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct WindowPlan {
     /// Which window.
     pub window: WindowId,

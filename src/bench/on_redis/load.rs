@@ -12,7 +12,7 @@ use crate::engine::snapshot::Snapshot;
 use crate::engine::snapshots::Snapshots;
 use crate::store::clock::SystemClock;
 use crate::store::redis::command::Command;
-use crate::store::redis::request;
+use crate::store::redis::{quick, request};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ pub(super) struct Load {
 pub(super) struct Batch {
     /// The operations, in order.
     pub(super) commands: Vec<Command>,
-    /// ARGV of the script.
-    pub(super) request: Vec<u8>,
+    /// ARGV of the quick script, and of the general one, which follows if that gave up.
+    pub(super) requests: [Vec<u8>; 2],
 }
 
 impl Load {
@@ -67,8 +67,9 @@ impl Load {
         let now = SystemClock.now();
         let operation = |number| Ok(Command::Run(Box::new(self.operation(call, number, now)?)));
         let commands = (first..first + size).map(operation).collect::<Result<Vec<_>>>()?;
-        let request = request::encode(self.incarnation, None, &CAPS, &commands);
-        Ok(Batch { commands, request })
+        let quick = quick::encode(self.incarnation, None, &CAPS, &commands).context("a batch without a quick form")?;
+        let general = request::encode(self.incarnation, None, &CAPS, &commands);
+        Ok(Batch { commands, requests: [quick, general] })
     }
 
     fn operation(&self, call: Call, number: u64, now: Timestamp) -> Result<Operation> {

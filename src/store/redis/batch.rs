@@ -6,10 +6,11 @@ use super::command::Command;
 use super::keys::Keys;
 use super::link::{Link, LinkError};
 use super::queue::{Batch, Queue, Waiting};
+use super::quick;
 use super::redirect::delay;
 use super::reply::{Header, RawReply, Status, split};
 use super::request::encode;
-use super::scripts::Script;
+use super::scripts::{Script, Scripts};
 use crate::domain::name::IdKey;
 use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, StoreError};
@@ -59,7 +60,7 @@ pub struct Batcher {
 struct Shared {
     link: Link,
     keys: Keys,
-    script: &'static Script,
+    scripts: Scripts,
     caps: Caps,
     /// The clock that decides, if it is not the server's own.
     clock: Option<Arc<dyn Clock>>,
@@ -87,7 +88,7 @@ impl std::fmt::Debug for Batcher {
 impl Batcher {
     /// The batcher of a partition, in no incarnation yet: the first answer will be [`SubmitError::Verify`], unless
     /// [`Batcher::set_incarnation`] comes first. `clock`: `None` for the server's own.
-    pub fn new(link: Link, keys: Keys, script: &'static Script, caps: Caps, clock: Option<Arc<dyn Clock>>) -> Batcher {
+    pub fn new(link: Link, keys: Keys, scripts: Scripts, caps: Caps, clock: Option<Arc<dyn Clock>>) -> Batcher {
         let state = State {
             queue: Queue::default(),
             calls: 0,
@@ -96,7 +97,7 @@ impl Batcher {
             incarnation: 0,
             names: Arc::new(keys.all(0)),
         };
-        Batcher { shared: Arc::new(Shared { link, keys, script, caps, clock, state: Mutex::new(state) }) }
+        Batcher { shared: Arc::new(Shared { link, keys, scripts, caps, clock, state: Mutex::new(state) }) }
     }
 
     /// Says in which incarnation the partition is, for all calls from now on.
@@ -147,28 +148,44 @@ impl Shared {
         Ok(free)
     }
 
-    /// Sends one call and takes its answer apart.
+    /// Sends one call and takes its answer apart: the quick way where there is one, else, or if that was given up, the general one.
     async fn call(&self, commands: &[Command], timeout: Duration) -> Result<(Header, Vec<RawReply>), Failure> {
         let (incarnation, names) = {
             let state = self.state();
             (state.incarnation, Arc::clone(&state.names))
         };
         let clock = self.clock.as_ref().map(|clock| clock.now());
-        let request = encode(incarnation, clock, &self.caps, commands);
-        let started = Instant::now();
-        let arguments = [request.as_slice()];
-        // Nobody's call begins no trace.
-        let span = if Span::current().is_none() { Span::none() } else { span!("script") };
-        let run = self.link.run(&names, self.script, &arguments, timeout).instrument(span);
-        let answer = run.await;
-        metrics::engine().script(commands.len(), started.elapsed());
-        let bytes = answer.map_err(Failure::Link)?;
+        let quick = self.scripts.quick.zip(quick::encode(incarnation, clock, &self.caps, commands));
+        let mut bytes = Vec::new();
+        if let Some((script, request)) = quick {
+            bytes = self.run(script, &names, &request, commands.len(), timeout).await?;
+        }
+        if bytes.is_empty() {
+            let request = encode(incarnation, clock, &self.caps, commands);
+            bytes = self.run(self.scripts.batch, &names, &request, commands.len(), timeout).await?;
+        }
         let (header, replies) = split(bytes).map_err(Failure::Damaged)?;
         if header.status == Status::Decided && replies.len() != commands.len() {
             let text = format!("{} replies to {} commands", replies.len(), commands.len());
             return Err(Failure::Damaged(StoreError::Corrupt(text)));
         }
         Ok((header, replies))
+    }
+
+    async fn run(
+        &self,
+        script: &'static Script,
+        names: &[String],
+        request: &[u8],
+        commands: usize,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, Failure> {
+        let started = Instant::now();
+        // Nobody's call begins no trace.
+        let span = if Span::current().is_none() { Span::none() } else { span!("script") };
+        let answer = self.link.run(names, script, &[request], timeout).instrument(span).await;
+        metrics::engine().script(commands, started.elapsed());
+        answer.map_err(Failure::Link)
     }
 
     /// Sends a batch until it has an answer, or until what is left must not be sent again, or `deadline`. `perhaps`: it was

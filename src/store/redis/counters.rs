@@ -7,7 +7,7 @@ use super::entry;
 use super::keys::Keys;
 use super::link::Link;
 use super::reply::{Finished, Header, RawReply, decode, finished};
-use super::scripts::Script;
+use super::scripts::Scripts;
 use super::seen::Seen;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::Reservation;
@@ -89,13 +89,13 @@ impl RedisCounters {
     pub fn new(
         link: Link,
         keys: Vec<Keys>,
-        script: &'static Script,
+        scripts: Scripts,
         caps: Caps,
         clock: Option<&Arc<dyn Clock>>,
         recovery: Arc<dyn Recovery>,
     ) -> RedisCounters {
         let partition = |keys: Keys| Partition {
-            batcher: Batcher::new(link.clone(), keys.clone(), script, caps, clock.cloned()),
+            batcher: Batcher::new(link.clone(), keys.clone(), scripts, caps, clock.cloned()),
             keys,
             seen: watch::Sender::new(Seen::default()),
             verifying: Mutex::new(()),

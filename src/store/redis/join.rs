@@ -57,6 +57,22 @@ const FILES: [File; 33] = [
     file!("batch", false),
 ];
 
+/// The files of the quick way, in order.
+const QUICK: [File; 4] =
+    [file!("quick/read", false), file!("quick/take", false), file!("quick/settle", false), file!("quick/write", false)];
+
+/// The text of the script that runs a batch the quick way.
+pub(super) fn quick() -> String {
+    let lines = QUICK.iter().chain(&FILES[..1]).flat_map(|file| file.text.lines());
+    let numbers = numbers(lines);
+    let mut chunk = String::from("#!lua\n");
+    for line in QUICK.iter().flat_map(|file| file.text.lines()).filter(|line| named(line).is_none()) {
+        put_in(line, &numbers, &mut chunk);
+        chunk.push('\n');
+    }
+    chunk
+}
+
 /// The text of the script that runs a batch.
 pub(super) fn batch() -> String {
     let numbers = numbers(FILES.iter().flat_map(|file| file.text.lines()));
@@ -135,8 +151,9 @@ mod tests {
         };
         let verbs = names(&folder).into_iter().filter(|name| !ALONE.contains(&name.as_str()));
         let libs = names(&folder.join("lib")).into_iter().map(|name| format!("lib/{name}"));
-        let mut there: Vec<String> = verbs.chain(libs).collect();
-        let mut joined: Vec<&str> = FILES.iter().map(|file| file.name).collect();
+        let quick = names(&folder.join("quick")).into_iter().map(|name| format!("quick/{name}"));
+        let mut there: Vec<String> = verbs.chain(libs).chain(quick).collect();
+        let mut joined: Vec<&str> = FILES.iter().chain(&QUICK).map(|file| file.name).collect();
         there.sort();
         joined.sort_unstable();
         assert_eq!(there, joined);
@@ -144,12 +161,12 @@ mod tests {
 
     #[test]
     fn every_file_says_what_it_is_for_and_a_verb_shows_an_example() {
-        for file in FILES.iter() {
+        for file in FILES.iter().chain(&QUICK) {
             let mut head = file.text.lines().skip_while(|line| *line == "#!lua");
             assert!(head.next().is_some_and(|line| line.starts_with("-- ")), "{}", file.name);
             let head = file.text.lines().take_while(|line| line.starts_with("--") || *line == "#!lua");
             let head: String = head.flat_map(|line| [line, "\n"]).collect();
-            if !file.name.starts_with("lib/") {
+            if !file.name.contains('/') {
                 assert!(head.contains("Example:") && head.contains("Reply:"), "{}", file.name);
             }
         }

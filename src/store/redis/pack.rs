@@ -79,8 +79,18 @@ impl Writer {
 
     /// Bytes.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Writer {
-        encode::write_str_len(&mut self.0, u32::try_from(bytes.len()).unwrap_or(u32::MAX)).ok();
+        self.bytes_of(bytes.len()).packed(bytes)
+    }
+
+    /// What was packed already.
+    pub fn packed(&mut self, bytes: &[u8]) -> &mut Writer {
         self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// The beginning of so many bytes, which follow.
+    pub fn bytes_of(&mut self, len: usize) -> &mut Writer {
+        encode::write_str_len(&mut self.0, u32::try_from(len).unwrap_or(u32::MAX)).ok();
         self
     }
 

@@ -109,12 +109,22 @@ pub fn match_key(account: &str, meter: &str, item: &str) -> u64 {
 
 /// Writes a record.
 pub fn write(out: &mut Writer, reservation: &Reservation) {
+    write_head(out, reservation);
+    out.time(reservation.create_time).time(reservation.expire_time);
+    write_tail(out, reservation);
+}
+
+/// Writes what stands before the two times of a record.
+pub fn write_head(out: &mut Writer, reservation: &Reservation) {
     let Flags { overrun, late, recovered, unenforced, saturated } = reservation.flags;
     let bits = [overrun, late, recovered, unenforced, saturated];
     let flags = bits.iter().rev().fold(0, |flags, bit| flags << 1 | i64::from(*bit));
     out.array(ITEMS).bytes(&fixed(reservation)).uid(reservation.tenant).key(Some(reservation.key));
     out.word(reservation.fingerprint).int(reservation.state as i64).int(flags);
-    out.time(reservation.create_time).time(reservation.expire_time);
+}
+
+/// Writes what stands after the two times of a record.
+pub fn write_tail(out: &mut Writer, reservation: &Reservation) {
     write_charges(out, &reservation.charges);
     out.array(reservation.requests.len());
     for request in &reservation.requests {

@@ -2,6 +2,7 @@
 //! answer (`src/lua/README.md`, "The reply").
 
 use super::entry::amounts;
+use super::granted::Granted;
 use super::pack::{Read, Reader, damaged};
 use super::{denial, record, value};
 use crate::domain::adjustment::Short;
@@ -220,7 +221,13 @@ impl Decoder<'_> {
 
     fn reservation(&self, reader: &mut Reader<'_>) -> Result<Reply, StoreError> {
         let (replayed, seq) = (reader.flag()?, reader.uint()?);
-        let reservation = record::unpack(reader.bytes()?)?;
+        // A quick Reserve is not sent back: what it makes is known, but for the time.
+        let reservation = match reader.bytes()? {
+            b"" => {
+                Granted::at(self.operation, self.now).ok_or_else(|| damaged("a granted operation without a record"))?
+            }
+            packed => record::unpack(packed)?,
+        };
         let mut shadowed = 0;
         if !reader.is_nothing() {
             let (plan, values) = (self.plan()?, self.counters(reader)?);

@@ -12,7 +12,7 @@ use crate::domain::reservation::Held;
 use crate::domain::settlement::Pricing;
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::WindowKind;
-use crate::engine::operation::{Caps, Charges, Known, Operation, Plan, Refill, Verb};
+use crate::engine::operation::{Caps, Charges, Known, ListedCharge, Operation, Plan, Refill, Verb};
 use crate::engine::ports::CounterKey;
 use crate::engine::verdict;
 use std::collections::HashMap;
@@ -106,13 +106,19 @@ impl<'a> Plans<'a> {
     fn write(&self, out: &mut Writer) {
         out.array(self.all.len());
         for (key, top_up, windows) in &self.all {
-            out.array(3).bytes(&counter_key(*key)).maybe(*top_up).array(windows.len());
-            for window in *windows {
-                out.array(8).word(window.window.0).int(kind_code(window.kind));
-                out.time(window.period.start).time(window.period.end).int(window.step);
-                out.maybe(window.limit).flag(window.enforced).maybe(window.hold_cap);
-            }
+            out.array(3).bytes(&counter_key(*key)).maybe(*top_up);
+            write_windows(out, windows);
         }
+    }
+}
+
+/// Writes planned windows.
+pub(super) fn write_windows(out: &mut Writer, windows: &[WindowPlan]) {
+    out.array(windows.len());
+    for window in windows {
+        out.array(8).word(window.window.0).int(kind_code(window.kind));
+        out.time(window.period.start).time(window.period.end).int(window.step);
+        out.maybe(window.limit).flag(window.enforced).maybe(window.hold_cap);
     }
 }
 
@@ -294,7 +300,7 @@ fn write_plan(out: &mut Writer, plans: &Plans<'_>, plan: &Plan, charges: &[Held]
 }
 
 /// Whether the answer must bring the counters' values: to count the limits in SHADOW that would have denied.
-fn wants_values(operation: &Operation) -> bool {
+pub(super) fn wants_values(operation: &Operation) -> bool {
     let mut windows = operation.plan.iter().flat_map(|plan| &plan.counters).flat_map(|counter| &*counter.windows);
     windows.any(|window| !window.enforced && window.limit.is_some())
 }
@@ -335,12 +341,17 @@ fn write_known(out: &mut Writer, known: &Known) {
 /// What stands in place of a price state where quantities are not priced yet: it is that of no charge.
 const UNPRICED: &[u8] = b"?";
 
+/// By what a listed charge is matched with a held one.
+pub(super) fn match_of(item: &ListedCharge) -> u64 {
+    record::match_key(&item.account, &item.meter, &item.item)
+}
+
 /// What a settlement lists. What happened is cut to its range; what is asked for is seen to be beyond it.
 fn write_listed(out: &mut Writer, listed: &Charges, asks: bool) {
     out.array(listed.0.len());
     for item in &listed.0 {
         let items = if item.pricing == Pricing::Said { 2 } else { 4 };
-        out.array(items).word(record::match_key(&item.account, &item.meter, &item.item));
+        out.array(items).word(match_of(item));
         match item.amount {
             Some(amount) if asks => out.asked(amount),
             amount => out.maybe(amount),

@@ -7,6 +7,30 @@ use std::sync::LazyLock;
 /// The script that runs a batch of operations on one partition.
 pub static BATCH: LazyLock<Script> = LazyLock::new(|| Script::new("batch", join::batch().leak()));
 
+/// The script that runs a batch of what is asked most, or gives it up.
+pub static QUICK: LazyLock<Script> = LazyLock::new(|| Script::new("quick", join::quick().leak()));
+
+/// What runs a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Scripts {
+    /// Tried first, if the batch has a quick form; `None`: never.
+    pub quick: Option<&'static Script>,
+    /// Runs every batch.
+    pub batch: &'static Script,
+}
+
+impl Scripts {
+    /// Those of quotad.
+    pub fn ours() -> Scripts {
+        Scripts { quick: Some(&QUICK), batch: &BATCH }
+    }
+
+    /// Every batch by this one.
+    pub fn only(batch: &'static Script) -> Scripts {
+        Scripts { quick: None, batch }
+    }
+}
+
 /// A script that Redis runs as one atomic step.
 #[derive(Debug)]
 pub struct Script {

@@ -1,5 +1,5 @@
-//! A batch decides as its operations would one by one: the operations of random histories, once in batches of 1 to 64 and
-//! once alone, on two partitions that nobody else uses.
+//! A batch decides as its operations would one by one, and the quick way as the general one: the operations of random
+//! histories in batches of 1 to 64, the general way and the quick way, and alone, on partitions that nobody else uses.
 
 use super::recorder::{Recorder, Recording};
 use super::world::{World, bare};
@@ -18,8 +18,8 @@ use quotad::engine::ports::Clock;
 use quotad::store::redis::command::Command;
 use quotad::store::redis::keys::Keys;
 use quotad::store::redis::link::Link;
-use quotad::store::redis::scripts::BATCH;
-use quotad::store::redis::{entry, reply, request, value};
+use quotad::store::redis::scripts::{BATCH, QUICK};
+use quotad::store::redis::{entry, quick, reply, request, value};
 use rand::SeedableRng;
 use rand::prelude::*;
 use std::collections::BTreeMap;
@@ -108,13 +108,41 @@ impl Stage {
 
     /// One call of the script; what each operation was told, without the numbers of entries.
     async fn play(&self, clock: Timestamp, operations: &[Operation]) -> Vec<String> {
-        let commands: Vec<Command> = operations.iter().cloned().map(|one| Command::Run(Box::new(one))).collect();
-        let request = request::encode(1, Some(clock), &Caps::default(), &commands);
+        let request = request::encode(1, Some(clock), &Caps::default(), &commands(operations));
         let bytes = self.link.run(&self.keys.all(1), &BATCH, &[&request], Duration::from_secs(5)).await.unwrap();
-        let (header, replies) = reply::split(bytes).unwrap();
-        assert_eq!((header.status, replies.len()), (reply::Status::Decided, operations.len()));
-        let told = |(operation, raw)| plain(reply::decode(operation, raw, &header, 0).unwrap());
-        operations.iter().zip(&replies).map(told).collect()
+        told(operations, bytes)
+    }
+
+    /// The same the quick way, or, if that is given up, the general one; and whether it was quick.
+    async fn play_quickly(&self, clock: Timestamp, operations: &[Operation]) -> (Vec<String>, bool) {
+        let Some(request) = quick_form(clock, operations) else { return (self.play(clock, operations).await, false) };
+        let bytes = self.link.run(&self.keys.all(1), &QUICK, &[&request], Duration::from_secs(5)).await.unwrap();
+        if bytes.is_empty() {
+            return (self.play(clock, operations).await, false);
+        }
+        (told(operations, bytes), true)
+    }
+
+    /// Everything that the general way and the quick one must leave alike to the byte.
+    fn bytes(&self, server: &RedisServer) -> Vec<String> {
+        let mut connection = server.connection();
+        let mut lines = Vec::new();
+        for name in ["tenants", "requests", "outcomes:0", "outcomes:1", "outcomes:2"] {
+            let key = self.keys.meta().replace("meta", name);
+            let hash: BTreeMap<Vec<u8>, Vec<u8>> = redis::cmd("HGETALL").arg(key).query(&mut connection).unwrap();
+            // A denial has the windows of counters in it, which have no order.
+            let shown = |(field, value): (&Vec<u8>, &Vec<u8>)| match field.first() {
+                Some(b'd') => format!("{name} {field:?} {}", value.len()),
+                _ => format!("{name} {field:?} {value:?}"),
+            };
+            lines.extend(hash.iter().map(shown));
+        }
+        let meta: Vec<u8> = redis::cmd("GET").arg(self.keys.meta()).query(&mut connection).unwrap();
+        let journal: Stream =
+            redis::cmd("XRANGE").arg(self.keys.journal(1)).arg("-").arg("+").query(&mut connection).unwrap();
+        lines.push(format!("{meta:?}"));
+        lines.extend(journal.iter().map(|entry| format!("{entry:?}")));
+        lines
     }
 
     /// What is left: open reservations, counters, deadlines, and every effect in the journal, a line each.
@@ -130,8 +158,11 @@ impl Stage {
         }
         for name in ["counters:0", "counters:1"] {
             // While a counter is loading it also has numbers of entries, which differ.
+            // The windows have no order.
             let counter = |(field, bytes): (&Vec<u8>, &Vec<u8>)| {
-                format!("{name} {field:?} {:?}", value::read(bytes).unwrap().counter)
+                let mut counter = value::read(bytes).unwrap().counter;
+                counter.windows.sort_by_key(|window| format!("{window:?}"));
+                format!("{name} {field:?} {counter:?}")
             };
             lines.extend(hash(name).iter().map(counter));
         }
@@ -146,6 +177,31 @@ impl Stage {
     }
 }
 
+fn commands(operations: &[Operation]) -> Vec<Command> {
+    operations.iter().cloned().map(|one| Command::Run(Box::new(one))).collect()
+}
+
+fn quick_form(clock: Timestamp, operations: &[Operation]) -> Option<Vec<u8>> {
+    quick::encode(1, Some(clock), &Caps::default(), &commands(operations))
+}
+
+/// What each operation was told by an answer.
+fn told(operations: &[Operation], bytes: Vec<u8>) -> Vec<String> {
+    let (header, replies) = reply::split(bytes).unwrap();
+    assert_eq!((header.status, replies.len()), (reply::Status::Decided, operations.len()));
+    let told = |(operation, raw)| plain(reply::decode(operation, raw, &header, 0).unwrap());
+    operations.iter().zip(&replies).map(told).collect()
+}
+
+/// How many of the first operations go together: all of them in a quick form, or the first not.
+fn alike(clock: Timestamp, operations: &[Operation]) -> usize {
+    if quick_form(clock, &operations[..1]).is_none() {
+        return operations.iter().take_while(|one| quick_form(clock, std::slice::from_ref(one)).is_none()).count();
+    }
+    let more = (2..=operations.len()).take_while(|size| quick_form(clock, &operations[..*size]).is_some());
+    more.last().unwrap_or(1)
+}
+
 fn plain(reply: Reply) -> String {
     match reply {
         Reply::Done(done) => format!("{:?} {} {}", done.outcome, done.replayed, done.shadowed),
@@ -154,7 +210,8 @@ fn plain(reply: Reply) -> String {
     }
 }
 
-async fn batches(server: &RedisServer, seed: u64) {
+/// Plays one history; how many batches were decided the quick way.
+async fn batches(server: &RedisServer, seed: u64) -> usize {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut recorded = record(server, seed).await;
     for (_, operation) in &mut recorded {
@@ -168,28 +225,49 @@ async fn batches(server: &RedisServer, seed: u64) {
         .collect();
     let begin = twice[0].0.millis();
     let (together, alone) = (Stage::new(server, begin).await, Stage::new(server, begin).await);
+    let quick = Stage::new(server, begin).await;
+    let mut quickly = 0;
     let mut rest = twice.as_slice();
     while let Some((clock, _)) = rest.first() {
         let same = rest.iter().take_while(|(time, _)| time == clock).count();
-        let size = rng.random_range(1..=same.min(64));
-        let batch: Vec<Operation> = rest[..size].iter().map(|(_, operation)| operation.clone()).collect();
-        together.sweep(*clock).await;
-        alone.sweep(*clock).await;
+        let batch = rest[..rng.random_range(1..=same.min(64))].iter();
+        let mut batch: Vec<Operation> = batch.map(|(_, operation)| operation.clone()).collect();
+        if rng.random_bool(0.8) {
+            batch.truncate(alike(*clock, &batch));
+        }
+        let size = batch.len();
+        for stage in [&together, &alone, &quick] {
+            stage.sweep(*clock).await;
+        }
         let at_once = together.play(*clock, &batch).await;
+        let (at_once_quickly, was_quick) = quick.play_quickly(*clock, &batch).await;
+        assert_eq!(at_once_quickly, at_once, "the quick way in a batch of {size}: {batch:#?}");
+        quickly += usize::from(was_quick);
         for (operation, told) in batch.iter().zip(at_once) {
             let by_itself = alone.play(*clock, std::slice::from_ref(operation)).await;
             assert_eq!(by_itself, [told], "in a batch of {size}: {operation:#?}");
         }
         rest = &rest[size..];
     }
-    for (together, alone) in together.state(server).iter().zip(alone.state(server)) {
+    let (together_state, together_bytes) = (together.state(server), together.bytes(server));
+    for (together, alone) in together_state.iter().zip(alone.state(server)) {
         assert_eq!(*together, alone);
     }
+    let quick_state = [quick.state(server), quick.bytes(server)].concat();
+    let together_state = [together_state, together_bytes].concat();
+    for (quick, together) in quick_state.iter().zip(&together_state) {
+        assert_eq!(quick, together);
+    }
+    assert_eq!(quick_state.len(), together_state.len());
+    quickly
 }
 
 #[test]
-fn a_batch_decides_as_its_operations_would_alone() {
+fn a_batch_decides_as_its_operations_would_alone_and_as_the_quick_way_does() {
     let server = RedisServer::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for_each_seed("batches", HISTORIES, |seed| runtime.block_on(batches(&server, seed)));
+    let quickly = std::cell::Cell::new(0);
+    for_each_seed("batches", HISTORIES, |seed| quickly.set(quickly.get() + runtime.block_on(batches(&server, seed))));
+    println!("{} batches were decided the quick way", quickly.get());
+    assert!(quickly.get() > 20 * HISTORIES, "only {} batches were decided the quick way", quickly.get());
 }

@@ -11,7 +11,7 @@ use quotad::store::redis::link::Link;
 use quotad::store::redis::options::{RedisFlags, RedisOptions};
 use quotad::store::redis::queue::{MOST_COMMANDS, MOST_COUNTERS};
 use quotad::store::redis::reply::{Finished, Status, finished};
-use quotad::store::redis::scripts::Script;
+use quotad::store::redis::scripts::{Script, Scripts};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -47,7 +47,7 @@ impl World {
         let server = RedisServer::start();
         let flags = RedisFlags { url: server.url(), response_timeout: Some(response_timeout), ..RedisFlags::default() };
         let link = Link::open(RedisOptions::new(&flags).unwrap()).unwrap();
-        let batcher = Batcher::new(link, keys(), &SCRIPT, Caps::default(), None);
+        let batcher = Batcher::new(link, keys(), Scripts::only(&SCRIPT), Caps::default(), None);
         batcher.set_incarnation(7);
         World { server, batcher }
     }

@@ -8,7 +8,7 @@ use quotad::store::redis::keys::Keys;
 use quotad::store::redis::link::{Link, LinkError};
 use quotad::store::redis::options::{RedisFlags, RedisOptions};
 use quotad::store::redis::probe::{ProbeError, Probed, probe, rights, wait};
-use quotad::store::redis::scripts::{BATCH, Script};
+use quotad::store::redis::scripts::{BATCH, Script, Scripts};
 use std::time::Duration;
 
 /// Calls what real scripts call, in a way.
@@ -121,7 +121,7 @@ async fn the_rights_that_are_told_are_enough_for_the_real_script() {
         open(RedisFlags { url: format!("redis://enough:word@127.0.0.1:{}", server.port()), ..RedisFlags::default() });
     wait(&link, &keys(), &[&BATCH]).await.unwrap();
     // Of an empty partition the script says that it must be verified: an answer all the same.
-    let batcher = Batcher::new(link.clone(), keys(), &BATCH, Caps::default(), None);
+    let batcher = Batcher::new(link.clone(), keys(), Scripts::ours(), Caps::default(), None);
     match batcher.submit(Command::Raise { tenant: None, version: 1 }).await {
         Err(SubmitError::Verify { header, .. }) => assert_eq!(header.incarnation, 0),
         other => panic!("{other:?}"),

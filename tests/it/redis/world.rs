@@ -19,7 +19,7 @@ use quotad::store::redis::keys::Keys;
 use quotad::store::redis::link::Link;
 use quotad::store::redis::options::{RedisFlags, RedisOptions};
 use quotad::store::redis::pack::Writer;
-use quotad::store::redis::scripts::BATCH;
+use quotad::store::redis::scripts::Scripts;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -69,7 +69,7 @@ impl World {
 
         let keys: Vec<Keys> = (0..partitions).map(|partition| Keys::new(&prefix, partition).unwrap()).collect();
         let first = First::new(server, keys.clone(), now, complete);
-        let counters = RedisCounters::new(link, keys, &BATCH, Caps::default(), Some(&ours), Arc::new(first));
+        let counters = RedisCounters::new(link, keys, Scripts::ours(), Caps::default(), Some(&ours), Arc::new(first));
         counters.open().await.unwrap();
         let counters = Arc::new(counters);
         let port: Arc<dyn Counters> = between(counters.clone());
