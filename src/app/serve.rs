@@ -31,6 +31,8 @@ const TEST_CLOCK: &str = "quotad.v1.TestClockService";
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest message of a batch, a stream, or quotas with their notes.
 const BATCH_LIMIT: usize = 1 << 20;
+/// Longest rate card with its prices.
+const CARD_LIMIT: usize = 4 << 20;
 /// Longest pool with its members.
 const POOL_LIMIT: usize = 4 << 20;
 /// Longest catalog document.
@@ -279,6 +281,12 @@ fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
         long("/quotad.v1.AdminService/Recalculate", BATCH_LIMIT),
         long("/quotad.v1.CatalogService/CreateQuotas", BATCH_LIMIT),
         long("/quotad.v1.CatalogService/UpdateQuota", BATCH_LIMIT),
+        long("/quotad.v1.CatalogService/CreateMeter", BATCH_LIMIT),
+        long("/quotad.v1.CatalogService/UpdateMeter", BATCH_LIMIT),
+        slow("/quotad.v1.CatalogService/DeleteMeter"),
+        slow("/quotad.v1.CatalogService/DeletePlan"),
+        long("/quotad.v1.CatalogService/CreateRateCard", CARD_LIMIT),
+        long("/quotad.v1.CatalogService/UpdateRateCard", CARD_LIMIT),
         long("/quotad.v1.CatalogService/CreatePool", POOL_LIMIT),
         long("/quotad.v1.CatalogService/UpdatePool", POOL_LIMIT),
         long("/quotad.v1.QuotaService/BatchReserve", BATCH_LIMIT),

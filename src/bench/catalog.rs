@@ -159,7 +159,7 @@ async fn write(node: &Node, quotas: usize) -> anyhow::Result<()> {
     let yaml = CATALOG.as_bytes();
     let catalog = Apply { tenant: None, yaml, dry_run: false, prune: false, etag: None, actor: "bench", now };
     node.catalogs.apply(catalog).await.context("the benchmark's catalog")?;
-    let context = WriteContext { actor: "bench".into(), now };
+    let context = WriteContext::new("bench", now);
     for first in (0..quotas).step_by(CHUNK) {
         let numbers = first..quotas.min(first + CHUNK);
         let changes =

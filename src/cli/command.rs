@@ -3,8 +3,8 @@
 use super::output::{self, Answer, Fault};
 use super::render::View;
 use super::{
-    account, admin, args::ConnectionArgs, bench, call, catalog, debug, doctor, import, migrate, pool, probe, quota,
-    reservations, serve, usage, verify,
+    account, admin, args::ConnectionArgs, bench, call, catalog, debug, definition, doctor, import, migrate, pool,
+    probe, quota, reservations, serve, usage, verify,
 };
 use crate::client::Client;
 use clap::{Parser, Subcommand};
@@ -54,6 +54,12 @@ pub enum Command {
     Usage(usage::UsageArgs),
     /// Set, edit, delete and list quotas, and show the versions that they had
     Quota(quota::QuotaArgs),
+    /// Make, change, delete and list meters: what is counted, and by which rules
+    Meter(definition::MeterArgs),
+    /// Make, change, delete and list plans: sets of quotas that accounts have
+    Plan(definition::PlanArgs),
+    /// Make, change, delete and list rate cards: what the items of a meter cost from a time on
+    Card(definition::CardArgs),
     /// Make, change, suspend and list the records of accounts
     Account(account::AccountArgs),
     /// Make, change and list pools (accounts that others spend from), and switch between them
@@ -126,6 +132,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reservations(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Usage(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),
         Command::Quota(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Meter(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Plan(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
+        Command::Card(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
         Command::Account(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
         Command::Pool(args) => ask(&args.connection().clone(), async |client, view| args.run(client, view).await),
         Command::Adjust(args) => ask(&args.connection.clone(), async |client, view| args.run(client, view).await),

@@ -11,6 +11,7 @@ mod call;
 mod catalog;
 mod command;
 mod debug;
+mod definition;
 mod doctor;
 mod import;
 mod migrate;
@@ -35,6 +36,7 @@ pub use call::{CheckArgs, CommitArgs, ConsumeArgs, ExtendArgs, FreeArgs, Release
 pub use catalog::{ApplyArgs, ExportArgs};
 pub use command::{Cli, Command, parse, run};
 pub use debug::{DebugArgs, DebugCommand, KeyArgs};
+pub use definition::{CardArgs, CardCommand, MeterArgs, MeterCommand, PlanArgs, PlanCommand};
 pub use doctor::DoctorArgs;
 pub use import::ImportUsageArgs;
 pub use migrate::MigrateArgs;

@@ -97,6 +97,14 @@ reads! {
     get_meter, catalog.get_meter, GetMeterRequest => GetMeterResponse;
     /// One page of the meters that the tenant sees, by name.
     list_meters, catalog.list_meters, ListMetersRequest => ListMetersResponse;
+    /// One plan as the tenant sees it.
+    get_plan, catalog.get_plan, GetPlanRequest => GetPlanResponse;
+    /// One page of the plans that the tenant sees, by name.
+    list_plans, catalog.list_plans, ListPlansRequest => ListPlansResponse;
+    /// One rate card, or the one in force now.
+    get_rate_card, catalog.get_rate_card, GetRateCardRequest => GetRateCardResponse;
+    /// One page of the rate cards that the tenant sees, by meter and time.
+    list_rate_cards, catalog.list_rate_cards, ListRateCardsRequest => ListRateCardsResponse;
     /// One quota.
     get_quota, catalog.get_quota, GetQuotaRequest => GetQuotaResponse;
     /// One page of the tenant's quotas, by subject and meter.
@@ -139,6 +147,24 @@ macro_rules! changes {
 }
 
 changes! {
+    /// Makes a meter.
+    create_meter, catalog, CreateMeterRequest => CreateMeterResponse;
+    /// Makes a meter be so.
+    update_meter, catalog, UpdateMeterRequest => UpdateMeterResponse;
+    /// Removes a meter that nothing names any more.
+    delete_meter, catalog, DeleteMeterRequest => DeleteMeterResponse;
+    /// Makes a plan.
+    create_plan, catalog, CreatePlanRequest => CreatePlanResponse;
+    /// Makes a plan be so.
+    update_plan, catalog, UpdatePlanRequest => UpdatePlanResponse;
+    /// Removes a plan that no account has any more, with its quotas.
+    delete_plan, catalog, DeletePlanRequest => DeletePlanResponse;
+    /// Makes a rate card.
+    create_rate_card, catalog, CreateRateCardRequest => CreateRateCardResponse;
+    /// Makes a rate card be so.
+    update_rate_card, catalog, UpdateRateCardRequest => UpdateRateCardResponse;
+    /// Removes a rate card.
+    delete_rate_card, catalog, DeleteRateCardRequest => DeleteRateCardResponse;
     /// Gives subjects quotas, all or none.
     create_quotas, catalog, CreateQuotasRequest => CreateQuotasResponse;
     /// Changes the current version of a quota in place.

@@ -165,6 +165,16 @@ pub struct WriteContext {
     pub actor: String,
     /// When.
     pub now: Timestamp,
+    /// Write only if nobody wrote to any scope since [`CatalogStore::version`] gave this for the whole installation: where every
+    /// tenant was looked at, those that came meanwhile too.
+    pub expect_latest: Option<u64>,
+}
+
+impl WriteContext {
+    /// Whatever others write elsewhere.
+    pub fn new(actor: &str, now: Timestamp) -> WriteContext {
+        WriteContext { actor: actor.to_owned(), now, expect_latest: None }
+    }
 }
 
 /// The outcome of a catalog write.

@@ -3,8 +3,8 @@
 
 use super::manage::document::quota::DraftLimit;
 use super::manage::{
-    Applied, Apply, ApplyError, Begun, Catalogs, Changed, Decision, Exported, LiveUse, MoveError, MoveRequest,
-    QuotaChange, QuotaContext, QuotaError, RecordChange, RecordError, RequestError,
+    Applied, Apply, ApplyError, Begun, Catalogs, Changed, Decision, DefinitionChange, DefinitionError, Exported,
+    LiveUse, MoveError, MoveRequest, QuotaChange, QuotaContext, QuotaError, RecordChange, RecordError, RequestError,
 };
 use super::operation::Counters;
 use super::paperwork::{AuditEntry, AuditFilter, RequestFilter};
@@ -89,6 +89,22 @@ impl Publisher {
         changed
     }
 
+    /// Changes a meter, a plan or a rate card and answers the catalog's etag; binds as [`Publisher::apply`] does.
+    ///
+    /// # Errors
+    /// [`DefinitionError`]; see [`Catalogs::change_definition`].
+    pub async fn change_definition(
+        &self,
+        context: QuotaContext<'_>,
+        change: DefinitionChange<'_>,
+    ) -> Result<String, DefinitionError> {
+        let changed = self.catalogs.change_definition(context, change).await;
+        if changed.as_ref().map_or_else(DefinitionError::finds_it_otherwise, |_| true) {
+            self.bind_what_stands(context.tenant).await?;
+        }
+        changed
+    }
+
     /// Writes a move as under way; from then on nobody is charged below either name.
     ///
     /// # Errors
@@ -124,12 +140,12 @@ impl Publisher {
         Ok(self.catalogs.etag(Some(tenant)).await?)
     }
 
-    /// The etag of a tenant's catalog.
+    /// The etag of a tenant's catalog, or of the whole installation.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn etag(&self, tenant: &str) -> Result<String, StoreError> {
-        self.catalogs.etag(Some(tenant)).await
+    pub async fn etag(&self, tenant: Option<&str>) -> Result<String, StoreError> {
+        self.catalogs.etag(tenant).await
     }
 
     /// The moves that are under way, each with its tenant. They bind once this returns.

@@ -86,7 +86,7 @@ impl Mover {
         let tenant = context.tenant.unwrap_or_default();
         match self.catalogs.begin_move(context, asked).await? {
             Begun::Done(name) => {
-                let etag = self.catalogs.etag(tenant).await.map_err(CallError::Store)?;
+                let etag = self.catalogs.etag(Some(tenant)).await.map_err(CallError::Store)?;
                 Ok(Moved::To(name, etag))
             }
             Begun::Moving(record) => self.finish(tenant, &record, context.now).await,

@@ -4,7 +4,7 @@ mod actor;
 mod admin;
 mod batch;
 mod catalog;
-mod convert;
+pub(crate) mod convert;
 mod detach;
 mod enforce;
 mod page;

@@ -81,6 +81,13 @@ reasons! {
     LimitRequestResolved "LIMIT_REQUEST_RESOLVED" FailedPrecondition,
     AccountMoving "ACCOUNT_MOVING" Unavailable,
     AllocationHeld "ALLOCATION_HELD" FailedPrecondition,
+    MeterExists "METER_EXISTS" AlreadyExists,
+    MeterInUse "METER_IN_USE" FailedPrecondition,
+    PlanExists "PLAN_EXISTS" AlreadyExists,
+    PlanNotFound "PLAN_NOT_FOUND" NotFound,
+    PlanInUse "PLAN_IN_USE" FailedPrecondition,
+    RateCardExists "RATE_CARD_EXISTS" AlreadyExists,
+    RateCardNotFound "RATE_CARD_NOT_FOUND" NotFound,
 }
 
 /// A status with its reason.

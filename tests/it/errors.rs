@@ -115,6 +115,29 @@ async fn records_and_pools() {
 }
 
 #[tokio::test]
+async fn meters_plans_and_rate_cards() {
+    let api = Api::start().await;
+    let runs = Some(Meter { name: "job.runs".into(), ..Default::default() });
+    let create = CreateMeterRequest { meter: runs, ..Default::default() };
+    golden("METER_EXISTS", &refused(api.create_meter(create).await));
+    let delete = DeleteMeterRequest { meter: "job.runs".into(), ..Default::default() };
+    golden("METER_IN_USE", &refused(api.delete_meter(delete).await));
+    let plan = Some(Plan { name: "gold".into(), ..Default::default() });
+    let create = CreatePlanRequest { tenant: TENANT.into(), plan, ..Default::default() };
+    golden("PLAN_EXISTS", &refused(api.create_plan(create).await));
+    let delete = |plan: &str| DeletePlanRequest { tenant: TENANT.into(), plan: plan.into(), ..Default::default() };
+    golden("PLAN_IN_USE", &refused(api.delete_plan(delete("gold")).await));
+    golden("PLAN_NOT_FOUND", &refused(api.delete_plan(delete("silver")).await));
+    let from_time = Some(pbjson_types::Timestamp { seconds: NOON.millis() / 1000, nanos: 0 });
+    let rate_card = Some(RateCard { meter: "job.balance".into(), from_time, ..Default::default() });
+    let create = CreateRateCardRequest { rate_card, ..Default::default() };
+    api.create_rate_card(create.clone()).await.unwrap();
+    golden("RATE_CARD_EXISTS", &refused(api.create_rate_card(create).await));
+    let delete = DeleteRateCardRequest { meter: "job.calls".into(), from_time, ..Default::default() };
+    golden("RATE_CARD_NOT_FOUND", &refused(api.delete_rate_card(delete).await));
+}
+
+#[tokio::test]
 async fn reservations_in_the_wrong_state() {
     let api = Api::start().await;
     let extend = |id: &str| ExtendRequest { tenant: TENANT.into(), reservation_id: id.into(), ..Default::default() };

@@ -11,6 +11,7 @@
 
 mod api;
 mod cli;
+mod cli_definition;
 mod cli_import;
 mod cli_pool;
 mod cli_quota;

@@ -3,11 +3,11 @@
 use super::diff::{Change, diff};
 use super::document::{DraftScope, Problems, read_draft};
 use super::export::{content_of, export_installation, export_tenant};
+use super::in_use::Gone;
 use super::validate::{Current, ScopeContent, validate};
-use crate::domain::name::{AccountName, MeterName, NameError};
+use crate::domain::name::{AccountName, NameError};
 use crate::domain::time::Timestamp;
-use crate::engine::ports::{CatalogStore, CatalogWrite, ScopeWrite, StoreError, WriteContext, Written};
-use std::collections::BTreeSet;
+use crate::engine::ports::{CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -104,6 +104,7 @@ impl Catalogs {
         let mut problems = Problems::default();
         let draft = read_draft(request.yaml, tenant.as_ref(), &mut problems);
         for _ in 0..ATTEMPTS {
+            let latest = self.store.version(None).await?;
             let current = self.current(&draft).await?;
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(request.tenant, request.etag).await?;
@@ -112,13 +113,15 @@ impl Catalogs {
             problems.into_result().map_err(ApplyError::Document)?;
 
             let (changes, writes) = differences(&wanted, &current, &request);
-            self.check_unused(&writes, &draft).await?;
+            let gone = Gone::of(writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes));
+            self.check_unused(&gone, &draft).await?;
             let described = draft.iter().map(|scope| scope.tenant.clone()).collect();
             if writes.is_empty() || request.dry_run {
                 let etag = self.etag(request.tenant).await?;
                 return Ok(Applied { changes, etag, versions: Vec::new(), described });
             }
-            let context = WriteContext { actor: request.actor.to_owned(), now: request.now };
+            let mut context = WriteContext::new(request.actor, request.now);
+            context.expect_latest = (!gone.is_empty()).then_some(latest);
             if let Written::Done(version) = self.store.write(&context, &writes).await? {
                 let versions = writes.into_iter().map(|scope| (scope.tenant, version)).collect();
                 return Ok(Applied { changes, etag: etag_of(version), versions, described });
@@ -177,40 +180,9 @@ impl Catalogs {
 
     /// What goes from the installation must not be named by a tenant that the document does not describe; within the
     /// document that has been judged already.
-    async fn check_unused(&self, writes: &[ScopeWrite], draft: &[DraftScope]) -> Result<(), ApplyError> {
-        let (mut meters, mut plans) = (BTreeSet::new(), BTreeSet::new());
-        for change in writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes) {
-            match change {
-                CatalogWrite::DeleteMeter(meter) => drop(meters.insert(meter.name.clone())),
-                CatalogWrite::DeletePlan(plan) => drop(plans.insert(plan.name.clone())),
-                _ => {}
-            }
-        }
-        if meters.is_empty() && plans.is_empty() {
-            return Ok(());
-        }
-        let described: BTreeSet<&str> = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
-        for tenant in self.store.tenants().await?.into_iter().filter(|name| !described.contains(name.as_str())) {
-            let data = self.store.load(Some(&tenant)).await?;
-            let content = content_of(Some(&tenant), &data);
-            let own: BTreeSet<&MeterName> = content.meters.iter().map(|meter| &meter.name).collect();
-            let gone = |meter: &MeterName| meters.contains(meter) && !own.contains(meter);
-            if let Some(quota) = content.quotas.iter().find(|quota| gone(&quota.meter)) {
-                let message = format!("the meter {} is in use by the quota of {}", quota.meter, quota.subject);
-                return Err(ApplyError::InUse(message));
-            }
-            if let Some(card) = content.rate_cards.iter().find(|card| gone(&card.meter)) {
-                let message = format!("the meter {} is in use by a rate card of {tenant}", card.meter);
-                return Err(ApplyError::InUse(message));
-            }
-            let own: BTreeSet<&str> = content.plans.iter().map(|plan| plan.name.as_str()).collect();
-            let uses = |plan: &str| plans.contains(plan) && !own.contains(plan);
-            if let Some(account) = content.accounts.iter().find(|account| account.plan.as_deref().is_some_and(uses)) {
-                let plan = account.plan.as_deref().unwrap_or_default();
-                return Err(ApplyError::InUse(format!("the plan {plan} is in use by {}", account.name)));
-            }
-        }
-        Ok(())
+    async fn check_unused(&self, gone: &Gone, draft: &[DraftScope]) -> Result<(), ApplyError> {
+        let described = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
+        self.used_by_tenants(gone, &described).await?.map_or(Ok(()), |who| Err(ApplyError::InUse(who)))
     }
 }
 

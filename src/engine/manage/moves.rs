@@ -82,7 +82,7 @@ impl Catalogs {
             }
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
-            let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
+            let by = WriteContext::new(context.actor, context.now);
             let write = scope(context.tenant, &data, vec![CatalogWrite::PutName(record.clone())]);
             if let Written::Done(_) = self.store.write(&by, &[write]).await? {
                 return Ok(begun);
@@ -137,7 +137,7 @@ impl Catalogs {
             if moving.id != wanted.id {
                 return Ok(());
             }
-            let by = WriteContext { actor: moving.actor.clone(), now };
+            let by = WriteContext::new(&moving.actor, now);
             let write = scope(Some(tenant), &data, changes(moving, &data));
             if let Written::Done(_) = self.store.write(&by, &[write]).await? {
                 return Ok(());

@@ -168,7 +168,7 @@ impl Catalogs {
                 expect_version: Some(current.version),
                 changes,
             };
-            let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
+            let by = WriteContext::new(context.actor, context.now);
             if let Written::Done(version) = self.store.write(&by, &[write]).await? {
                 let now = self.store.load_for(context.tenant, &keys).await?;
                 let in_force = |(subject, meter): &QuotaKey| find(&now, context.tenant, subject, meter).cloned();
@@ -287,14 +287,7 @@ fn created(
 
 /// The quotas that drafts ask for, judged against the catalog.
 fn judged(context: Context<'_>, drafts: &[DraftQuota], data: &CatalogData) -> Result<Vec<Quota>, QuotaError> {
-    let mut current = Current::default();
-    match context.tenant {
-        None => current.installation = data.clone(),
-        Some(tenant) => {
-            current.installation = of_installation(data);
-            current.tenants.insert(tenant.to_owned(), data.clone());
-        }
-    }
+    let current = current_of(context, data);
     let registry = Registry::of(&scope_of(context, &[]), Some(data), false);
     let unknown = drafts.iter().enumerate().filter(|(_, draft)| !registry.knows(&draft.subject));
     let unknown: Vec<_> = unknown.map(|(at, draft)| (at, draft.subject.clone())).collect();
@@ -336,8 +329,18 @@ fn scope_of(context: Context<'_>, drafts: &[DraftQuota]) -> DraftScope {
     DraftScope { tenant: context.tenant.map(str::to_owned), quotas: drafts.to_vec(), ..DraftScope::default() }
 }
 
+/// What was loaded of a scope, as that by which a draft of it is judged.
+pub(super) fn current_of(context: Context<'_>, data: &CatalogData) -> Current {
+    match context.tenant {
+        None => Current { installation: data.clone(), ..Current::default() },
+        Some(tenant) => {
+            Current { installation: of_installation(data), tenants: [(tenant.to_owned(), data.clone())].into() }
+        }
+    }
+}
+
 /// What a tenant sees of the installation: that by which its own quotas are judged.
-pub(super) fn of_installation(data: &CatalogData) -> CatalogData {
+fn of_installation(data: &CatalogData) -> CatalogData {
     CatalogData {
         meters: data.meters.iter().filter(|meter| meter.tenant.is_none()).cloned().collect(),
         plans: data.plans.iter().filter(|plan| plan.tenant.is_none()).cloned().collect(),

@@ -5,8 +5,8 @@ use super::document::pool::DraftPool;
 use super::document::{DraftScope, Found, Problems};
 use super::members::Registry;
 use super::moves::check_name;
-use super::quotas::{Context, QuotaError, check_unlocked, of_installation};
-use super::validate::{Current, validate};
+use super::quotas::{Context, QuotaError, check_unlocked, current_of};
+use super::validate::validate;
 use crate::domain::account::{Account, AccountPolicy};
 use crate::domain::name::AccountName;
 use crate::domain::pool::{Join, Pool, membership};
@@ -135,7 +135,7 @@ impl Catalogs {
                 expect_version: Some(current.version),
                 changes: change.judge(context, &current)?,
             };
-            let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
+            let by = WriteContext::new(context.actor, context.now);
             if let Written::Done(_) = self.store.write(&by, &[write]).await? {
                 let now = self.load_for_record(context, change).await?;
                 let etag = etag_of(now.version);
@@ -251,22 +251,23 @@ fn put_account(
     found: &Found<Account>,
     data: &CatalogData,
 ) -> Result<Vec<CatalogWrite>, RecordError> {
-    judged(context, DraftScope { accounts: vec![found.clone()], ..DraftScope::default() }, data)?;
+    let scope = DraftScope { accounts: vec![found.clone()], ..DraftScope::default() };
+    judged(context, scope, data).map_err(RecordError::Invalid)?;
     Ok(vec![CatalogWrite::PutAccount(found.value.clone())])
 }
 
 fn put_pool(context: Context<'_>, draft: &DraftPool, data: &CatalogData) -> Result<Vec<CatalogWrite>, RecordError> {
-    judged(context, DraftScope { pools: vec![draft.clone()], ..DraftScope::default() }, data)?;
+    let scope = DraftScope { pools: vec![draft.clone()], ..DraftScope::default() };
+    judged(context, scope, data).map_err(RecordError::Invalid)?;
     Ok(vec![CatalogWrite::PutPool(draft.pool.clone())])
 }
 
 /// Judges a draft as that of a document.
-fn judged(context: Context<'_>, scope: DraftScope, data: &CatalogData) -> Result<(), RecordError> {
-    let mut current = Current { installation: of_installation(data), ..Current::default() };
-    current.tenants.extend(context.tenant.map(|tenant| (tenant.to_owned(), data.clone())));
+pub(super) fn judged(context: Context<'_>, scope: DraftScope, data: &CatalogData) -> Result<(), Problems> {
+    let current = current_of(context, data);
     let mut problems = Problems::default();
     validate(&[DraftScope { tenant: context.tenant.map(str::to_owned), ..scope }], &current, false, &mut problems);
-    problems.into_result().map_err(RecordError::Invalid)
+    problems.into_result()
 }
 
 /// The record of an account.

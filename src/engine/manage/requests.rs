@@ -113,7 +113,7 @@ impl Catalogs {
             changes.push(CatalogWrite::ResolveRequest(Box::new(resolved.clone())));
             let tenant = Some(tenant.to_owned());
             let write = ScopeWrite { tenant, expect_version: Some(current.version), changes };
-            let by = WriteContext { actor: context.actor.to_owned(), now: context.now };
+            let by = WriteContext::new(context.actor, context.now);
             if let Written::Done(_) = self.store.write(&by, &[write]).await? {
                 let now = self.store.load_for(context.tenant, &keys).await?;
                 let [(subject, meter)] = &keys;

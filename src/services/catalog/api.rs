@@ -1,7 +1,7 @@
 //! The service itself: every method runs on the pool, so that no catalog holds up a decision.
 
 use super::quotas::Desk;
-use super::{apply, moves, quotas, read, records};
+use super::{apply, definitions, moves, quotas, read, records};
 use crate::engine::authority::Authority;
 use crate::engine::ports::Clock;
 use crate::engine::publish::Publisher;
@@ -84,6 +84,95 @@ impl catalog_service_server::CatalogService for CatalogApi {
         request: Request<v1::ListMetersRequest>,
     ) -> Result<Response<v1::ListMetersResponse>, Status> {
         self.read(request, read::list_meters).await
+    }
+
+    async fn create_meter(
+        &self,
+        request: Request<v1::CreateMeterRequest>,
+    ) -> Result<Response<v1::CreateMeterResponse>, Status> {
+        self.change(request, definitions::create_meter).await
+    }
+
+    async fn update_meter(
+        &self,
+        request: Request<v1::UpdateMeterRequest>,
+    ) -> Result<Response<v1::UpdateMeterResponse>, Status> {
+        self.change(request, definitions::update_meter).await
+    }
+
+    async fn delete_meter(
+        &self,
+        request: Request<v1::DeleteMeterRequest>,
+    ) -> Result<Response<v1::DeleteMeterResponse>, Status> {
+        self.change(request, definitions::delete_meter).await
+    }
+
+    async fn get_plan(&self, request: Request<v1::GetPlanRequest>) -> Result<Response<v1::GetPlanResponse>, Status> {
+        self.read(request, read::get_plan).await
+    }
+
+    async fn list_plans(
+        &self,
+        request: Request<v1::ListPlansRequest>,
+    ) -> Result<Response<v1::ListPlansResponse>, Status> {
+        self.read(request, read::list_plans).await
+    }
+
+    async fn create_plan(
+        &self,
+        request: Request<v1::CreatePlanRequest>,
+    ) -> Result<Response<v1::CreatePlanResponse>, Status> {
+        self.change(request, definitions::create_plan).await
+    }
+
+    async fn update_plan(
+        &self,
+        request: Request<v1::UpdatePlanRequest>,
+    ) -> Result<Response<v1::UpdatePlanResponse>, Status> {
+        self.change(request, definitions::update_plan).await
+    }
+
+    async fn delete_plan(
+        &self,
+        request: Request<v1::DeletePlanRequest>,
+    ) -> Result<Response<v1::DeletePlanResponse>, Status> {
+        self.change(request, definitions::delete_plan).await
+    }
+
+    async fn get_rate_card(
+        &self,
+        request: Request<v1::GetRateCardRequest>,
+    ) -> Result<Response<v1::GetRateCardResponse>, Status> {
+        let now = self.clock.now();
+        self.read(request, |catalogs, request| read::get_rate_card(catalogs, now, request)).await
+    }
+
+    async fn list_rate_cards(
+        &self,
+        request: Request<v1::ListRateCardsRequest>,
+    ) -> Result<Response<v1::ListRateCardsResponse>, Status> {
+        self.read(request, read::list_rate_cards).await
+    }
+
+    async fn create_rate_card(
+        &self,
+        request: Request<v1::CreateRateCardRequest>,
+    ) -> Result<Response<v1::CreateRateCardResponse>, Status> {
+        self.change(request, definitions::create_rate_card).await
+    }
+
+    async fn update_rate_card(
+        &self,
+        request: Request<v1::UpdateRateCardRequest>,
+    ) -> Result<Response<v1::UpdateRateCardResponse>, Status> {
+        self.change(request, definitions::update_rate_card).await
+    }
+
+    async fn delete_rate_card(
+        &self,
+        request: Request<v1::DeleteRateCardRequest>,
+    ) -> Result<Response<v1::DeleteRateCardResponse>, Status> {
+        self.change(request, definitions::delete_rate_card).await
     }
 
     async fn get_quota(&self, request: Request<v1::GetQuotaRequest>) -> Result<Response<v1::GetQuotaResponse>, Status> {

@@ -2,7 +2,7 @@
 
 use crate::engine::manage::document::{Problem, Problems};
 use crate::engine::manage::records::Noun;
-use crate::engine::manage::{ApplyError, QuotaError, RecordError};
+use crate::engine::manage::{ApplyError, DefinitionError, DefinitionName, QuotaError, RecordError};
 use crate::engine::ports::StoreError;
 use crate::services::status::{self, Reason, bad_fields, internal, status};
 use crate::services::violations::Violations;
@@ -80,6 +80,27 @@ pub fn from_record(error: RecordError) -> Status {
         RecordError::NotAMember(..) => bad_field(Reason::NotAMember, "pool", message),
         RecordError::Apply(error) => from_apply(error),
     }
+}
+
+/// The status of a meter, a plan or a rate card that was not changed; `field`: what of the request named it.
+pub fn from_definition(error: DefinitionError, field: &str) -> Status {
+    use DefinitionName::{Meter, Plan, RateCard};
+    let message = error.to_string();
+    let reason = match error {
+        DefinitionError::Invalid(problems) => return judged(&problems),
+        DefinitionError::Quota(error) => return from_quota(error),
+        DefinitionError::Apply(error) => return from_apply(error),
+        DefinitionError::Exists(Meter(_)) => Reason::MeterExists,
+        DefinitionError::Exists(Plan(_)) => Reason::PlanExists,
+        DefinitionError::Exists(RateCard(..)) => Reason::RateCardExists,
+        DefinitionError::NotFound(Meter(_)) => Reason::MeterNotFound,
+        DefinitionError::NotFound(Plan(_)) => Reason::PlanNotFound,
+        DefinitionError::NotFound(RateCard(..)) => Reason::RateCardNotFound,
+        DefinitionError::InUse(Plan(_), _) => Reason::PlanInUse,
+        // Nobody names a rate card.
+        DefinitionError::InUse(Meter(_) | RateCard(..), _) => Reason::MeterInUse,
+    };
+    bad_field(reason, field, message)
 }
 
 fn judged(problems: &Problems) -> Status {

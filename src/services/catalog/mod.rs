@@ -1,11 +1,12 @@
 //! `quotad.v1.CatalogService`: what is configured, changed by documents and read one by one.
 //!
 //! `api` is the service; `apply` takes and gives documents; `quotas` sets them one by
-//! one, `records` accounts and pools, `moves` gives accounts other names; `read` gets and lists; `listing` cuts lists into pages;
+//! one, `records` accounts and pools, `definitions` meters, plans and rate cards, `moves` gives accounts other names; `read` gets and lists; `listing` cuts lists into pages;
 //! `errors` says what a refused document is answered with.
 
 mod api;
 mod apply;
+mod definitions;
 mod errors;
 mod listing;
 mod moves;

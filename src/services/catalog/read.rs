@@ -1,18 +1,21 @@
 //! Gets and lists. A tenant sees what is the installation's and its own; where both have the same, its own.
 
 use super::apply::scope;
+use super::definitions::{beginning, named};
 use super::errors::from_store;
 use super::listing::Page;
 use super::records::shown;
 use crate::domain::account::Account;
-use crate::domain::name::{AccountName, MeterName, NameError};
+use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
+use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::time::Timestamp;
+use crate::engine::manage::document::account::plan_name;
 use crate::engine::manage::{etag_of, records};
 use crate::engine::ports::{CatalogData, QuotaPage};
 use crate::engine::publish::Publisher;
 use crate::proto::v1;
-use crate::services::convert::{self, account, meter, pool, quota};
+use crate::services::convert::{self, account, meter, plan, pool, quota, rate_card};
 use crate::services::status::{Reason, bad_fields, internal};
 use crate::services::violations::Violations;
 use std::sync::Arc;
@@ -27,10 +30,10 @@ pub async fn get_meter(catalogs: Arc<Publisher>, request: v1::GetMeterRequest) -
     let tenant = scope(&request.tenant, &mut bad);
     let name = named("meter", request.meter.parse::<MeterName>(), &mut bad);
     bad.finish()?;
-    let data = frame(&catalogs, tenant.as_ref()).await?;
+    let (etag, data) = frame_with_etag(&catalogs, tenant.as_ref()).await?;
     let found = data.meters.iter().find(|meter| Some(&meter.name) == name.as_ref());
     let found = found.ok_or_else(|| missing(Reason::MeterNotFound, "meter", format!("no meter {}", request.meter)))?;
-    Ok(v1::GetMeterResponse { meter: Some(meter::meter(found)) })
+    Ok(v1::GetMeterResponse { meter: Some(meter::meter(found)), etag })
 }
 
 /// ListMeters.
@@ -46,6 +49,88 @@ pub async fn list_meters(
     let data = frame(&catalogs, tenant.as_ref()).await?;
     let (meters, next_page_token) = page.cut(data.meters.iter().map(|meter| (meter.name.to_string(), meter)).collect());
     Ok(v1::ListMetersResponse { meters: meters.into_iter().map(meter::meter).collect(), next_page_token })
+}
+
+/// GetPlan.
+#[allow(clippy::missing_errors_doc)]
+pub async fn get_plan(catalogs: Arc<Publisher>, request: v1::GetPlanRequest) -> Result<v1::GetPlanResponse, Status> {
+    let mut bad = Violations::default();
+    let tenant = scope(&request.tenant, &mut bad);
+    let name = named("plan", plan_name(&request.plan), &mut bad);
+    bad.finish()?;
+    let (etag, data) = frame_with_etag(&catalogs, tenant.as_ref()).await?;
+    let found = data.plans.iter().find(|plan| Some(&plan.name) == name.as_ref());
+    let found = found.ok_or_else(|| missing(Reason::PlanNotFound, "plan", format!("no plan {}", request.plan)))?;
+    Ok(v1::GetPlanResponse { plan: Some(plan::plan(found)), etag })
+}
+
+/// ListPlans.
+#[allow(clippy::missing_errors_doc)]
+pub async fn list_plans(
+    catalogs: Arc<Publisher>,
+    request: v1::ListPlansRequest,
+) -> Result<v1::ListPlansResponse, Status> {
+    let mut bad = Violations::default();
+    let tenant = scope(&request.tenant, &mut bad);
+    let page = Page::read(request.page_size, &request.page_token, &["plans", &request.tenant], &mut bad);
+    bad.finish()?;
+    let data = frame(&catalogs, tenant.as_ref()).await?;
+    let (plans, next_page_token) = page.cut(data.plans.iter().map(|plan| (plan.name.clone(), plan)).collect());
+    Ok(v1::ListPlansResponse { plans: plans.into_iter().map(plan::plan).collect(), next_page_token })
+}
+
+/// GetRateCard; without a time the one in force at `now`.
+#[allow(clippy::missing_errors_doc)]
+pub async fn get_rate_card(
+    catalogs: Arc<Publisher>,
+    now: Timestamp,
+    request: v1::GetRateCardRequest,
+) -> Result<v1::GetRateCardResponse, Status> {
+    let mut bad = Violations::default();
+    let tenant = scope(&request.tenant, &mut bad);
+    let name = named("meter", request.meter.parse::<MeterName>(), &mut bad);
+    let from = request.from_time.as_ref().and_then(|time| beginning(time, &mut bad));
+    bad.finish()?;
+    let (etag, data) = frame_with_etag(&catalogs, tenant.as_ref()).await?;
+    let cards: Vec<RateCard> = data.rate_cards.into_iter().filter(|card| Some(&card.meter) == name.as_ref()).collect();
+    let found = match from {
+        // A tenant's own wins, as in force.
+        Some(from) => cards.iter().filter(|card| card.from == from).max_by_key(|card| card.tenant.is_some()),
+        None => in_force(&cards, now).0,
+    };
+    let found = found.ok_or_else(|| match from {
+        Some(from) => {
+            let why = format!("no rate card of {} begins at {from}", request.meter);
+            missing(Reason::RateCardNotFound, "from_time", why)
+        }
+        None => missing(Reason::RateCardNotFound, "meter", format!("no rate card of {} is in force", request.meter)),
+    })?;
+    Ok(v1::GetRateCardResponse { rate_card: Some(rate_card::rate_card(found)), etag })
+}
+
+/// ListRateCards.
+#[allow(clippy::missing_errors_doc)]
+pub async fn list_rate_cards(
+    catalogs: Arc<Publisher>,
+    request: v1::ListRateCardsRequest,
+) -> Result<v1::ListRateCardsResponse, Status> {
+    let v1::ListRateCardsRequest { tenant, meter, page_size, page_token } = request;
+    let mut bad = Violations::default();
+    let page = Page::read(page_size, &page_token, &["rate cards", &tenant, &meter], &mut bad);
+    let tenant = scope(&tenant, &mut bad);
+    let meter = (!meter.is_empty()).then(|| named("meter", meter.parse::<MeterName>(), &mut bad)).flatten();
+    bad.finish()?;
+    let data = frame(&catalogs, tenant.as_ref()).await?;
+    let wanted = data.rate_cards.iter().filter(|card| meter.as_ref().is_none_or(|meter| card.meter == *meter));
+    let (cards, next_page_token) = page.cut(wanted.map(|card| (key_of(card), card)).collect());
+    let rate_cards = cards.into_iter().map(rate_card::without_prices).collect();
+    Ok(v1::ListRateCardsResponse { rate_cards, next_page_token })
+}
+
+/// By meter, time and owner, the installation's first: as text in this order.
+fn key_of(card: &RateCard) -> String {
+    let since_the_first = i128::from(card.from.millis()) - i128::from(Timestamp::MIN.millis());
+    format!("{} {since_the_first:020} {}", card.meter, card.tenant.as_deref().unwrap_or_default())
 }
 
 /// GetQuota, as of `now`.
@@ -188,13 +273,15 @@ async fn records_of(
     Ok((today, data))
 }
 
-/// What a tenant sees of meters and plans.
+/// What a tenant sees of meters, plans and rate cards.
 async fn frame(catalogs: &Publisher, tenant: Option<&AccountName>) -> Result<CatalogData, Status> {
     catalogs.store().load_for(tenant.map(AccountName::as_str), &[]).await.map_err(from_store)
 }
 
-fn named<T>(field: &str, name: Result<T, NameError>, bad: &mut Violations) -> Option<T> {
-    name.map_err(|error| bad.add(field, error.to_string())).ok()
+/// The same, with an etag that is no newer.
+async fn frame_with_etag(catalogs: &Publisher, tenant: Option<&AccountName>) -> Result<(String, CatalogData), Status> {
+    let etag = catalogs.etag(tenant.map(AccountName::as_str)).await.map_err(from_store)?;
+    Ok((etag, frame(catalogs, tenant).await?))
 }
 
 /// A name whose absence has been a violation.

@@ -175,7 +175,8 @@ async fn changed(
     desk.catalogs.change_record(desk.context(Some(tenant), etag), change).await.map_err(from_record)
 }
 
-fn needed<T>(value: Option<T>, at: &Place, problems: &mut Problems) -> Option<T> {
+/// What must be there.
+pub fn needed<T>(value: Option<T>, at: &Place, problems: &mut Problems) -> Option<T> {
     if value.is_none() {
         problems.add(at, "is required");
     }

@@ -1,7 +1,7 @@
 //! Pools, both ways.
 
 use super::account::labels;
-use super::time::{from_timestamp, timestamp};
+use super::time::{in_calendar, timestamp};
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::pool::{Items, Join, Member, Pool};
 use crate::domain::time::{Period, Timestamp};
@@ -11,9 +11,6 @@ use crate::engine::manage::document::pool::{
 use crate::engine::manage::document::{Place, Problems};
 use crate::proto::v1;
 use std::collections::BTreeSet;
-
-/// The first and the last second of the times that a calendar reaches.
-const CALENDAR: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_207_200;
 
 /// A pool as the protocol shows it.
 pub fn pool(pool: &Pool) -> v1::Pool {
@@ -102,7 +99,7 @@ fn members(members: Vec<v1::PoolMember>, tenant: &str, at: &Place, problems: &mu
         let account = account.map_err(|error| problems.add(&at.key("account", 0), error)).ok();
         let mut time = |key, time: Option<pbjson_types::Timestamp>, open| {
             let read = |time: &pbjson_types::Timestamp| {
-                from_timestamp(time).filter(|_| CALENDAR.contains(&time.seconds)).unwrap_or_else(|| {
+                in_calendar(time).unwrap_or_else(|| {
                     problems.add(&at.key(key, 0), "is no time");
                     open
                 })

@@ -21,6 +21,14 @@ pub fn from_timestamp(time: &pbjson_types::Timestamp) -> Option<Timestamp> {
     Some(Timestamp::from_millis(time.seconds.checked_mul(1000)?.checked_add(nanos / 1_000_000)?))
 }
 
+/// The first and the last second of the times that a calendar reaches.
+const CALENDAR: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_207_200;
+
+/// The same, if a calendar reaches it.
+pub fn in_calendar(time: &pbjson_types::Timestamp) -> Option<Timestamp> {
+    from_timestamp(time).filter(|_| CALENDAR.contains(&time.seconds))
+}
+
 /// A time to live: 1 ms to 24 h; what is below a millisecond is cut.
 pub fn ttl(ttl: Option<&pbjson_types::Duration>, bad: &mut Violations) -> Option<Span> {
     let ttl = ttl?;

@@ -60,7 +60,7 @@ async fn a_quota_shows_what_was_set() {
 
     let request = GetMeterRequest { tenant: PROJECT.into(), meter: METERS[2].into() };
     let meter = api.get_meter(request).await.unwrap().meter.unwrap();
-    assert_eq!((meter.min_limit, meter.max_limit, meter.may_be_unlimited), (Some(1), Some(100_000), false));
+    assert_eq!((meter.min_limit, meter.max_limit, meter.may_be_unlimited), (Some(1), Some(100_000), Some(false)));
     let names = |names: &std::collections::HashMap<String, String>| (names["en"].clone(), names["zh"].clone());
     assert_eq!(names(&meter.display_names), ("NPU time for training".into(), "训练NPU时长".into()));
     assert_eq!(names(&meter.unit_names), ("minutes".into(), "分钟".into()));

@@ -68,19 +68,7 @@ pub struct DraftScope {
 /// Reads a document of the installation (`tenant` is `None`), or of one tenant. The scopes come in the order in which
 /// they are to be written: the installation first. What is faulty is left out and reported.
 pub fn read_draft(yaml: &[u8], tenant: Option<&AccountName>, problems: &mut Problems) -> Vec<DraftScope> {
-    if yaml.len() > MAX_DOCUMENT {
-        problems.add(&Place::root(), "must be at most 64 MiB");
-        return Vec::new();
-    }
-    let Some(text) = utf8(yaml, problems) else { return Vec::new() };
-    let root = match yaml::read(text) {
-        Ok(Some(root)) if !root.is_null() => root,
-        Ok(_) => Node { line: 1, value: Value::Map(Vec::new()) },
-        Err(problem) => {
-            problems.add(&problem.at, problem.message);
-            return Vec::new();
-        }
-    };
+    let Some(root) = read_root(yaml, problems) else { return Vec::new() };
     if let Some(hint) = whose(&root, tenant) {
         problems.add(&Place::root(), hint);
         return Vec::new();
@@ -88,6 +76,22 @@ pub fn read_draft(yaml: &[u8], tenant: Option<&AccountName>, problems: &mut Prob
     match tenant {
         None => read_installation(&root, problems),
         Some(tenant) => read_one_tenant(&root, tenant, problems).into_iter().collect(),
+    }
+}
+
+/// The one value that a text is; an empty text is an empty map.
+pub(super) fn read_root<'a>(yaml: &'a [u8], problems: &mut Problems) -> Option<Node<'a>> {
+    if yaml.len() > MAX_DOCUMENT {
+        problems.add(&Place::root(), "must be at most 64 MiB");
+        return None;
+    }
+    match yaml::read(utf8(yaml, problems)?) {
+        Ok(Some(root)) if !root.is_null() => Some(root),
+        Ok(_) => Some(Node { line: 1, value: Value::Map(Vec::new()) }),
+        Err(problem) => {
+            problems.add(&problem.at, problem.message);
+            None
+        }
     }
 }
 

@@ -30,7 +30,10 @@ const KEYS: [&str; 18] = [
     "default_policy",
     "failure_policy",
 ];
-const MAX_UNIT: usize = 63;
+/// The longest name of a unit, in bytes.
+pub const MAX_UNIT: usize = 63;
+/// Most decimals.
+pub const MAX_DECIMALS: u8 = 10;
 const MAX_DISPLAY_NAME: usize = 1_024;
 
 /// Words of the families, the default first; so below.
@@ -61,7 +64,7 @@ pub fn read_meter(node: &Node<'_>, at: &Place, tenant: Option<&str>, problems: &
     let mut meter = Meter::new(name);
     meter.tenant = tenant.map(str::to_owned);
     meter.unit = fields.text("unit", MAX_UNIT, problems).filter(|unit| !unit.is_empty()).unwrap_or(meter.unit);
-    meter.decimals = fields.number("decimals", 0..=10, problems).unwrap_or(0);
+    meter.decimals = fields.number("decimals", 0..=MAX_DECIMALS, problems).unwrap_or(0);
     meter.display_names = fields.texts("display_names", MAX_DISPLAY_NAME, problems);
     meter.unit_names = fields.texts("unit_names", MAX_DISPLAY_NAME, problems);
     meter.rules = Rules {
@@ -85,10 +88,15 @@ pub fn read_meter(node: &Node<'_>, at: &Place, tenant: Option<&str>, problems: &
     Some(Found { at: at.clone(), value: meter })
 }
 
+/// The greatest limit that there is bounds nothing.
+pub fn upper_bound(amount: u64) -> Option<u64> {
+    (amount < MAX_LIMIT).then_some(amount)
+}
+
 fn bound(fields: &Fields<'_, '_>, key: &str, decimals: u8, problems: &mut Problems) -> Option<u64> {
     let text = fields.text(key, usize::MAX, problems)?;
     match read_amount(&text, decimals) {
-        Ok(MAX_LIMIT) if key == "max_limit" => None,
+        Ok(amount) if key == "max_limit" => upper_bound(amount),
         Ok(amount) => Some(amount),
         Err(message) => {
             problems.add(&fields.place(key), format!("{message}; it is {}", quoted(&text)));

@@ -16,7 +16,8 @@ const PRICE_KEYS: [&str; 4] = ["item", "currency", "per", "components"];
 const DISCOUNT_KEYS: [&str; 3] = ["service", "item", "factor"];
 const RATE_KEYS: [&str; 3] = ["currency", "since", "rate"];
 const MAX_PER: u64 = 1_000_000_000;
-const MAX_COMPONENTS: usize = 16;
+/// Most components of an item's price.
+pub const MAX_COMPONENTS: usize = 16;
 
 /// Reads one rate card. Whether its meter and its exchange rates fit together is left for the catalog to judge.
 pub fn read_rate_card(
@@ -28,14 +29,30 @@ pub fn read_rate_card(
     let fields = Fields::open(node, at, &CARD_KEYS, problems)?;
     let meter = fields.needed("meter", |text| text.parse::<MeterName>(), problems);
     let from = fields.needed("from", |text| text.parse::<Timestamp>(), problems);
-    let mut prices: Vec<ItemPrice> = read_all(&fields, "prices", read_price, problems);
-    let mut discounts: Vec<Discount> = read_all(&fields, "discounts", read_discount, problems);
-    let mut rates: Vec<ExchangeRate> = read_all(&fields, "rates", read_rate, problems);
-    prices.sort_by(|a, b| a.item.cmp(&b.item));
-    discounts.sort_by(|a, b| (&a.service, &a.item).cmp(&(&b.service, &b.item)));
-    rates.sort_by(|a, b| (&a.currency, a.since).cmp(&(&b.currency, b.since)));
-    let card = RateCard { tenant: tenant.map(str::to_owned), meter: meter?, from: from?, prices, discounts, rates };
+    let prices: Vec<ItemPrice> = read_all(&fields, "prices", read_price, problems);
+    let discounts: Vec<Discount> = read_all(&fields, "discounts", read_discount, problems);
+    let rates: Vec<ExchangeRate> = read_all(&fields, "rates", read_rate, problems);
+    let tenant = tenant.map(str::to_owned);
+    let card = in_order(RateCard { tenant, meter: meter?, from: from?, prices, discounts, rates });
     Some(Found { at: at.clone(), value: card })
+}
+
+/// The card with its lists in the order in which it is kept and compared.
+pub fn in_order(mut card: RateCard) -> RateCard {
+    card.prices.sort_by(|a, b| a.item.cmp(&b.item));
+    card.discounts.sort_by(|a, b| (&a.service, &a.item).cmp(&(&b.service, &b.item)));
+    card.rates.sort_by(|a, b| (&a.currency, a.since).cmp(&(&b.currency, b.since)));
+    card
+}
+
+/// By what a discount stands on a card once.
+pub fn discount_key(service: &str, item: Option<&str>) -> String {
+    format!("{service} {}", item.unwrap_or("for all items"))
+}
+
+/// By what an exchange rate stands on a card once.
+pub fn rate_key(currency: &str, since: Option<Timestamp>) -> String {
+    since.map_or_else(|| currency.to_owned(), |since| format!("{currency} since {since}"))
 }
 
 /// What stands in a list, each with the words by which it stands there once.
@@ -102,8 +119,7 @@ fn read_discount(node: &Node<'_>, at: &Place, problems: &mut Problems) -> Option
     let item = optional(&fields, "item", id, problems);
     let factor = fields.needed("factor", factor, problems)?;
     let service = service?;
-    let name = format!("{service} {}", item.as_deref().unwrap_or("for all items"));
-    Some((name, Discount { service, item, factor }))
+    Some((discount_key(&service, item.as_deref()), Discount { service, item, factor }))
 }
 
 fn read_rate(node: &Node<'_>, at: &Place, problems: &mut Problems) -> Option<(String, ExchangeRate)> {
@@ -112,8 +128,7 @@ fn read_rate(node: &Node<'_>, at: &Place, problems: &mut Problems) -> Option<(St
     let since = optional(&fields, "since", |text| text.parse::<Timestamp>(), problems);
     let rate = fields.needed("rate", rate, problems)?;
     let currency = currency?;
-    let name = since.map_or_else(|| currency.clone(), |since| format!("{currency} since {since}"));
-    Some((name, ExchangeRate { currency, since, rate }))
+    Some((rate_key(&currency, since), ExchangeRate { currency, since, rate }))
 }
 
 fn optional<T, E: std::fmt::Display>(
@@ -125,21 +140,40 @@ fn optional<T, E: std::fmt::Display>(
     fields.get(key).and_then(|_| fields.needed(key, read, problems))
 }
 
-fn id(text: &str) -> Result<String, &'static str> {
+/// The name of an item, a component, a currency or a service.
+///
+/// # Errors
+/// What it must be.
+pub fn id(text: &str) -> Result<String, &'static str> {
     if is_caller_id(text) { Ok(text.to_owned()) } else { Err("must be 1 to 128 visible ASCII characters") }
 }
 
 fn per(text: &str) -> Result<u64, String> {
-    let per = read_amount(text, 0)?;
+    checked_per(read_amount(text, 0)?)
+}
+
+/// How many units a price may be for.
+///
+/// # Errors
+/// How many it must be.
+pub fn checked_per(per: u64) -> Result<u64, String> {
     if (1..=MAX_PER).contains(&per) { Ok(per) } else { Err(format!("must be from 1 to {MAX_PER}")) }
 }
 
-fn factor(text: &str) -> Result<Exact, &'static str> {
+/// What a service pays of the price.
+///
+/// # Errors
+/// What it must be.
+pub fn factor(text: &str) -> Result<Exact, &'static str> {
     let factor: Exact = text.parse()?;
     if factor <= Exact::ONE { Ok(factor) } else { Err("must be from 0 (free) to 1 (no discount)") }
 }
 
-fn rate(text: &str) -> Result<Exact, &'static str> {
+/// An exchange rate.
+///
+/// # Errors
+/// What it must be.
+pub fn rate(text: &str) -> Result<Exact, &'static str> {
     let rate: Exact = text.parse()?;
     if rate > Exact::ZERO { Ok(rate) } else { Err("must be above 0") }
 }

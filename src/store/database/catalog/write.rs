@@ -41,6 +41,9 @@ async fn write_in(
 ) -> Result<(Written, bool), StoreError> {
     // First of all: the versions that are compared here must not change before they are raised.
     let before = read::lock_sequence(transaction).await?;
+    if context.expect_latest.is_some_and(|expected| expected != before) {
+        return Ok((Written::Conflict(before), false));
+    }
     for scope in scopes {
         let Some(expected) = scope.expect_version else { continue };
         let found = read::version(transaction, scope_text(scope)).await?;

@@ -71,7 +71,7 @@ async fn a_write_without_a_change_draws_no_version(product: Product) {
     world.apply(&day(5)).await;
     let data = world.store.load(None).await.unwrap();
     let changes = vec![CatalogWrite::PutMeter(data.meters[0].clone()), CatalogWrite::PutQuota(data.quotas[0].clone())];
-    let context = WriteContext { actor: String::new(), now: Timestamp::from_millis(NOW + 1) };
+    let context = WriteContext::new("", Timestamp::from_millis(NOW + 1));
     let scopes = [ScopeWrite { tenant: None, expect_version: Some(1), changes }];
     assert_eq!(world.store.write(&context, &scopes).await.unwrap(), Written::Done(1));
     assert_eq!(world.store.version(None).await.unwrap(), 1);
@@ -91,7 +91,7 @@ async fn several_scopes_are_written_together_or_not_at_all(product: Product) {
         expect_version: Some(expect_version),
         changes: vec![CatalogWrite::DeleteMeter(meter.clone())],
     };
-    let context = WriteContext { actor: String::new(), now: Timestamp::from_millis(NOW) };
+    let context = WriteContext::new("", Timestamp::from_millis(NOW));
     let scopes = [scope(None, 1), scope(Some("tenants/a"), 9)];
     assert_eq!(world.store.write(&context, &scopes).await.unwrap(), Written::Conflict(1));
     assert_eq!(world.store.load(None).await.unwrap().meters.len(), 1);

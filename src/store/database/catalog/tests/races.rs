@@ -1,12 +1,14 @@
-//! Two who apply at once: both get through, none is lost, and the chain of versions is linear (S4.28).
+//! Two who apply at once: both get through, none is lost, and the chain of versions is linear (S4.28). Who looked at every tenant is
+//! told of one that came meanwhile.
 
-use super::helpers::{World, request};
+use super::helpers::{NOW, World, request};
+use crate::domain::time::Timestamp;
 use crate::engine::manage::ApplyError;
-use crate::engine::ports::CatalogStore;
+use crate::engine::ports::{CatalogStore, CatalogWrite, ScopeWrite, WriteContext, Written};
 use crate::store::database::connection::Product;
 use crate::store::database::tests::support::on_both;
 
-on_both!(racing_applies_make_one_chain,);
+on_both!(racing_applies_make_one_chain, a_tenant_that_came_meanwhile_is_not_overlooked,);
 
 async fn racing_applies_make_one_chain(product: Product) {
     let world = World::new(product).await;
@@ -45,4 +47,28 @@ async fn racing_applies_make_one_chain(product: Product) {
         assert_eq!(*row, format!("{} {state}", index + 1));
     }
     assert_eq!(world.store.load(Some("tenants/a")).await.unwrap().version, 1 + done as u64);
+}
+
+async fn a_tenant_that_came_meanwhile_is_not_overlooked(product: Product) {
+    let world = World::new(product).await;
+    world.apply("meters: [{name: m}]\n").await;
+    let looked_at = world.store.version(None).await.unwrap();
+    let seen = world.store.load(None).await.unwrap();
+    world.apply_to("tenants/new", "quotas: [{subject: tenants/new, meter: m, limits: {day: 1}}]\n").await;
+    let latest = world.store.version(None).await.unwrap();
+    let delete = ScopeWrite {
+        tenant: None,
+        // The installation's own has not changed.
+        expect_version: Some(seen.version),
+        changes: vec![CatalogWrite::DeleteMeter(seen.meters[0].clone())],
+    };
+    let context = |latest| {
+        let context = WriteContext::new("", Timestamp::from_millis(NOW));
+        WriteContext { expect_latest: Some(latest), ..context }
+    };
+    let written = world.store.write(&context(looked_at), std::slice::from_ref(&delete)).await.unwrap();
+    assert_eq!(written, Written::Conflict(latest));
+    assert_eq!(world.store.load(None).await.unwrap(), seen);
+    let written = world.store.write(&context(latest), &[delete]).await.unwrap();
+    assert_eq!(written, Written::Done(latest + 1));
 }

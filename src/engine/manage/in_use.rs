@@ -1,0 +1,108 @@
+//! Who still uses what is about to be deleted: meters and plans that quotas, pools, rate cards and accounts name.
+
+use super::apply::Catalogs;
+use super::export::content_of;
+use super::validate::ScopeContent;
+use crate::domain::name::MeterName;
+use crate::domain::quota::Subject;
+use crate::engine::ports::{CatalogWrite, StoreError};
+use std::collections::BTreeSet;
+
+/// How many users a message tells.
+const TOLD: usize = 3;
+
+/// The meters and plans that one scope will not have any more.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Gone {
+    pub(super) meters: BTreeSet<MeterName>,
+    pub(super) plans: BTreeSet<String>,
+}
+
+impl Gone {
+    /// What the changes of a scope delete.
+    pub(super) fn of<'a>(changes: impl Iterator<Item = &'a CatalogWrite>) -> Gone {
+        let mut gone = Gone::default();
+        for change in changes {
+            match change {
+                CatalogWrite::DeleteMeter(meter) => drop(gone.meters.insert(meter.name.clone())),
+                CatalogWrite::DeletePlan(plan) => drop(gone.plans.insert(plan.name.clone())),
+                _ => {}
+            }
+        }
+        gone
+    }
+
+    /// Whether nothing is deleted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.meters.is_empty() && self.plans.is_empty()
+    }
+
+    /// What is left of a scope of its own once it is deleted there; the quotas of a plan go with it.
+    pub(super) fn taken_from(&self, mut content: ScopeContent) -> ScopeContent {
+        content.meters.retain(|meter| !self.meters.contains(&meter.name));
+        content.plans.retain(|plan| !self.plans.contains(&plan.name));
+        content.quotas.retain(|quota| !matches!(&quota.subject, Subject::Plan(plan) if self.plans.contains(plan)));
+        content
+    }
+
+    /// Who in a scope uses the first of it that is used, in words; `None`: nobody. A scope's own of the same name stands in its place.
+    pub(super) fn used_in(&self, content: &ScopeContent) -> Option<String> {
+        let own: BTreeSet<&MeterName> = content.meters.iter().map(|meter| &meter.name).collect();
+        for meter in self.meters.iter().filter(|meter| !own.contains(meter)) {
+            let quotas = content.quotas.iter().filter(|quota| quota.meter == *meter);
+            let pools = content.pools.iter().filter(|pool| pool.meters.contains(meter));
+            let card = content.rate_cards.iter().find(|card| card.meter == *meter);
+            let whose = content.tenant.as_deref().unwrap_or("the installation");
+            let users = some_of(quotas.map(|quota| quota.subject.to_string())).map(|who| format!("the quota of {who}"));
+            let users = users
+                .or_else(|| some_of(pools.map(|pool| pool.account.to_string())).map(|who| format!("the pool {who}")));
+            let users = users.or_else(|| card.map(|_| format!("a rate card of {whose}")));
+            if let Some(users) = users {
+                return Some(format!("the meter {meter} is in use by {users}"));
+            }
+        }
+        let own: BTreeSet<&str> = content.plans.iter().map(|plan| plan.name.as_str()).collect();
+        for plan in self.plans.iter().filter(|plan| !own.contains(plan.as_str())) {
+            let accounts = content.accounts.iter().filter(|account| account.plan.as_ref() == Some(plan));
+            let of_plan = |subject: &Subject| matches!(subject, Subject::Plan(name) if name == plan);
+            let quota = content.quotas.iter().find(|quota| of_plan(&quota.subject));
+            let users = some_of(accounts.map(|account| account.name.to_string()));
+            let users = users.or_else(|| {
+                let whose = content.tenant.as_deref().unwrap_or("the installation");
+                quota.map(|quota| format!("a quota of {whose} on {}", quota.meter))
+            });
+            if let Some(users) = users {
+                return Some(format!("the plan {plan} is in use by {users}"));
+            }
+        }
+        None
+    }
+}
+
+/// The first few, in words; `None`: there is none.
+fn some_of(mut names: impl Iterator<Item = String>) -> Option<String> {
+    let told: Vec<String> = names.by_ref().take(TOLD).collect();
+    let more = if names.next().is_some() { " and others" } else { "" };
+    (!told.is_empty()).then(|| told.join(", ") + more)
+}
+
+impl Catalogs {
+    /// Which tenant, of those that are not described, uses what goes from the installation, in words.
+    pub(super) async fn used_by_tenants(
+        &self,
+        gone: &Gone,
+        described: &BTreeSet<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        if gone.is_empty() {
+            return Ok(None);
+        }
+        for tenant in self.store.tenants().await?.into_iter().filter(|name| !described.contains(name.as_str())) {
+            let data = self.store.load(Some(&tenant)).await?;
+            let used = gone.used_in(&content_of(Some(&tenant), &data));
+            if used.is_some() {
+                return Ok(used);
+            }
+        }
+        Ok(None)
+    }
+}
