@@ -172,6 +172,33 @@ quotas: [{subject: tenants/acme, meter: job.within, limits: {lifetime: 10}}]";
     api.update_quota(edit(more(10), false)).await.unwrap();
 }
 
+/// An edit keeps the raise that stands; where that does not fit its meter any more, one sentence says so, and how to go on.
+#[tokio::test]
+async fn a_raise_that_does_not_fit_any_more_is_told_in_one_sentence() {
+    let api = Api::start().await;
+    let bound = |most: i64| ApplyRequest {
+        tenant: TENANT.into(),
+        yaml: format!("meters: [{{name: job.bound, max_limit: {most}}}]").into(),
+        ..Default::default()
+    };
+    api.apply(bound(20)).await.unwrap();
+    let mut two = raise(WindowKind::Lifetime, 15, HOUR);
+    two.limits.push(limit(WindowKind::Day, 16));
+    let limits = vec![limit(WindowKind::Lifetime, 5), limit(WindowKind::Day, 4)];
+    let raised = Quota { meter: "job.bound".into(), limits, ..quota("r", 5, Some(two)) };
+    create(&api, raised.clone()).await;
+    api.apply(bound(10)).await.unwrap();
+    let unsaid = Quota { raise: None, note: "lowered".into(), ..raised };
+    let fault = refused(api.update_quota(edit(unsaid.clone(), false)).await);
+    assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "INVALID_FIELD"), vec!["quota.raise"]), "{fault:?}");
+    let told = &fault.fields[0].1;
+    for part in ["the raise that stands until 2100-", "must be at most 10, the greatest limit of job.bound", "end it"] {
+        assert!(told.contains(part), "{told}");
+    }
+    let quota = api.update_quota(edit(unsaid, true)).await.unwrap().quota.unwrap();
+    assert_eq!((quota.raise, quota.note.as_str()), (None, "lowered"));
+}
+
 /// What is exported is taken back without a change, before the end and after it; the audit tells the raise.
 #[tokio::test]
 async fn an_export_comes_back() {
