@@ -172,6 +172,35 @@ quotas: [{subject: tenants/acme, meter: job.within, limits: {lifetime: 10}}]";
     api.update_quota(edit(more(10), false)).await.unwrap();
 }
 
+/// What is raised above is there for a while: only for a raise that ends no later. Unlimited is above whatever is limited.
+#[tokio::test]
+async fn what_is_raised_above_is_lent_no_longer_than_that() {
+    let api = Api::start().await;
+    let yaml = "meters: [{name: job.within, within_parent: true}]
+quotas: [{subject: tenants/acme, meter: job.within, limits: {lifetime: 10}}]";
+    let request = ApplyRequest { tenant: TENANT.into(), yaml: yaml.into(), ..Default::default() };
+    api.apply(request).await.unwrap();
+    let within = |quota: Quota| Quota { meter: "job.within".into(), ..quota };
+    let above = Quota { subject: TENANT.into(), ..quota("", 10, Some(raise(WindowKind::Lifetime, 20, HOUR))) };
+    api.update_quota(edit(within(above), false)).await.unwrap();
+    let unlimited = Limit { value: Some(limit::Value::Unlimited(true)), ..limit(WindowKind::Lifetime, 0) };
+    let lifted = Raise { limits: vec![unlimited.clone()], ..raise(WindowKind::Lifetime, 0, HOUR) };
+    for (asked, field, why) in [
+        (quota("a", 11, None), "limits", "11 is above the 10"),
+        (quota("a", 4, Some(raise(WindowKind::Lifetime, 11, HOUR + 1))), "raise", "11 is above the 10"),
+        (quota("a", 4, Some(raise(WindowKind::Lifetime, 21, HOUR))), "raise", "21 is above the 20"),
+        (quota("a", 4, Some(lifted)), "raise", "unlimited is above the 20"),
+        (Quota { limits: vec![unlimited], ..quota("a", 0, None) }, "limits", "unlimited is above the 10"),
+    ] {
+        let (tenant, quotas) = (TENANT.into(), vec![within(asked)]);
+        let fault = refused(api.create_quotas(CreateQuotasRequest { tenant, quotas, ..Default::default() }).await);
+        assert_eq!(fault.kind(), (FailedPrecondition, "LIMIT_ABOVE_PARENT"), "{fault:?}");
+        assert_eq!(fault.names(), [format!("quotas[0].{field}")], "{fault:?}");
+        assert!(fault.fields[0].1.starts_with(why), "{fault:?}");
+    }
+    create(&api, within(quota("a", 10, Some(raise(WindowKind::Lifetime, 20, HOUR))))).await;
+}
+
 /// An edit keeps the raise that stands; where that does not fit its meter any more, one sentence says so, and how to go on.
 #[tokio::test]
 async fn a_raise_that_does_not_fit_any_more_is_told_in_one_sentence() {
