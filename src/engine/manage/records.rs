@@ -206,14 +206,18 @@ impl RecordChange<'_> {
             }
             RecordChange::DeletePool(name) => {
                 let pool = present(Noun::Pool, name, pool(data, name))?;
-                Ok(vec![CatalogWrite::DeletePool(pool.clone())])
+                let mut writes = vec![CatalogWrite::DeletePool(pool.clone())];
+                // Where accounts are registered it was known as a pool, and stays known: its quotas, use and holds stay too.
+                if Registry::of(&scope(context), Some(data), false).registers() && account(data, name).is_none() {
+                    writes.push(CatalogWrite::PutAccount(Account::plain(name.clone())));
+                }
+                Ok(writes)
             }
             RecordChange::Choose(name, chosen) => {
                 for name in std::iter::once(name).chain(chosen) {
                     check_name(name, data).map_err(|(old, today)| RecordError::Moved(old, today))?;
                 }
-                let scope = DraftScope { tenant: context.tenant.map(str::to_owned), ..DraftScope::default() };
-                if !Registry::of(&scope, Some(data), false).knows(&Subject::Account(name.clone())) {
+                if !Registry::of(&scope(context), Some(data), false).knows(&Subject::Account(name.clone())) {
                     return Err(RecordError::NotFound(Noun::Account, name.clone()));
                 }
                 if let Some(chosen) = chosen {
@@ -223,6 +227,11 @@ impl RecordChange<'_> {
             }
         }
     }
+}
+
+/// A draft of the scope that says nothing.
+fn scope(context: Context<'_>) -> DraftScope {
+    DraftScope { tenant: context.tenant.map(str::to_owned), ..DraftScope::default() }
 }
 
 /// In the order of S3.24: the pool exists, is enabled, the account is a member.
