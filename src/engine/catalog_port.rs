@@ -210,6 +210,9 @@ pub trait CatalogStore: Paperwork {
         names: &'a [AccountName],
     ) -> Boxed<'a, Result<CatalogData, StoreError>>;
 
+    /// The names of a tenant behind which something else stands than they were derived from.
+    fn names<'a>(&'a self, tenant: &'a str) -> Boxed<'a, Result<Vec<NameRecord>, StoreError>>;
+
     /// The accounts that are being moved, each with its tenant.
     fn moving(&self) -> Boxed<'_, Result<Vec<(String, NameRecord)>, StoreError>>;
 

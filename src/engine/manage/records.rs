@@ -127,7 +127,13 @@ impl Catalogs {
     ) -> Result<(CatalogData, String), RecordError> {
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
-            let current = self.load_for_record(context, change).await?;
+            let mut current = self.load_for_record(context, change).await?;
+            if change.names_many()
+                && let Some(tenant) = context.tenant
+            {
+                // Apart from the rest, which is asked for name by name: a tenant moved few accounts, and a pool may have many members.
+                current.names = self.store.names(tenant).await?;
+            }
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
             let write = ScopeWrite {
@@ -168,6 +174,14 @@ impl RecordChange<'_> {
             }
             RecordChange::DeletePool(name) => Some(vec![name.clone()]),
             RecordChange::Choose(name, chosen) => Some(std::iter::once(name).chain(chosen).cloned().collect()),
+        }
+    }
+
+    /// Whether it names accounts beside those that it is about.
+    fn names_many(self) -> bool {
+        match self {
+            RecordChange::CreatePool(draft) | RecordChange::UpdatePool(draft) => !draft.pool.members.is_empty(),
+            _ => false,
         }
     }
 

@@ -295,6 +295,24 @@ async fn an_account_that_is_no_pool_any_more_stays_known() {
     assert_eq!(api.apply(whole).await.unwrap().changes, []);
 }
 
+/// A member is named by the name that it has today, as in a document.
+#[tokio::test]
+async fn a_former_name_is_no_members() {
+    let api = Api::start().await;
+    let (account, new_name) = (user("ann"), user("annie"));
+    let request = MoveAccountRequest { tenant: TENANT.into(), account, new_name, ..Default::default() };
+    api.move_account(request).await.unwrap();
+    let of_ann = || pool("a", &["bob", "ann"]);
+    let made = refused(api.create_pool(create_pool(of_ann())).await);
+    api.create_pool(create_pool(pool("a", &["bob", "annie"]))).await.unwrap();
+    let changed = refused(api.update_pool(update_pool(of_ann())).await);
+    for fault in [made, changed] {
+        assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "INVALID_FIELD"), vec!["pool"]), "{fault:?}");
+        assert!(fault.fields[0].1.contains("users/ann was moved: it is tenants/acme/users/annie now"), "{fault:?}");
+    }
+    api.set_active_pool(switch("annie", "a")).await.unwrap();
+}
+
 /// S3.34: what several members hold of one balance at the same moment is never more than it.
 #[tokio::test(flavor = "multi_thread")]
 async fn members_at_once_share_one_balance() {

@@ -71,6 +71,10 @@ impl CatalogStore for DatabaseCatalog {
         Box::pin(read::load_records(&self.database, tenant, names))
     }
 
+    fn names<'a>(&'a self, tenant: &'a str) -> Boxed<'a, Result<Vec<NameRecord>, StoreError>> {
+        Box::pin(read::names(&self.database, tenant))
+    }
+
     fn moving(&self) -> Boxed<'_, Result<Vec<(String, NameRecord)>, StoreError>> {
         Box::pin(read::moving(&self.database))
     }
