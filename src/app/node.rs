@@ -88,7 +88,7 @@ impl Node {
             tasks.push(tokio::spawn(replay::run(authority.clone(), shelf.clone(), stop.clone())));
         }
         if shared {
-            tasks.push(tokio::spawn(refresh::run(catalogs.clone(), seen, stop.clone())));
+            tasks.push(tokio::spawn(refresh::run(catalogs.clone(), seen, options.catalog_poll, stop.clone())));
         }
         tasks.push(tokio::spawn(moves::run(mover.clone(), clock.clone(), stop.clone())));
         tasks.push(tokio::spawn(tidy::run(counters.clone(), ledger.clone(), clock.clone(), stop.clone())));

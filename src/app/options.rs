@@ -76,6 +76,8 @@ pub struct NodeOptions {
     pub partitions: Option<u32>,
     /// How long little work may wait for the flusher.
     pub flush_interval: Duration,
+    /// How often it is looked for changes of the catalog that were not heard of.
+    pub catalog_poll: Duration,
     /// What is older than this the ledger keeps only as sums; `None`: all is kept for ever.
     pub retention: Option<Span>,
     /// Bounds.
@@ -92,6 +94,7 @@ impl Default for NodeOptions {
             durability: DurabilitySetting::Default,
             partitions: None,
             flush_interval: Duration::from_millis(200),
+            catalog_poll: Duration::from_secs(5),
             retention: None,
             caps: Caps::default(),
         }

@@ -10,7 +10,7 @@ use crate::engine::call::Durability;
 use crate::engine::operation::Counters;
 use crate::engine::ports::{CatalogStore, Clock, Ledger, StoreError};
 use crate::store::clock::SystemClock;
-use crate::store::database::{Database, DatabaseCatalog, DatabaseLedger, Sync};
+use crate::store::database::{CatalogListener, Database, DatabaseCatalog, DatabaseLedger, Sync};
 use crate::store::redis::counters::RedisCounters;
 use crate::store::redis::keys::Keys;
 use crate::store::redis::link::Link;
@@ -42,7 +42,9 @@ pub(super) async fn open(
     let kept = async || Ok((settings::partitions(&database, wanted).await?, settings::installation(&database).await?));
     let (partitions, installation) = until_there("the database", kept).await?;
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()).with_retention(options.retention));
-    let catalog: Arc<dyn CatalogStore> = Arc::new(DatabaseCatalog::new(database.clone()));
+    let catalog = DatabaseCatalog::new(database.clone());
+    let listener = catalog.listener();
+    let catalog: Arc<dyn CatalogStore> = Arc::new(catalog);
 
     let unusable = |error: &dyn std::fmt::Display| StoreError::Corrupt(error.to_string());
     let link = Link::open(storage.redis.clone()).map_err(|error| unusable(&error))?;
@@ -67,7 +69,7 @@ pub(super) async fn open(
     until_there("the counter store", async || counters.open().await).await?;
 
     let watch = watch(counters.clone(), ledger.clone(), recoverer, stop.clone());
-    let mut tasks = vec![tokio::spawn(watch)];
+    let mut tasks = vec![tokio::spawn(watch), tokio::spawn(hear(listener, stop.clone()))];
     if !database.is_shared() {
         tasks.push(tokio::spawn(checkpoints(database.clone(), stop.clone())));
     }
@@ -113,5 +115,13 @@ async fn watch(counters: Arc<RedisCounters>, ledger: Arc<dyn Ledger>, recoverer:
                 let _ = recoverer.recover(partition, head.seq).await;
             }
         }
+    }
+}
+
+/// Hears what other servers write to the catalog until told to stop.
+async fn hear(listener: CatalogListener, stop: CancellationToken) {
+    tokio::select! {
+        () = listener.run() => {}
+        () = stop.cancelled() => {}
     }
 }

@@ -52,6 +52,9 @@ pub struct ServeArgs {
     /// How long little work may wait until it is carried to the ledger, in milliseconds
     #[arg(long, value_name = "MS", default_value = "200", value_parser = clap::value_parser!(u64).range(1..=60_000), env = "QUOTAD_FLUSH_INTERVAL_MS")]
     flush_interval_ms: u64,
+    /// With Redis: how often it is looked for changes of the catalog that were not heard of, in seconds
+    #[arg(long, value_name = "S", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=86_400), env = "QUOTAD_CATALOG_POLL_SECONDS")]
+    catalog_poll_seconds: u64,
     /// Days, at least 35, after which the ledger keeps only what each account used by the minute, not by which calls; without
     /// it all is kept for ever
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(35..=36_500), env = "QUOTAD_LEDGER_RETENTION")]
@@ -206,6 +209,7 @@ fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
             DurabilityArg::Relaxed => DurabilitySetting::Relaxed,
         },
         flush_interval: Duration::from_millis(args.flush_interval_ms),
+        catalog_poll: Duration::from_secs(args.catalog_poll_seconds),
         retention: args.ledger_retention.map(|days| Span::from_secs(days * 24 * 3600)),
         ..NodeOptions::default()
     };

@@ -27,6 +27,23 @@ pub struct Account {
     pub create_time: Timestamp,
 }
 
+impl Account {
+    /// A record that says nothing but that the account is known.
+    pub fn plain(name: AccountName) -> Account {
+        Account {
+            name,
+            display_name: String::new(),
+            plan: None,
+            time_zone: None,
+            labels: BTreeMap::new(),
+            state: AccountState::Active,
+            currency: None,
+            account_policy: AccountPolicy::Open,
+            create_time: Timestamp::MIN,
+        }
+    }
+}
+
 /// Whether an account, and all that is below it, may be charged. Settling what is held goes on in every state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AccountState {

@@ -175,6 +175,8 @@ pub struct Effective {
     pub window: Arc<Window>,
     /// The limit; `None` where the window is lifted: counted and shown, never denying.
     pub limit: Option<u64>,
+    /// The quota's own limit, where that is raised; else the same.
+    pub own: Option<u64>,
     /// Where it comes from.
     pub origin: Origin,
     /// The account, pattern or plan whose quota it is.
@@ -238,6 +240,7 @@ pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str, now: Timestamp)
             result.limits.push(Effective {
                 window: Arc::new(window),
                 limit: raised.map_or(limit.value, |(value, _)| value).finite(),
+                own: limit.value.finite(),
                 raised_until: raised.map(|(_, until)| until),
                 origin: candidate.origin,
                 subject: quota.subject.to_string().into(),

@@ -227,6 +227,8 @@ pub struct WindowUsage {
     pub kind: WindowKind,
     /// The limit; `None`: unlimited.
     pub limit: Option<u64>,
+    /// The quota's own limit, where that is raised; else the same.
+    pub own: Option<u64>,
     /// Until when it is raised above the quota's own; `None`: it is not.
     pub raised_until: Option<Timestamp>,
     /// Where it comes from, and whose quota that is.

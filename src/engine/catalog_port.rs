@@ -186,6 +186,15 @@ pub enum Written {
     Conflict(u64),
 }
 
+/// What is heard of writes to the catalog.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CatalogNews {
+    /// These scopes got these versions, in the order in which they were written.
+    Written(Vec<ScopeVersion>),
+    /// Anything may have been written: it is not known what.
+    Anything,
+}
+
 /// A scope (a tenant; `None`: the installation) and the version of its own part.
 pub type ScopeVersion = (Option<String>, u64);
 
@@ -210,6 +219,9 @@ pub trait CatalogStore: Paperwork {
         tenant: Option<&'a str>,
         names: &'a [AccountName],
     ) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// The names of a tenant behind which something else stands than they were derived from.
+    fn names<'a>(&'a self, tenant: &'a str) -> Boxed<'a, Result<Vec<NameRecord>, StoreError>>;
 
     /// The accounts that are being moved, each with its tenant.
     fn moving(&self) -> Boxed<'_, Result<Vec<(String, NameRecord)>, StoreError>>;
@@ -238,6 +250,10 @@ pub trait CatalogStore: Paperwork {
     /// The version of what the tenant sees, as [`CatalogStore::load`] gives it; `None`: of the whole installation with
     /// all its tenants, which every write raises.
     fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>>;
+
+    /// Resolves once another process, or this one, may have written: with all that was heard since it resolved last, for one who
+    /// asks. News may be lost, so that it spares nobody a look from time to time; where no other process writes there are none.
+    fn changed(&self) -> Boxed<'_, CatalogNews>;
 
     /// Every version that a scope's quota of a subject on a meter had, newest first.
     fn quota_versions<'a>(

@@ -21,8 +21,8 @@ pub struct Path {
     pub bar: Option<(Cause, Arc<str>)>,
     /// When all of this is so.
     pub valid: Period,
-    /// How many pools there are to turn to when the chosen one has no room.
-    pub turns: usize,
+    /// The chosen pool that has an overflow list, and how many pools it turns to when it has no room.
+    pub list: Option<(Arc<str>, usize)>,
     /// The one of them that stands in its place.
     pub turned: Option<Arc<str>>,
 }
@@ -55,7 +55,7 @@ impl Path {
 
     fn of(named: &Named<'_>) -> Path {
         let levels = named.chain.levels.clone();
-        let mut path = Path { levels, joined: Vec::new(), bar: None, valid: Period::ALWAYS, turns: 0, turned: None };
+        let mut path = Path { levels, joined: Vec::new(), bar: None, valid: Period::ALWAYS, list: None, turned: None };
         named.also.iter().for_each(|chain| path.add(chain));
         path
     }
@@ -83,7 +83,7 @@ impl Path {
         match &standing.choice {
             Some(_) if named.has_one_to_be_chosen() => {}
             Some(Choice::Pool(pool, overflow)) => {
-                self.turns = overflow.len();
+                self.list = (!overflow.is_empty()).then(|| (pool.account.as_str().into(), overflow.len()));
                 let next = turn.checked_sub(1).and_then(|at| overflow.get(at));
                 self.turned = next.map(|pool| pool.account.as_str().into());
                 let pool = next.unwrap_or(pool);

@@ -98,7 +98,7 @@ pub fn plan_charges(
     amounts: Amounts,
     now: Timestamp,
 ) -> Result<(Vec<Held>, Plan), CallError> {
-    plan_turn(snapshot, charges, amounts, now, 0).map(|turn| (turn.held, turn.plan))
+    plan_turn(snapshot, charges, amounts, now, &[]).map(|turn| (turn.held, turn.plan))
 }
 
 /// Charges as they are planned in one turn of their pools.
@@ -107,14 +107,14 @@ pub struct Turn {
     pub held: Vec<Held>,
     /// The counters.
     pub plan: Plan,
-    /// How many turns there are beyond the first.
-    pub more: usize,
+    /// Of each charge the chosen pool that has an overflow list, and its length.
+    pub lists: Vec<Option<(Arc<str>, usize)>>,
     /// The pools that stand in the place of chosen ones.
     pub pools: Vec<Arc<str>>,
 }
 
-/// The same in a turn: in the first, 0, charges count on the pools that their accounts chose, in the n-th after it on the n-th of
-/// each such pool's overflow list; where a list is shorter, on the chosen one again.
+/// The same in a turn, which says of each charge whether it counts on the pool that its account chose, 0, or on the n-th of that
+/// pool's overflow list; without a word on the chosen one.
 ///
 /// # Errors
 /// As [`plan_charges`].
@@ -123,16 +123,16 @@ pub fn plan_turn(
     charges: &[ChargeRequest],
     amounts: Amounts,
     now: Timestamp,
-    turn: usize,
+    turn: &[usize],
 ) -> Result<Turn, CallError> {
     let charges = &*snapshot.charges(charges);
     let meters = find_meters(snapshot, charges)?;
     if amounts.asks() {
         find_accounts(snapshot, charges)?;
     }
-    let asked = charges.iter().zip(&meters);
+    let asked = charges.iter().zip(&meters).zip(turn.iter().copied().chain(std::iter::repeat(0)));
     let paths: Vec<Path> = asked
-        .map(|(charge, meter)| match amounts.joins() {
+        .map(|((charge, meter), turn)| match amounts.joins() {
             true => Path::asked(snapshot, charge, meter, now, turn),
             false => Path::named(snapshot, charge, meter, now),
         })
@@ -161,8 +161,8 @@ pub fn plan_turn(
     if limits > MAX_LIMITS {
         return Err(CallError::TooManyLimits(limits));
     }
-    let more = paths.iter().map(|path| path.turns).max().unwrap_or(0);
-    Ok(Turn { held, plan, more, pools: paths.into_iter().filter_map(|path| path.turned).collect() })
+    let lists = paths.iter().map(|path| path.list.clone()).collect();
+    Ok(Turn { held, plan, lists, pools: paths.into_iter().filter_map(|path| path.turned).collect() })
 }
 
 /// Plans the counters of a reservation's frozen paths in the periods of its create time and with the limits in force at `now`, for

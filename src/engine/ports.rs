@@ -9,8 +9,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use super::catalog_port::{
-    CatalogChanges, CatalogData, CatalogStore, CatalogWrite, ChangedQuota, QuotaKey, QuotaPage, QuotaVersion,
-    ScopeVersion, ScopeWrite, WriteContext, Written,
+    CatalogChanges, CatalogData, CatalogNews, CatalogStore, CatalogWrite, ChangedQuota, QuotaKey, QuotaPage,
+    QuotaVersion, ScopeVersion, ScopeWrite, WriteContext, Written,
 };
 
 /// A future behind a port.

@@ -8,7 +8,7 @@ use super::manage::{
 };
 use super::operation::Counters;
 use super::paperwork::{AuditEntry, AuditFilter, RequestFilter};
-use super::ports::{CatalogData, CatalogStore, QuotaVersion, StoreError};
+use super::ports::{CatalogData, CatalogNews, CatalogStore, QuotaVersion, ScopeVersion, StoreError};
 use super::snapshot::Snapshot;
 use super::snapshots::Snapshots;
 use crate::domain::limit_request::LimitRequest;
@@ -16,6 +16,7 @@ use crate::domain::moved::NameRecord;
 use crate::domain::name::{MeterName, Uid};
 use crate::domain::quota::{Quota, Subject};
 use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The catalog as administrators change and read it.
@@ -182,6 +183,29 @@ impl Publisher {
             }
         }
         Ok(now)
+    }
+
+    /// Resolves once there is news of what other servers wrote; see [`CatalogStore::changed`].
+    pub async fn changed(&self) -> CatalogNews {
+        self.store.changed().await
+    }
+
+    /// Makes bind what news tells of, since the catalog had version `seen`; answers the version followed now. Versions are drawn
+    /// one by one: news of each since then is all that there was, and only with a gap it is looked what else was written.
+    ///
+    /// # Errors
+    /// As [`Publisher::follow`].
+    pub async fn follow_news(&self, seen: u64, news: &CatalogNews) -> Result<u64, StoreError> {
+        let CatalogNews::Written(writes) = news else { return self.follow(seen).await };
+        let new: Vec<&ScopeVersion> = writes.iter().filter(|(_, version)| *version > seen).collect();
+        if new.iter().zip(seen + 1..).any(|((_, version), next)| *version != next) {
+            return self.follow(seen).await;
+        }
+        let scopes: BTreeSet<Option<&str>> = new.iter().map(|(scope, _)| scope.as_deref()).collect();
+        for scope in scopes {
+            self.bind_what_stands(scope).await?;
+        }
+        Ok(seen + new.len() as u64)
     }
 
     /// Every version that a quota had, newest first.

@@ -73,6 +73,8 @@ pub const VERIFIES_TOTAL: &str = "quotad_verifies_total";
 pub const BACKEND_UP: &str = "quotad_backend_up";
 /// When this replica last knew the catalog's version in the database, in seconds since 1970.
 pub const CATALOG_FOLLOWED: &str = "quotad_catalog_followed_timestamp_seconds";
+/// The version up to which this replica follows the catalog.
+pub const CATALOG_VERSION: &str = "quotad_catalog_version";
 /// Counters in memory.
 pub const COUNTERS: &str = "quotad_counters";
 
@@ -154,6 +156,7 @@ fn describe() {
     h!(SCRIPT_SECONDS, Unit::Seconds, "Time of one script call, to Redis and back");
     c!(VERIFIES_TOTAL, "How often a partition's counter store was found to be another one, or to have forgotten");
     g!(BACKEND_UP, "1 while a backend answers, 0 while it does not");
+    g!(CATALOG_VERSION, "The version up to which this replica follows the catalog");
     g!(CATALOG_FOLLOWED, Unit::Seconds, "When this replica last knew the catalog's version, in seconds since 1970");
 }
 
@@ -241,12 +244,16 @@ pub struct EngineMetrics {
     pub script_seconds: Histogram,
     /// [`VERIFIES_TOTAL`].
     pub verifies: Counter,
-    /// [`BACKEND_UP`] of Redis; like the next two it is told of once it is known, for an alert would take 0 for an outage.
+    /// [`BACKEND_UP`] of Redis; like the next four it is told of once it is known, for an alert would take 0 for an outage.
     pub redis_up: LazyLock<Gauge>,
     /// [`BACKEND_UP`] of the database, whichever it is.
     pub database_up: LazyLock<Gauge>,
+    /// [`BACKEND_UP`] of the database's notifications, where it has any.
+    pub listener_up: LazyLock<Gauge>,
     /// [`CATALOG_FOLLOWED`].
     pub catalog_followed: LazyLock<Gauge>,
+    /// [`CATALOG_VERSION`].
+    pub catalog_version: LazyLock<Gauge>,
     /// [`UNENFORCED_TOTAL`].
     pub unenforced: Counter,
     /// [`SPOOL_ENTRIES`].
@@ -269,8 +276,9 @@ impl EngineMetrics {
         self.script_seconds.record(took);
     }
 
-    /// Notes that the catalog's version is known now.
-    pub fn followed(&self) {
+    /// Notes that the catalog's version is known now, and is followed.
+    pub fn followed(&self, version: u64) {
+        self.catalog_version.set(version as f64);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.catalog_followed.set(now.as_secs_f64());
     }
@@ -305,6 +313,8 @@ pub fn engine() -> &'static EngineMetrics {
             verifies: counter!(VERIFIES_TOTAL),
             redis_up: LazyLock::new(|| gauge!(BACKEND_UP, fields::BACKEND => "redis")),
             database_up: LazyLock::new(|| gauge!(BACKEND_UP, fields::BACKEND => "database")),
+            listener_up: LazyLock::new(|| gauge!(BACKEND_UP, fields::BACKEND => "listener")),
+            catalog_version: LazyLock::new(|| gauge!(CATALOG_VERSION)),
             catalog_followed: LazyLock::new(|| gauge!(CATALOG_FOLLOWED)),
             unenforced: counter!(UNENFORCED_TOTAL),
             spool_entries: gauge!(SPOOL_ENTRIES),

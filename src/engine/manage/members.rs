@@ -85,6 +85,11 @@ impl Registry {
         Registry { known: Some(known) }
     }
 
+    /// Whether the tenant registers its accounts.
+    pub(super) fn registers(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// Whether a quota may be set on it.
     pub(super) fn knows(&self, subject: &Subject) -> bool {
         match (subject, &self.known) {

@@ -43,9 +43,9 @@ pub enum MoveError {
     /// A name that can't be: field and why.
     #[error("{0}: {1}")]
     Invalid(&'static str, String),
-    /// In a tenant that registers its accounts there is none of that name.
-    #[error("there is no record of {0}")]
-    NotFound(AccountName),
+    /// In a tenant that registers its accounts there is none of that name: field and name.
+    #[error("there is no record of {1}")]
+    NotFound(&'static str, AccountName),
     /// The new name is somebody else's, or something was counted under it.
     #[error("{0} is taken: {1}")]
     Taken(AccountName, String),
@@ -198,7 +198,8 @@ fn judge(context: Context<'_>, asked: MoveRequest<'_>, data: &CatalogData) -> Re
     parent(&old, "account")?;
     let above = parent(asked.to, "new_name")?;
     // Below an account that was moved: the name of today.
-    let new = asked.to.renamed(&above, &names.today(&above));
+    let (said, above) = (&above, names.today(&above).into_owned());
+    let new = asked.to.renamed(said, &above);
     let new = new.ok_or_else(|| MoveError::Invalid("new_name", String::from("is too long")))?;
     if new == old {
         return Ok(Begun::Done(old));
@@ -212,7 +213,7 @@ fn judge(context: Context<'_>, asked: MoveRequest<'_>, data: &CatalogData) -> Re
     {
         return Ok(Begun::Moving(record.clone()));
     }
-    check_known(context, &old, data)?;
+    check_known(context, [&old, &above], data)?;
     check_free(&names, &old, &new, data)?;
     check_below(&old, &new, data)?;
     if asked.resets_quotas {
@@ -259,13 +260,19 @@ fn check_under_way(
     Ok(())
 }
 
-/// Where accounts are registered, the one that is moved must be.
-fn check_known(context: Context<'_>, old: &AccountName, data: &CatalogData) -> Result<(), MoveError> {
+/// Where accounts are registered, the one that is moved must be, and the one below which it comes to lie.
+fn check_known(context: Context<'_>, names: [&AccountName; 2], data: &CatalogData) -> Result<(), MoveError> {
     let find = |name: &str| data.accounts.iter().find(|record| record.name.as_str() == name);
     let registers = |record: &Account| record.account_policy == AccountPolicy::Registered;
-    let is_pool = data.pools.iter().any(|pool| pool.account == *old);
-    if context.tenant.and_then(find).is_some_and(registers) && find(old.as_str()).is_none() && !is_pool {
-        return Err(MoveError::NotFound(old.clone()));
+    if !context.tenant.and_then(find).is_some_and(registers) {
+        return Ok(());
+    }
+    let is_known =
+        |name: &AccountName| find(name.as_str()).is_some() || data.pools.iter().any(|pool| pool.account == *name);
+    for (name, field) in names.into_iter().zip(["account", "new_name"]) {
+        if !is_known(name) {
+            return Err(MoveError::NotFound(field, name.clone()));
+        }
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 //! catalog's version is held to what it was; a use in between does no harm, because both limits bind when something is admitted.
 
 use super::quotas::QuotaError;
+use super::raise::words;
 use crate::domain::meter::Meter;
 use crate::domain::name::{AccountName, MeterName};
-use crate::domain::quota::{Limit, Quota, Subject};
+use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
 use crate::domain::time::Timestamp;
 use crate::domain::window::WindowKind;
 use crate::engine::call::{CallError, MeterUsage};
@@ -29,7 +30,8 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Refuses limits that are above what an account above has available: its limit less what is used there, and plus the limit that
-/// is replaced. A raise is judged likewise, unless it has ended or stood there before. Where nothing is limited above, anything fits.
+/// is replaced; unlimited is above whatever is limited. A raise is judged likewise, unless it has ended or stood there before. What
+/// is raised above has room only for a raise that ends no later. Where nothing is limited above, anything fits.
 pub(super) async fn check(
     wanted: &[Wanted<'_>],
     meters: &[Meter],
@@ -38,7 +40,6 @@ pub(super) async fn check(
 ) -> Result<(), QuotaError> {
     let mut above = Vec::new();
     for Wanted { field, quota, before } in wanted {
-        let before = *before;
         let Subject::Account(account) = &quota.subject else { continue };
         if !meters.iter().any(|meter| meter.name == quota.meter && meter.within_parent) {
             continue;
@@ -47,17 +48,16 @@ pub(super) async fn check(
         for parent in account.chain().take(levels).filter_map(|name| name.parse::<AccountName>().ok()) {
             let Some(usage) = live.windows(&parent, &quota.meter).await? else { continue };
             for window in &usage.windows {
-                let (Some(limit), kind) = (window.limit, window.kind) else { continue };
-                let own =
-                    (amount(&quota.limits, kind), before.and_then(|before| amount(&before.limits, kind)), "limits");
-                let raise =
-                    (raised(quota, before, kind, now), before.and_then(|before| in_force(before, kind, now)), "raise");
-                for (asked, back, what) in [own, raise] {
-                    let Some(asked) = asked else { continue };
+                for Asked { what, value, back, until } in asked(quota, *before, window.kind, now) {
+                    // What is raised above is there for what ends no later.
+                    let lasts = window.raised_until.is_some_and(|end| until.is_some_and(|until| until <= end));
+                    let Some(limit) = (if lasts { window.limit } else { window.own }) else { continue };
                     let available = i128::from(limit) - i128::from(window.used) + i128::from(back.unwrap_or(0));
-                    if i128::from(asked) > available {
-                        let available = available.max(0);
-                        let why = format!("{asked} is above the {available} that {parent} has available ({kind})");
+                    let fits = value.finite().is_some_and(|asked| i128::from(asked) <= available);
+                    if !fits {
+                        let (available, kind) = (available.max(0), window.kind);
+                        let why =
+                            format!("{} is above the {available} that {parent} has available ({kind})", words(value));
                         above.push((format!("{field}.{what}"), why));
                     }
                 }
@@ -67,22 +67,52 @@ pub(super) async fn check(
     if above.is_empty() { Ok(()) } else { Err(QuotaError::AboveParent(above)) }
 }
 
-/// What a new raise would set over a window.
-fn raised(quota: &Quota, before: Option<&Quota>, kind: WindowKind, now: Timestamp) -> Option<u64> {
+/// A limit that is to be set over a window.
+struct Asked {
+    /// In which field of the quota.
+    what: &'static str,
+    value: LimitValue,
+    /// What is replaced.
+    back: Option<u64>,
+    /// Until when it is set; `None`: for good.
+    until: Option<Timestamp>,
+}
+
+/// What a quota sets over a kind of window: its own limit, and a raise that is new. No limit that stood there unlimited is asked about.
+fn asked(quota: &Quota, before: Option<&Quota>, kind: WindowKind, now: Timestamp) -> Vec<Asked> {
+    let own = |value| {
+        let stood = before.and_then(|before| limit(&before.limits, kind));
+        Asked { what: "limits", value, back: stood.and_then(LimitValue::finite), until: None }
+    };
+    let raised = |(value, until)| {
+        let stood = before.and_then(|before| in_force(before, kind, now));
+        Asked { what: "raise", value, back: stood.and_then(LimitValue::finite), until: Some(until) }
+    };
+    let is_kept = |value: &LimitValue| {
+        *value == LimitValue::Unlimited && before.and_then(|before| limit(&before.limits, kind)) == Some(*value)
+    };
+    let own = limit(&quota.limits, kind).filter(|value| !is_kept(value)).map(own);
+    own.into_iter().chain(raised_anew(quota, before, kind, now).map(raised)).collect()
+}
+
+/// What a new raise would set over a window, and until when.
+fn raised_anew(
+    quota: &Quota,
+    before: Option<&Quota>,
+    kind: WindowKind,
+    now: Timestamp,
+) -> Option<(LimitValue, Timestamp)> {
     let raise = quota.raise.as_ref().filter(|raise| !raise.is_over(now))?;
     let stood = before.is_some_and(|before| before.raise.as_ref() == Some(raise));
-    if stood { None } else { raise.of(kind)?.finite() }
+    if stood { None } else { Some((raise.of(kind)?, raise.until)) }
 }
 
-/// The limit that is in force at `now`, where it is finite.
-fn in_force(quota: &Quota, kind: WindowKind, now: Timestamp) -> Option<u64> {
+/// The limit that is in force at `now`.
+fn in_force(quota: &Quota, kind: WindowKind, now: Timestamp) -> Option<LimitValue> {
     let raise = quota.raise.as_ref().filter(|raise| !raise.is_over(now));
-    match raise.and_then(|raise| raise.of(kind)) {
-        Some(raised) => raised.finite(),
-        None => amount(&quota.limits, kind),
-    }
+    raise.and_then(|raise| raise.of(kind)).or_else(|| limit(&quota.limits, kind))
 }
 
-fn amount(limits: &[Limit], kind: WindowKind) -> Option<u64> {
-    limits.iter().find(|limit| limit.window.kind == kind).and_then(|limit| limit.value.finite())
+fn limit(limits: &[Limit], kind: WindowKind) -> Option<LimitValue> {
+    limits.iter().find(|limit| limit.window.kind == kind).map(|limit| limit.value)
 }

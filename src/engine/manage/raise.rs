@@ -9,11 +9,26 @@ use crate::domain::window::WindowSpec;
 
 /// The raise that a draft asks for, judged beside the quota's own limits.
 pub(super) fn check_raise(draft: &DraftQuota, own: &[Limit], meter: &Meter, problems: &mut Problems) -> Option<Raise> {
-    let given = match &draft.raise {
-        DraftRaise::Unsaid | DraftRaise::Ended => return None,
-        DraftRaise::Given(given) => given.clone(),
-        DraftRaise::Kept(raise) => still_raising(raise, own, &draft.at)?,
-    };
+    match &draft.raise {
+        DraftRaise::Unsaid | DraftRaise::Ended => None,
+        DraftRaise::Given(given) => Some(judged(given, draft, own, meter, problems)),
+        DraftRaise::Kept(raise) => {
+            let given = still_raising(raise, own, &draft.at)?;
+            let mut found = Problems::default();
+            let kept = judged(&given, draft, own, meter, &mut found);
+            // Whoever edits the quota has not said it, and may not know of it: one sentence says what stands in the way.
+            if let Some(first) = found.list().first() {
+                let until = kept.until;
+                let what = "end it, or give another one";
+                problems.add(&given.at, format!("the raise that stands until {until} {}: {what}", first.message));
+            }
+            Some(kept)
+        }
+    }
+}
+
+/// A raise as it is said, judged.
+fn judged(given: &GivenRaise, draft: &DraftQuota, own: &[Limit], meter: &Meter, problems: &mut Problems) -> Raise {
     if given.limits.is_empty() {
         problems.add(&given.at.key("limits", given.at.line), "must name at least one window with its higher limit");
     }
@@ -35,7 +50,7 @@ pub(super) fn check_raise(draft: &DraftQuota, own: &[Limit], meter: &Meter, prob
         let place = |kind| given.limits.iter().find(|limit| limit.window.kind == kind).map(|limit| &limit.at);
         check_order(&in_force, place, problems);
     }
-    Some(Raise { limits, until: given.until })
+    Raise { limits, until: given.until }
 }
 
 /// What of a raise that stands is above the quota's own limits as they are to be; `None`: nothing.
@@ -64,6 +79,7 @@ fn own_window<'a>(draft: &'a DraftQuota, raised: &DraftLimit, problems: &mut Pro
     Some(&own.window)
 }
 
-fn words(value: LimitValue) -> String {
+/// A limit in words.
+pub(super) fn words(value: LimitValue) -> String {
     value.finite().map_or_else(|| String::from("unlimited"), |amount| amount.to_string())
 }

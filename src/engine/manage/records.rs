@@ -127,7 +127,13 @@ impl Catalogs {
     ) -> Result<(CatalogData, String), RecordError> {
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
-            let current = self.load_for_record(context, change).await?;
+            let mut current = self.load_for_record(context, change).await?;
+            if change.names_many()
+                && let Some(tenant) = context.tenant
+            {
+                // Apart from the rest, which is asked for name by name: a tenant moved few accounts, and a pool may have many members.
+                current.names = self.store.names(tenant).await?;
+            }
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
             let write = ScopeWrite {
@@ -171,6 +177,14 @@ impl RecordChange<'_> {
         }
     }
 
+    /// Whether it names accounts beside those that it is about.
+    fn names_many(self) -> bool {
+        match self {
+            RecordChange::CreatePool(draft) | RecordChange::UpdatePool(draft) => !draft.pool.members.is_empty(),
+            _ => false,
+        }
+    }
+
     /// What it writes, if it fits the catalog.
     fn judge(self, context: Context<'_>, data: &CatalogData) -> Result<Vec<CatalogWrite>, RecordError> {
         match self {
@@ -206,14 +220,18 @@ impl RecordChange<'_> {
             }
             RecordChange::DeletePool(name) => {
                 let pool = present(Noun::Pool, name, pool(data, name))?;
-                Ok(vec![CatalogWrite::DeletePool(pool.clone())])
+                let mut writes = vec![CatalogWrite::DeletePool(pool.clone())];
+                // Where accounts are registered it was known as a pool, and stays known: its quotas, use and holds stay too.
+                if Registry::of(&scope(context), Some(data), false).registers() && account(data, name).is_none() {
+                    writes.push(CatalogWrite::PutAccount(Account::plain(name.clone())));
+                }
+                Ok(writes)
             }
             RecordChange::Choose(name, chosen) => {
                 for name in std::iter::once(name).chain(chosen) {
                     check_name(name, data).map_err(|(old, today)| RecordError::Moved(old, today))?;
                 }
-                let scope = DraftScope { tenant: context.tenant.map(str::to_owned), ..DraftScope::default() };
-                if !Registry::of(&scope, Some(data), false).knows(&Subject::Account(name.clone())) {
+                if !Registry::of(&scope(context), Some(data), false).knows(&Subject::Account(name.clone())) {
                     return Err(RecordError::NotFound(Noun::Account, name.clone()));
                 }
                 if let Some(chosen) = chosen {
@@ -223,6 +241,11 @@ impl RecordChange<'_> {
             }
         }
     }
+}
+
+/// A draft of the scope that says nothing.
+fn scope(context: Context<'_>) -> DraftScope {
+    DraftScope { tenant: context.tenant.map(str::to_owned), ..DraftScope::default() }
 }
 
 /// In the order of S3.24: the pool exists, is enabled, the account is a member.

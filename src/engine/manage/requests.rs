@@ -3,9 +3,12 @@
 use super::apply::{ApplyError, Catalogs};
 use super::document::Place;
 use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftRaise, DraftValue};
+use super::moves::check_name;
 use super::parent::{self, LiveUse, Wanted};
 use super::quotas::{ATTEMPTS, Context, IfCurrent, QuotaChange, QuotaError, check_unlocked, find};
 use crate::domain::limit_request::{LimitRequest, RequestState, Resolution};
+use crate::domain::moved::MAX_REDIRECTS;
+use crate::domain::name::AccountName;
 use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
 use crate::engine::paperwork::Added;
 use crate::engine::ports::{CatalogData, CatalogWrite, QuotaKey, ScopeWrite, StoreError, WriteContext, Written};
@@ -87,19 +90,19 @@ impl Catalogs {
         for _ in 0..ATTEMPTS {
             let request = self.store.request(tenant, id).await?;
             let request = request.ok_or_else(|| RequestError::NotFound(id.to_owned()))?;
-            let keys = [key_of(&request)];
-            let current = self.store.load_for(context.tenant, &keys).await?;
+            let (account, current) = self.load_today(context, &request).await?;
+            let keys = [(Subject::Account(account.clone()), request.meter.clone())];
             // Once more, now that nobody can resolve it without raising the version that was read.
             let request = self.store.request(tenant, id).await?.unwrap_or(request);
             if request.state != RequestState::Pending {
                 return Err(RequestError::Resolved(request.state));
             }
+            // What is given is given to the account as it is called today; the request keeps the name that it was made with.
+            let asked = LimitRequest { account, ..request.clone() };
             let (mut changes, granted) = match decision {
                 Decision::Reject => (Vec::new(), Vec::new()),
-                Decision::Approve(Some(drafts)) => change_of(&request, drafts, &current, context)?,
-                Decision::Approve(None) => {
-                    change_of(&request, &raises(&request, &current, context), &current, context)?
-                }
+                Decision::Approve(Some(drafts)) => change_of(&asked, drafts, &current, context)?,
+                Decision::Approve(None) => change_of(&asked, &raises(&asked, &current, context), &current, context)?,
             };
             if !changes.is_empty() {
                 check_unlocked(context, &keys, &current)?;
@@ -122,6 +125,26 @@ impl Catalogs {
             }
         }
         Err(QuotaError::from(ApplyError::Contention).into())
+    }
+
+    /// The name that a request's account has today, and what it takes to judge a change of its quota.
+    async fn load_today(
+        &self,
+        context: Context<'_>,
+        request: &LimitRequest,
+    ) -> Result<(AccountName, CatalogData), StoreError> {
+        let mut account = request.account.clone();
+        // Each step is to a name that has its own path; a former name leads to that of today, or to one that was moved with what
+        // is above it.
+        for _ in 0..MAX_REDIRECTS {
+            let key = (Subject::Account(account.clone()), request.meter.clone());
+            let current = self.store.load_for(context.tenant, &[key]).await?;
+            match check_name(&account, &current) {
+                Ok(()) => return Ok((account, current)),
+                Err((_, today)) => account = today,
+            }
+        }
+        Err(StoreError::Corrupt(format!("names lead from {} round in a circle", request.account)))
     }
 }
 

@@ -134,6 +134,7 @@ fn window_usage(
     WindowUsage {
         kind: window.kind(),
         limit: finite,
+        own: limit.and_then(|limit| limit.own),
         raised_until: limit.and_then(|limit| limit.raised_until),
         origin: limit.map(|limit| (limit.origin, limit.subject.clone())),
         used: usage.used,

@@ -54,7 +54,7 @@ fn failed(failure: MoveFailure) -> Status {
     match failure {
         MoveFailure::Catalog(error) => match error {
             MoveError::Invalid(field, why) => bad_field(Reason::InvalidField, field, why),
-            MoveError::NotFound(_) => bad_field(Reason::AccountNotFound, "account", message),
+            MoveError::NotFound(field, _) => bad_field(Reason::AccountNotFound, field, message),
             MoveError::Taken(..) => bad_field(Reason::AccountExists, "new_name", message),
             MoveError::Moving(_) => status(Reason::AccountMoving, message, HashMap::new()),
             MoveError::Quota(error) => from_quota(error),

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::postgres::PostgresServer;
 use super::sqlite::{SqliteFile, Sync};
 use crate::engine::ports::StoreError;
+use sqlx::PgPool;
 use std::path::Path;
 use std::time::Duration;
 
@@ -83,6 +84,14 @@ impl Database {
         match &self.product {
             Open::Sqlite(file) => file.write().await,
             Open::Postgres(server) => server.write().await,
+        }
+    }
+
+    /// Where a listener makes its connection; `None`: nobody else writes here.
+    pub(super) fn listening(&self) -> Option<PgPool> {
+        match &self.product {
+            Open::Sqlite(_) => None,
+            Open::Postgres(server) => Some(server.listening()),
         }
     }
 

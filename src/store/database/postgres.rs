@@ -81,6 +81,12 @@ impl PostgresServer {
         Connection::postgres_transaction(&self.writer, BEGIN).await
     }
 
+    /// A place for one more connection, apart from the others: it may be kept as long as it lives.
+    pub(super) fn listening(&self) -> PgPool {
+        let options = PgConnectOptions::clone(&self.reader.connect_options());
+        self.reader.options().clone().max_connections(1).connect_lazy_with(options)
+    }
+
     /// Closes all connections when their work is done.
     pub(super) async fn close(&self) {
         self.reader.close().await;

@@ -267,6 +267,52 @@ async fn the_record_of_a_pool_stays() {
     assert_eq!(api.windows(&name, "job.runs").await[0].limit, None);
 }
 
+/// Where accounts are registered a pool is known; it stays so, with its quotas and its use, when it is none any more.
+#[tokio::test]
+async fn an_account_that_is_no_pool_any_more_stays_known() {
+    let api = Api::start().await;
+    for known in ["users/u1", "projects/p1"] {
+        api.create_account(create(record(&format!("{TENANT}/{known}")))).await.unwrap();
+    }
+    let tenant = Account { account_policy: AccountPolicy::Registered.into(), ..record(TENANT) };
+    api.update_account(update(tenant)).await.unwrap();
+    let name = format!("{TENANT}/pots/a");
+    api.create_pool(create_pool(pool("a", &["u1"]))).await.unwrap();
+    api.create_quotas(lifetime(&name, 5)).await.unwrap();
+    let charged = |amount| vec![charge(&name, "job.runs", amount)];
+    api.used("c", charged(2)).await;
+    let gone = DeletePoolRequest { tenant: TENANT.into(), account: name.clone(), etag: String::new() };
+    api.delete_pool(gone).await.unwrap();
+    let request = GetAccountRequest { tenant: TENANT.into(), account: name.clone() };
+    assert_eq!(api.get_account(request).await.unwrap().account.unwrap().name, name);
+    let window = api.windows(&name, "job.runs").await.remove(0);
+    assert_eq!((window.limit, window.used), (Some(5), 2));
+    denied(api.reserve(reserve("r", charged(4))).await.unwrap());
+    api.hold("r", charged(3)).await;
+    // What stands is what a document may say.
+    let yaml = api.export(ExportRequest { tenant: TENANT.into() }).await.unwrap().yaml;
+    let whole = ApplyRequest { tenant: TENANT.into(), yaml, prune: true, ..Default::default() };
+    assert_eq!(api.apply(whole).await.unwrap().changes, []);
+}
+
+/// A member is named by the name that it has today, as in a document.
+#[tokio::test]
+async fn a_former_name_is_no_members() {
+    let api = Api::start().await;
+    let (account, new_name) = (user("ann"), user("annie"));
+    let request = MoveAccountRequest { tenant: TENANT.into(), account, new_name, ..Default::default() };
+    api.move_account(request).await.unwrap();
+    let of_ann = || pool("a", &["bob", "ann"]);
+    let made = refused(api.create_pool(create_pool(of_ann())).await);
+    api.create_pool(create_pool(pool("a", &["bob", "annie"]))).await.unwrap();
+    let changed = refused(api.update_pool(update_pool(of_ann())).await);
+    for fault in [made, changed] {
+        assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "INVALID_FIELD"), vec!["pool"]), "{fault:?}");
+        assert!(fault.fields[0].1.contains("users/ann was moved: it is tenants/acme/users/annie now"), "{fault:?}");
+    }
+    api.set_active_pool(switch("annie", "a")).await.unwrap();
+}
+
 /// S3.34: what several members hold of one balance at the same moment is never more than it.
 #[tokio::test(flavor = "multi_thread")]
 async fn members_at_once_share_one_balance() {

@@ -172,6 +172,62 @@ quotas: [{subject: tenants/acme, meter: job.within, limits: {lifetime: 10}}]";
     api.update_quota(edit(more(10), false)).await.unwrap();
 }
 
+/// What is raised above is there for a while: only for a raise that ends no later. Unlimited is above whatever is limited.
+#[tokio::test]
+async fn what_is_raised_above_is_lent_no_longer_than_that() {
+    let api = Api::start().await;
+    let yaml = "meters: [{name: job.within, within_parent: true}]
+quotas: [{subject: tenants/acme, meter: job.within, limits: {lifetime: 10}}]";
+    let request = ApplyRequest { tenant: TENANT.into(), yaml: yaml.into(), ..Default::default() };
+    api.apply(request).await.unwrap();
+    let within = |quota: Quota| Quota { meter: "job.within".into(), ..quota };
+    let above = Quota { subject: TENANT.into(), ..quota("", 10, Some(raise(WindowKind::Lifetime, 20, HOUR))) };
+    api.update_quota(edit(within(above), false)).await.unwrap();
+    let unlimited = Limit { value: Some(limit::Value::Unlimited(true)), ..limit(WindowKind::Lifetime, 0) };
+    let lifted = Raise { limits: vec![unlimited.clone()], ..raise(WindowKind::Lifetime, 0, HOUR) };
+    for (asked, field, why) in [
+        (quota("a", 11, None), "limits", "11 is above the 10"),
+        (quota("a", 4, Some(raise(WindowKind::Lifetime, 11, HOUR + 1))), "raise", "11 is above the 10"),
+        (quota("a", 4, Some(raise(WindowKind::Lifetime, 21, HOUR))), "raise", "21 is above the 20"),
+        (quota("a", 4, Some(lifted)), "raise", "unlimited is above the 20"),
+        (Quota { limits: vec![unlimited], ..quota("a", 0, None) }, "limits", "unlimited is above the 10"),
+    ] {
+        let (tenant, quotas) = (TENANT.into(), vec![within(asked)]);
+        let fault = refused(api.create_quotas(CreateQuotasRequest { tenant, quotas, ..Default::default() }).await);
+        assert_eq!(fault.kind(), (FailedPrecondition, "LIMIT_ABOVE_PARENT"), "{fault:?}");
+        assert_eq!(fault.names(), [format!("quotas[0].{field}")], "{fault:?}");
+        assert!(fault.fields[0].1.starts_with(why), "{fault:?}");
+    }
+    create(&api, within(quota("a", 10, Some(raise(WindowKind::Lifetime, 20, HOUR))))).await;
+}
+
+/// An edit keeps the raise that stands; where that does not fit its meter any more, one sentence says so, and how to go on.
+#[tokio::test]
+async fn a_raise_that_does_not_fit_any_more_is_told_in_one_sentence() {
+    let api = Api::start().await;
+    let bound = |most: i64| ApplyRequest {
+        tenant: TENANT.into(),
+        yaml: format!("meters: [{{name: job.bound, max_limit: {most}}}]").into(),
+        ..Default::default()
+    };
+    api.apply(bound(20)).await.unwrap();
+    let mut two = raise(WindowKind::Lifetime, 15, HOUR);
+    two.limits.push(limit(WindowKind::Day, 16));
+    let limits = vec![limit(WindowKind::Lifetime, 5), limit(WindowKind::Day, 4)];
+    let raised = Quota { meter: "job.bound".into(), limits, ..quota("r", 5, Some(two)) };
+    create(&api, raised.clone()).await;
+    api.apply(bound(10)).await.unwrap();
+    let unsaid = Quota { raise: None, note: "lowered".into(), ..raised };
+    let fault = refused(api.update_quota(edit(unsaid.clone(), false)).await);
+    assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "INVALID_FIELD"), vec!["quota.raise"]), "{fault:?}");
+    let told = &fault.fields[0].1;
+    for part in ["the raise that stands until 2100-", "must be at most 10, the greatest limit of job.bound", "end it"] {
+        assert!(told.contains(part), "{told}");
+    }
+    let quota = api.update_quota(edit(unsaid, true)).await.unwrap().quota.unwrap();
+    assert_eq!((quota.raise, quota.note.as_str()), (None, "lowered"));
+}
+
 /// What is exported is taken back without a change, before the end and after it; the audit tells the raise.
 #[tokio::test]
 async fn an_export_comes_back() {

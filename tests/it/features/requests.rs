@@ -141,6 +141,51 @@ async fn an_old_request_lowers_nothing() {
     assert_eq!(quota.limits, [limit(WindowKind::Lifetime, 50), limit(WindowKind::Month, 6)]);
 }
 
+/// A request is for its account, also if that was moved before anybody decided.
+#[tokio::test]
+async fn a_request_follows_its_account() {
+    let api = Api::start().await;
+    let limits = |amount: i64| {
+        let window = Some(Window { kind: WindowKind::Lifetime.into(), ..Default::default() });
+        vec![Limit { window, value: Some(limit::Value::Amount(amount)) }]
+    };
+    let ask = |id: &str| CreateLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: id.into(),
+        account: format!("{TENANT}/teams/t/users/ann"),
+        meter: "job.runs".into(),
+        wanted: limits(20),
+        reason: "a paper is due".into(),
+    };
+    for id in ["wanted", "less", "no"] {
+        api.create_limit_request(ask(id)).await.unwrap();
+    }
+    // Twice, the second time with what is above.
+    for (account, new_name) in [("teams/t/users/ann", "teams/t/users/annie"), ("teams/t", "teams/u")] {
+        let (account, new_name) = (format!("{TENANT}/{account}"), format!("{TENANT}/{new_name}"));
+        let request = MoveAccountRequest { tenant: TENANT.into(), account, new_name, ..Default::default() };
+        let outcome = api.move_account(request).await.unwrap().outcome;
+        assert!(matches!(outcome, Some(move_account_response::Outcome::Moved(_))), "{outcome:?}");
+    }
+    let annie = format!("{TENANT}/teams/u/users/annie");
+    let resolve = |id: &str, decision: LimitRequestState, limits| ResolveLimitRequestRequest {
+        tenant: TENANT.into(),
+        limit_request_id: id.into(),
+        decision: decision.into(),
+        limits,
+        ..Default::default()
+    };
+    for (id, given, amount) in [("wanted", Vec::new(), 20), ("less", limits(15), 15)] {
+        let answer = api.resolve_limit_request(resolve(id, LimitRequestState::Approved, given)).await.unwrap();
+        let quota = answer.quota.unwrap();
+        assert_eq!((quota.subject.as_str(), quota.limits), (annie.as_str(), limits(amount)));
+        assert_eq!(answer.limit_request.unwrap().account, ask(id).account, "as it was asked");
+        assert_eq!(api.windows(&annie, "job.runs").await[0].limit, Some(amount));
+    }
+    let answer = api.resolve_limit_request(resolve("no", LimitRequestState::Rejected, Vec::new())).await.unwrap();
+    assert_eq!(answer.limit_request.unwrap().state(), LimitRequestState::Rejected);
+}
+
 async fn pages(api: &Api) {
     let mut request = ListLimitRequestsRequest { tenant: TENANT.into(), page_size: 1, ..Default::default() };
     let mut seen = Vec::new();

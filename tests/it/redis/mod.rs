@@ -1,6 +1,7 @@
 //! The shared counter store, with real servers, and what replicas do with it at once.
 
 mod batches;
+mod catalog_news;
 mod fake;
 mod flush;
 mod granted;

@@ -6,6 +6,7 @@ use crate::support::{Options, Postgres, Server, TempDir};
 use quotad::domain::name::Uid;
 use quotad::domain::time::Timestamp;
 use quotad::engine::manage::{Apply, Catalogs};
+use quotad::engine::ports::CatalogStore;
 use quotad::proto::v1::{
     ApplyRequest, CheckRequest, CreateQuotasRequest, IfCurrent, Quota, check_response, reserve_response::Outcome,
 };
@@ -58,36 +59,60 @@ async fn a_lowered_limit_binds_though_the_counter_store_forgot_it() {
     assert_ne!(kept, before);
 }
 
-/// Two replicas with 6 of 100 held, whose limit a third server lowers to 10; it dies when that stands in the database.
-async fn lowered_by_a_dead_server(prefix: &str) -> (Server, Server, impl Sized) {
-    let (folder, postgres) = (TempDir::new("catalog"), Postgres::start());
-    let redis = RedisServer::start();
-    let file = folder.path().join("catalog.yaml");
-    std::fs::write(&file, document(100, true)).unwrap();
-    let url = postgres.fresh_database();
-    let options = Options::new().catalog(file).redis(&redis.url(), prefix).database(&url);
-    let (one, other) = (Server::start(options.clone()), Server::start(options));
-    assert!(is_granted(&one, "r1", 3).await && is_granted(&other, "r2", 3).await);
+/// Two replicas with 6 of 100 held, each started with what else `options` say of it, and where they are.
+pub(super) struct World {
+    pub(super) one: Server,
+    pub(super) other: Server,
+    pub(super) postgres: Postgres,
+    pub(super) url: String,
+    _redis: RedisServer,
+    _folder: TempDir,
+}
 
-    let database = Database::open_url(&url).await.unwrap();
-    let yaml = document(10, false);
-    let write = Apply {
-        tenant: Some(TENANT),
-        yaml: yaml.as_bytes(),
-        dry_run: false,
-        prune: false,
-        etag: None,
-        actor: "dead",
-        now: Timestamp::from_millis(0),
-    };
-    let applied = Catalogs::new(Arc::new(DatabaseCatalog::new(database.clone()))).apply(write).await.unwrap();
-    assert_eq!(applied.changes.len(), 1);
-    database.close().await;
-    (one, other, (folder, postgres, redis))
+impl World {
+    pub(super) async fn new(prefix: &str, options: impl Fn(Options, &str) -> Options) -> World {
+        let (folder, postgres) = (TempDir::new("catalog"), Postgres::start());
+        let redis = RedisServer::start();
+        let file = folder.path().join("catalog.yaml");
+        std::fs::write(&file, document(100, true)).unwrap();
+        let url = postgres.fresh_database();
+        let options = options(Options::new().catalog(file).redis(&redis.url(), prefix).database(&url), &url);
+        let (one, other) = (Server::start(options.clone()), Server::start(options));
+        assert!(is_granted(&one, "r1", 3).await && is_granted(&other, "r2", 3).await);
+        World { one, other, postgres, url, _redis: redis, _folder: folder }
+    }
+
+    /// A third server lowers the limit; it dies when that stands in the database. Answers the catalog's version.
+    pub(super) async fn lower(&self, limit: u32) -> u64 {
+        let database = Database::open_url(&self.url).await.unwrap();
+        let yaml = document(limit, false);
+        let write = Apply {
+            tenant: Some(TENANT),
+            yaml: yaml.as_bytes(),
+            dry_run: false,
+            prune: false,
+            etag: None,
+            actor: "dead",
+            now: Timestamp::from_millis(0),
+        };
+        let store = Arc::new(DatabaseCatalog::new(database.clone()));
+        let applied = Catalogs::new(store.clone()).apply(write).await.unwrap();
+        assert_eq!(applied.changes.len(), 1);
+        let version = store.version(None).await.unwrap();
+        database.close().await;
+        version
+    }
+}
+
+/// The replicas, and a limit that a dead server has lowered to 10.
+async fn lowered_by_a_dead_server(prefix: &str) -> World {
+    let world = World::new(prefix, |options, _| options).await;
+    world.lower(10).await;
+    world
 }
 
 /// Whether 5 more would fit.
-async fn would_fit(server: &Server) -> bool {
+pub(super) async fn would_fit(server: &Server) -> bool {
     let request = CheckRequest { tenant: TENANT.into(), charges: runs("u1", 5) };
     let answer = server.quota().check(request).await.unwrap().into_inner();
     matches!(answer.outcome, Some(check_response::Outcome::Granted(_)))
@@ -95,8 +120,8 @@ async fn would_fit(server: &Server) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_server_wrote_binds_everywhere_a_little_later() {
-    let (one, other, _world) = lowered_by_a_dead_server("dead:").await;
-    for server in [&one, &other] {
+    let World { one, other, .. } = &lowered_by_a_dead_server("dead:").await;
+    for server in [one, other] {
         let started = Instant::now();
         while would_fit(server).await {
             assert!(started.elapsed() < Duration::from_secs(60), "the old limit is still in force");
@@ -107,17 +132,17 @@ async fn what_a_dead_server_wrote_binds_everywhere_a_little_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_makes_bind_what_was_written_before() {
-    let (one, other, _world) = lowered_by_a_dead_server("again:").await;
+    let World { one, other, .. } = &lowered_by_a_dead_server("again:").await;
     let yaml = document(10, false).into_bytes();
     let again = one.catalog().apply(ApplyRequest { tenant: TENANT.into(), yaml, ..ApplyRequest::default() }).await;
     assert_eq!(again.unwrap().into_inner().changes, [], "it is written already");
-    assert!(!would_fit(&other).await && !would_fit(&one).await);
+    assert!(!would_fit(other).await && !would_fit(one).await);
 
-    let (one, other, _world) = lowered_by_a_dead_server("exists:").await;
+    let World { one, other, .. } = &lowered_by_a_dead_server("exists:").await;
     let quota = Quota { subject: TENANT.into(), meter: "job.runs".into(), ..Quota::default() };
     let (tenant, if_current) = (TENANT.into(), IfCurrent::Fail.into());
     let request = CreateQuotasRequest { tenant, quotas: vec![quota], if_current, etag: String::new() };
     let again = one.catalog().create_quotas(request).await;
     assert!(again.unwrap_err().message().contains("has a quota"));
-    assert!(!would_fit(&other).await && !would_fit(&one).await);
+    assert!(!would_fit(other).await && !would_fit(one).await);
 }

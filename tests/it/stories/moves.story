@@ -148,3 +148,15 @@ move a/p top/z/l/1/m/2/n/3/o/4/q/p -> error INVALID_ARGUMENT INVALID_FIELD new_n
 move a/s top/z/l/1/m/2/n/3/o/4/q/s -> moved top/z/l/1/m/2/n/3/o/4/q/s
 consume - a/s/c/d/e/f tokens 6 -> committed 6
 reserve - a/s/c/d/e/f tokens 1 -> denied top/z SPENT limit 6
+
+# Where accounts are registered, the one above the new name is too
+apply
+    account_policy: registered
+    meters: [{name: tokens, unit: token}]
+    accounts: [{name: tenants/acme/teams/a}, {name: tenants/acme/users/u}]
+    pools: [{account: tenants/acme/pots/p, meters: [tokens]}]
+move users/v teams/a/users/v -> error NOT_FOUND ACCOUNT_NOT_FOUND account
+move users/u teams/b/users/u -> error NOT_FOUND ACCOUNT_NOT_FOUND new_name
+move users/u teams/a/users/u -> moved teams/a/users/u
+move teams/a/users/u pots/p/users/u -> moved pots/p/users/u
+move users/u users/u -> moved users/u

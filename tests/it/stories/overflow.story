@@ -65,6 +65,37 @@ consume - users/ann cost 11 -> denied . limit 5 tried ""; pools/a limit 10
 set . cost lifetime=500 if=replace -> set 1
 consume - users/ann cost 11 also=pools/a -> denied pools/a tried ""
 
+# Of several that pay, each turns by itself where that makes room; those on one pool turn together
+apply
+    pools:
+      - {account: tenants/acme/pools/x, meters: [cost], rule: {role: student}, overflow: [tenants/acme/pools/y]}
+      - {account: tenants/acme/pools/y, meters: [cost], rule: {role: student}}
+    quotas:
+      - {subject: tenants/acme/pools/x, meter: cost, limits: {lifetime: 10}}
+      - {subject: tenants/acme/pools/y, meter: cost, limits: {lifetime: 5}}
+      - {subject: tenants/acme/pools/b, meter: cost, limits: {lifetime: 4}}
+      - {subject: tenants/acme/pools/c, meter: cost, limits: {lifetime: 30}}
+switch users/ann pools/a -> active pools/a
+switch users/bob pools/x -> active pools/x
+-- No room for ann in a and b, none for bob in y: she in c, he where he is.
+reserve r1 users/ann cost 11 + users/bob cost 6 -> held 11 6
+usage pools/c cost -> lifetime held 11
+usage pools/x cost -> lifetime held 6
+usage pools/y cost -> lifetime held 0
+-- She has room where she is, he has not.
+reserve r2 users/ann cost 7 + users/bob cost 5 -> held 7 5
+usage pools/a cost -> lifetime held 7
+usage pools/y cost -> lifetime held 5
+-- What fits nowhere is the chosen pools' denial.
+reserve - users/ann cost 31 + users/bob cost 5 -> denied pools/a limit 10; pools/x limit 10
+release r1 -> released 0 0
+release r2 -> released 0 0
+-- Both on one pool, and both turn.
+switch users/bob pools/a -> active pools/a
+reserve r3 users/ann cost 6 + users/bob cost 5 -> held 6 5
+usage pools/c cost -> lifetime held 11
+usage pools/a cost -> lifetime held 0
+
 # Many at once fill one pool after the other, and none beyond its limit
 switch users/ann pools/a -> active pools/a
 race 70 reserve - users/ann cost 1 -> granted 60 denied 10

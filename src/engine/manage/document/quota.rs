@@ -204,6 +204,9 @@ fn amount_or_unlimited(at: Place, text: String) -> Option<DraftAmount> {
 
 /// Reads a raise. Its limits are amounts: their windows are those of the quota's own limits.
 fn read_raise(fields: &Fields<'_, '_>, problems: &mut Problems) -> DraftRaise {
+    if let Some(at) = fields.empty("raise") {
+        problems.add(&at, "raises nothing: say limits and until, or leave the key out");
+    }
     let Some((node, at)) = fields.get("raise") else { return DraftRaise::Unsaid };
     let Some(fields) = Fields::open(node, &at, &RAISE_KEYS, problems) else { return DraftRaise::Unsaid };
     let until = fields.needed("until", |text| text.parse::<Timestamp>(), problems);

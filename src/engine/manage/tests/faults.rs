@@ -100,6 +100,8 @@ fn a_forgotten_number_is_a_fault_and_no_licence() {
         ("    limits: {lifetime: }\n", "line 5: quotas[0].limits.lifetime: has no amount"),
         ("    limits:\n      day: 5\n      month: ~\n", "line 7: quotas[0].limits.month: has no amount"),
         ("    limits: {day: {amount: }}\n", "line 5: quotas[0].limits.day: amount is needed"),
+        ("    limits: {day: 5}\n    raise:\n", "line 6: quotas[0].raise: raises nothing"),
+        ("    limits: {day: 5}\n    raise: ~\n", "line 6: quotas[0].raise: raises nothing"),
         ("    limits:\n", "line 5: quotas[0].limits: names no window"),
         ("    top_up: 5\n", "line 5: quotas[0].top_up: a top-up stands beside limits"),
         ("    limits: {}\n    top_up: 5\n", "line 6: quotas[0].top_up: a top-up stands beside limits"),

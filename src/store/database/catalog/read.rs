@@ -61,6 +61,15 @@ pub(super) async fn tenants(database: &Database) -> Result<Vec<String>, StoreErr
     rows.iter().map(|row| row.text(0)).collect()
 }
 
+/// The names of a tenant behind which something else stands than they were derived from.
+pub(super) async fn names(database: &Database, tenant: &str) -> Result<Vec<NameRecord>, StoreError> {
+    let mut transaction = database.snapshot().await?;
+    let mut names = Vec::new();
+    page::all_names(&mut transaction, tenant, &mut names).await?;
+    transaction.commit().await?;
+    Ok(names)
+}
+
 /// The accounts that are being moved, with their tenants.
 pub(super) async fn moving(database: &Database) -> Result<Vec<(String, NameRecord)>, StoreError> {
     let rows = database.read().await?.fetch(NAME_MOVING, |_| {}).await?;

@@ -98,6 +98,10 @@ pub(super) const SEQUENCE_GET: Sql = sql!("catalog_sequence_get");
 pub(super) const SEQUENCE_LOCK: Sql = sql!(each "catalog_sequence_lock");
 /// Draws a version.
 pub(super) const SEQUENCE_NEXT: Sql = sql!("catalog_sequence_next");
+/// Tells who listens.
+pub(in super::super) const NOTIFY: Sql = sql!("postgres/catalog_notify");
+/// Names the channel on which that is told.
+pub(in super::super) const CHANNEL: Sql = sql!("postgres/catalog_channel");
 /// Tenants with anything configured.
 pub(super) const TENANTS: Sql = sql!("catalog_tenants");
 /// An audit entry.

@@ -1,26 +1,40 @@
 //! The catalog port over a database.
 
 use super::super::Database;
+use super::super::listen::{CatalogListener, Patience};
+use super::news::News;
 use super::{changes, page, read, write};
 use crate::domain::account::Account;
 use crate::domain::moved::NameRecord;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::{Quota, Subject};
 use crate::engine::ports::{
-    Boxed, CatalogChanges, CatalogData, CatalogStore, QuotaKey, QuotaPage, QuotaVersion, ScopeWrite, StoreError,
-    WriteContext, Written,
+    Boxed, CatalogChanges, CatalogData, CatalogNews, CatalogStore, QuotaKey, QuotaPage, QuotaVersion, ScopeWrite,
+    StoreError, WriteContext, Written,
 };
+use std::sync::Arc;
 
 /// The catalog in a database.
 #[derive(Clone, Debug)]
 pub struct DatabaseCatalog {
     database: Database,
+    news: Arc<News>,
 }
 
 impl DatabaseCatalog {
     /// In an open database.
     pub fn new(database: Database) -> DatabaseCatalog {
-        DatabaseCatalog { database }
+        DatabaseCatalog { database, news: Arc::default() }
+    }
+
+    /// Hears for this catalog, and its clones, what others write. Until it runs, and without a server that others write to, nothing is
+    /// heard.
+    pub fn listener(&self) -> CatalogListener {
+        self.listener_with(Patience::default())
+    }
+
+    pub(in super::super) fn listener_with(&self, patience: Patience) -> CatalogListener {
+        CatalogListener::new(self.database.clone(), self.news.clone(), patience)
     }
 
     pub(in super::super) fn database(&self) -> &Database {
@@ -57,6 +71,10 @@ impl CatalogStore for DatabaseCatalog {
         Box::pin(read::load_records(&self.database, tenant, names))
     }
 
+    fn names<'a>(&'a self, tenant: &'a str) -> Boxed<'a, Result<Vec<NameRecord>, StoreError>> {
+        Box::pin(read::names(&self.database, tenant))
+    }
+
     fn moving(&self) -> Boxed<'_, Result<Vec<(String, NameRecord)>, StoreError>> {
         Box::pin(read::moving(&self.database))
     }
@@ -88,6 +106,10 @@ impl CatalogStore for DatabaseCatalog {
 
     fn version<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<u64, StoreError>> {
         Box::pin(self.version_of(tenant))
+    }
+
+    fn changed(&self) -> Boxed<'_, CatalogNews> {
+        Box::pin(self.news.next())
     }
 
     fn quota_versions<'a>(

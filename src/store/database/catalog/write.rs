@@ -1,15 +1,15 @@
 //! Writes the changes of several scopes in one transaction, with a new version, quota history and audit entries.
 
 use super::super::Database;
-use super::super::connection::{Connection, Sql, sql};
+use super::super::connection::{Connection, Product, Sql, sql};
 use super::super::pool::Tries;
 use super::super::values::Values;
 use super::read::{self, INSTALLATION};
 use super::statements::{
-    ACCOUNT, AUDIT_INSERT, CHOICE, METER, NAME, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET, QUOTA_INSERT,
-    QUOTA_REOPEN, RATE_CARD, SEQUENCE_NEXT, VERSION_PUT,
+    ACCOUNT, AUDIT_INSERT, CHOICE, METER, NAME, NOTIFY, Noun, PLAN, POOL, QUOTA_CLOSE, QUOTA_EDIT, QUOTA_GET,
+    QUOTA_INSERT, QUOTA_REOPEN, RATE_CARD, SEQUENCE_NEXT, VERSION_PUT,
 };
-use super::{name_rows, pool_rows, rate_cards, requests, rows};
+use super::{name_rows, news, pool_rows, rate_cards, requests, rows};
 use crate::domain::limit_request::{LimitRequest, RequestState};
 use crate::domain::name::{AccountName, Uid};
 use crate::domain::quota::Quota;
@@ -52,13 +52,31 @@ async fn write_in(
         }
     }
     let version = read::number(transaction.fetch_optional(SEQUENCE_NEXT, |_| {}).await?)?;
-    let mut changed = false;
+    let mut changed = Vec::new();
     for scope in scopes {
         let scoped = scope_text(scope);
         let mut writer = Writer { connection: transaction, context, scope: scoped, version: version.cast_signed() };
-        changed |= writer.write_all(&scope.changes).await?;
+        if writer.write_all(&scope.changes).await? {
+            changed.push(scoped);
+        }
     }
-    Ok((Written::Done(if changed { version } else { before }), changed))
+    if changed.is_empty() {
+        return Ok((Written::Done(before), false));
+    }
+    tell(transaction, version, &changed).await?;
+    Ok((Written::Done(version), true))
+}
+
+/// Lets the other servers hear of it once it is committed. Those of a file are none.
+async fn tell(transaction: &mut Connection, version: u64, scopes: &[&str]) -> Result<(), StoreError> {
+    if transaction.product() == Product::Postgres {
+        let text = news::to_text(version, scopes);
+        let told = transaction.execute(NOTIFY, |values| {
+            values.text(&text);
+        });
+        told.await?;
+    }
+    Ok(())
 }
 
 fn scope_text(scope: &ScopeWrite) -> &str {

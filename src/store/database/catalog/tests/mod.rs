@@ -2,6 +2,7 @@
 
 mod applying;
 mod changes;
+mod hearing;
 mod helpers;
 mod history;
 mod races;
