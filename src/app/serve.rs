@@ -7,7 +7,9 @@ use crate::engine::ports::Clock;
 use crate::proto::v1;
 use crate::services::{AdminApi, CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
 use crate::store::clock::{SystemClock, TestClock};
+use crate::telemetry::calls;
 use crate::telemetry::metrics;
+use crate::telemetry::otlp::push::{Push, PushOptions};
 use crate::transport::health::{self, Health};
 use crate::transport::methods::{Exception, Methods, Rank};
 use crate::transport::{http, reflection, server};
@@ -81,6 +83,8 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// Origins of web pages that may call.
     pub web_origins: Vec<String>,
+    /// Where metrics are pushed to; `None`: they are only shown at `/metrics`.
+    pub push: Option<PushOptions>,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -97,7 +101,9 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let services = services(&options);
     let health = Health::new(&services).await;
     // Probes get an answer while the stores are waited for.
-    let (http, figures) = listen_for_http(&options, &health)?;
+    let figures = Figures::default();
+    let http = listen_for_http(&options, &health, &figures)?;
+    let push = options.push.as_ref().map(|push| Push::start(push, figures.setter())).transpose()?;
     let node = tokio::select! {
         node = Node::open(options.node.clone()) => node?,
         _ = terminate.recv() => return Ok(()),
@@ -114,10 +120,10 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let (observe, in_flight) = (node.observer(), running.in_flight().clone());
     let set_gauges = move || {
         observe();
-        metrics::sockets().inflight.set(in_flight.count() as f64);
+        calls::sockets().inflight.set(in_flight.count() as f64);
     };
     // Nobody else sets it.
-    let _ = figures.set(Box::new(set_gauges));
+    let _ = figures.0.set(Box::new(set_gauges));
     health.set_ready().await;
     announce(&options, &running, &http);
 
@@ -136,16 +142,19 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     });
     health.set_not_ready("draining").await;
     tokio::time::sleep(options.shutdown_delay).await;
-    stop(running, http, node).await;
+    stop(running, http, node, push).await;
     Ok(())
 }
 
-/// Drain, flush, close.
-async fn stop(mut running: server::RunningServer, http: http::HttpServer, node: Node) {
+/// Drain, flush, close, and tell of it.
+async fn stop(mut running: server::RunningServer, http: http::HttpServer, node: Node, push: Option<Push>) {
     if !running.drain().await {
         tracing::warn!("some calls were cut at the end of the drain");
     }
     node.close().await;
+    if let Some(push) = push {
+        push.finish().await;
+    }
     http.shutdown().await;
     if tokio::task::spawn_blocking(move || running.stop()).await.is_err() {
         tracing::error!("a core did not end in order");
@@ -197,23 +206,30 @@ fn services(options: &ServeOptions) -> Vec<&'static str> {
 }
 
 /// Sets the gauges that nobody keeps up to date, from the time on when there is something to set.
-type Figures = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
+#[derive(Clone, Default)]
+struct Figures(Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>);
 
-fn listen_for_http(options: &ServeOptions, health: &Health) -> Result<(http::HttpServer, Figures), Box<dyn Error>> {
-    let figures = Figures::default();
-    let before = figures.clone();
-    let state = http::HttpState {
-        health: health.clone(),
-        metrics: metrics::install(),
-        before_scrape: Arc::new(move || {
-            if let Some(set) = before.get() {
+impl Figures {
+    /// What is called before somebody looks.
+    fn setter(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let figures = self.clone();
+        Arc::new(move || {
+            if let Some(set) = figures.0.get() {
                 set();
             }
-        }),
-    };
-    let http = http::start(options.http_addr, &Handle::current(), state)
-        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr))?;
-    Ok((http, figures))
+        })
+    }
+}
+
+fn listen_for_http(
+    options: &ServeOptions,
+    health: &Health,
+    figures: &Figures,
+) -> Result<http::HttpServer, Box<dyn Error>> {
+    let (metrics, before_scrape) = (metrics::install(), figures.setter());
+    let state = http::HttpState { health: health.clone(), metrics, before_scrape };
+    http::start(options.http_addr, &Handle::current(), state)
+        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr).into())
 }
 
 /// Applies the catalog file and listens for gRPC.

@@ -14,6 +14,8 @@ pub const RULE: &str = "rule";
 pub const METER: &str = "meter";
 /// `redis` or `database`.
 pub const BACKEND: &str = "backend";
+/// `traces` or `metrics`.
+pub const SIGNAL: &str = "signal";
 /// The version of the program.
 pub const VERSION: &str = "version";
 /// A fault in words.

@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::methods::{Methods, Rank};
 use super::refusal;
-use crate::telemetry::metrics;
+use crate::telemetry::calls;
 
 /// Counts the calls being worked on in the whole process and knows how many may be.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ where
         match self.in_flight.enter(rank) {
             Some(permit) => ShedFuture::Admitted(self.inner.call(request), Some(permit)),
             None => {
-                metrics::sockets().shed.increment(1);
+                calls::sockets().shed.increment(1);
                 ShedFuture::Refused
             }
         }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "a toolbox: not every tool is in use at every time")]
 
 mod cli;
+mod collector;
 mod metrics;
 mod port;
 mod postgres;
@@ -16,6 +17,7 @@ mod tempdir;
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use {
     cli::{Output, cli},
+    collector::Collector,
     port::unused_addr,
     postgres::Postgres,
     proxy::Proxy,
