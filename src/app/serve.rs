@@ -12,6 +12,7 @@ use crate::telemetry::metrics;
 use crate::telemetry::otlp::push::{Push, PushOptions};
 use crate::transport::health::{self, Health};
 use crate::transport::methods::{Exception, Methods, Rank};
+use crate::transport::shed::InFlight;
 use crate::transport::{http, reflection, server};
 use std::error::Error;
 use std::io::Write;
@@ -249,7 +250,8 @@ async fn start(
 
     let mut config = server::ServerConfig::new(options.grpc_addr);
     config.cores = options.cores;
-    config.max_in_flight = options.max_in_flight;
+    config.in_flight = Arc::new(InFlight::new(options.max_in_flight));
+    config.pace = node.authority.pace().clone();
     config.drain = options.drain;
     config.max_connection_age = options.max_connection_age;
     config.web_origins.clone_from(&options.web_origins);

@@ -1,7 +1,7 @@
 //! Calls and the sockets that they come by, as instruments.
 
 use super::fields;
-use super::metrics::{CONNECTIONS, INFLIGHT, REQUEST_SECONDS, REQUESTS_TOTAL, SHED_TOTAL, install};
+use super::metrics::{CONNECTIONS, INFLIGHT, REQUEST_SECONDS, REQUESTS_TOTAL, SHED_TOTAL, TOO_LATE_TOTAL, install};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
@@ -54,21 +54,31 @@ impl RpcMetrics {
     }
 }
 
+/// The label values of the rank, from what is refused last.
+pub const RANKS: [&str; 4] = ["end", "begin", "look", "report"];
+
 /// The instruments of the sockets, one handle each.
 pub struct SocketMetrics {
     /// [`CONNECTIONS`].
     pub connections: Gauge,
     /// [`INFLIGHT`].
     pub inflight: Gauge,
-    /// [`SHED_TOTAL`].
-    pub shed: Counter,
+    /// [`SHED_TOTAL`], by the place of the rank in [`RANKS`].
+    pub shed: [Counter; RANKS.len()],
+    /// [`TOO_LATE_TOTAL`], likewise.
+    pub too_late: [Counter; RANKS.len()],
 }
 
 /// The sockets' instruments. Installs the recorder.
 pub fn sockets() -> &'static SocketMetrics {
     static SOCKETS: LazyLock<SocketMetrics> = LazyLock::new(|| {
         install();
-        SocketMetrics { connections: gauge!(CONNECTIONS), inflight: gauge!(INFLIGHT), shed: counter!(SHED_TOTAL) }
+        SocketMetrics {
+            connections: gauge!(CONNECTIONS),
+            inflight: gauge!(INFLIGHT),
+            shed: RANKS.map(|rank| counter!(SHED_TOTAL, fields::RANK => rank)),
+            too_late: RANKS.map(|rank| counter!(TOO_LATE_TOTAL, fields::RANK => rank)),
+        }
     });
     &SOCKETS
 }

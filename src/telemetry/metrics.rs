@@ -19,8 +19,10 @@ pub const DECISIONS_TOTAL: &str = "quotad_decisions_total";
 pub const CONNECTIONS: &str = "quotad_connections";
 /// Calls being worked on.
 pub const INFLIGHT: &str = "quotad_inflight";
-/// Calls refused because too many were being worked on.
+/// Calls, and operations of streams, refused because too many were being worked on, by rank.
 pub const SHED_TOTAL: &str = "quotad_shed_total";
+/// Calls refused because the counter store takes longer at the moment than their callers would wait, by rank.
+pub const TOO_LATE_TOTAL: &str = "quotad_too_late_total";
 /// Always 1; the label says which version runs.
 pub const BUILD_INFO: &str = "quotad_build_info";
 /// The last sequence number of the journal.
@@ -141,6 +143,7 @@ fn describe() {
     g!(CONNECTIONS, "Open gRPC connections");
     g!(INFLIGHT, "Calls being worked on");
     c!(SHED_TOTAL, "Calls refused because too many were being worked on");
+    c!(TOO_LATE_TOTAL, "Calls refused because the counter store takes longer than their callers would wait");
     g!(BUILD_INFO, "Always 1; the label says which version runs");
     g!(JOURNAL_HEAD, "Last sequence number of the journal");
     g!(JOURNAL_WATERMARK, "Last sequence number that is in the ledger");
