@@ -5,7 +5,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::manage::Apply;
 use crate::engine::ports::Clock;
 use crate::proto::v1;
-use crate::services::{AdminApi, CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
+use crate::services::{AdminApi, Admission, CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
 use crate::store::clock::{SystemClock, TestClock};
 use crate::telemetry::calls;
 use crate::telemetry::metrics;
@@ -244,7 +244,7 @@ async fn start(
     if let Some(path) = &options.catalog {
         apply_file(node, path).await?;
     }
-    let methods = methods(services)?;
+    let methods = Arc::new(methods(services)?);
     // Built once to see that it can be: the cores cannot answer for a broken descriptor.
     reflection::add_to(Routes::default(), services)?;
 
@@ -256,9 +256,10 @@ async fn start(
     config.max_connection_age = options.max_connection_age;
     config.web_origins.clone_from(&options.web_origins);
     let draining = config.draining.clone();
+    let admission = admission(&methods, &config.in_flight);
     let pool = Handle::current();
     let build = |_| {
-        let quota = QuotaApi::new(node.authority.clone(), draining.clone());
+        let quota = QuotaApi::new(node.authority.clone(), draining.clone(), admission.clone());
         let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
         let usage = UsageApi::new(node.authority.clone(), pool.clone());
         let catalog = CatalogApi::new(
@@ -286,6 +287,15 @@ async fn start(
     // A start that fails drops runtimes, which blocks.
     let started = tokio::task::block_in_place(|| server::start(&config, &methods, build));
     started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr).into())
+}
+
+/// Counts operations of streams in as the calls that they would be.
+fn admission(methods: &Arc<Methods>, in_flight: &Arc<InFlight>) -> Admission {
+    let (methods, in_flight) = (methods.clone(), in_flight.clone());
+    Arc::new(move |path| {
+        let permit = in_flight.admit(methods.of(path).rank).ok()?;
+        Some(Box::new(permit))
+    })
 }
 
 fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {
