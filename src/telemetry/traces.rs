@@ -8,7 +8,7 @@ use super::otlp::{self, BadEndpoint, spans};
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{SpanExporter, WithTonicConfig};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use std::time::Duration;
@@ -45,7 +45,8 @@ impl Exporter {
     /// # Errors
     /// [`BadEndpoint`].
     pub fn start(options: &TraceOptions) -> Result<Exporter, BadEndpoint> {
-        let exporter = SpanExporter::builder().with_tonic().with_endpoint(&options.endpoint).build();
+        let channel = otlp::channel(&options.endpoint)?;
+        let exporter = SpanExporter::builder().with_tonic().with_channel(channel).build();
         let exporter = exporter.map_err(|error| BadEndpoint::new(&options.endpoint, error))?;
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(options.ratio)));
         let provider = SdkTracerProvider::builder()

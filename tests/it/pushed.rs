@@ -2,13 +2,14 @@
 
 use crate::api::helpers::*;
 use crate::support::redis::until;
-use crate::support::{Collector, Options, Server, Shared, unused_addr};
+use crate::support::{Collector, Options, Server, Shared, TempDir, authority, certificate, unused_addr};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, Metric, ResourceMetrics, metric::Data, number_data_point::Value,
 };
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 const RESERVES: &str = "quotad_decisions_total{rpc=\"Reserve\",outcome=\"granted\",cause=\"none\"}";
@@ -206,6 +207,32 @@ async fn a_collector_that_is_away_is_told_of_once_and_once_when_it_is_back() {
     assert_eq!(told("takes nothing"), (1, 1), "{}", server.stderr());
     // What was lost meanwhile is a matter of the series, not of the counts.
     the_same_is_pushed(&server, &collector).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_collector_is_believed_if_an_authority_vouches_for_it() {
+    let folder = TempDir::new("collector");
+    let (right, wrong) = (authority(folder.path(), "right"), authority(folder.path(), "wrong"));
+    certificate(folder.path(), "right", "collector");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let (collector, endpoint) = Collector::start_encrypted(&read("collector.crt"), &read("collector.key")).await;
+    let trusting = |authority: &Path| {
+        let options = options(&endpoint).arg("--trace-ratio").arg("1");
+        Server::start(options.env("SSL_CERT_FILE", authority.to_str().unwrap()))
+    };
+
+    let server = trusting(&wrong);
+    check(&server).await;
+    for signal in ["traces", "metrics"] {
+        let failed = format!("quotad_telemetry_failed_exports_total{{signal=\"{signal}\"}}");
+        until("a collector that nobody vouches for is sent nothing", || server.metric(&failed) > 0);
+    }
+    assert_eq!((collector.spans().len(), collector.pushes().len()), (0, 0));
+
+    let server = trusting(&right);
+    check(&server).await;
+    collector.with(&[], "quotad.v1.QuotaService/Check").await;
+    until("metrics arrive", || !collector.pushes().is_empty());
 }
 
 /// The queue has ten places, and who empties it waits for a collector that accepts and never answers.

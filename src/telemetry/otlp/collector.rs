@@ -1,16 +1,19 @@
 //! The collector: how it is reached, and who it is told that it hears from.
 
+use http::uri::Scheme;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use std::error::Error;
 use std::sync::LazyLock;
 use std::time::Duration;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use uuid::Uuid;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Headers for the collector, such as a token, as the specification names the variables; the second comes over the first.
 const HEADERS: [&str; 2] = ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"];
 
@@ -32,13 +35,18 @@ impl BadEndpoint {
     }
 }
 
-/// A connection that is opened at its first use and again when it broke. Must be called within a tokio runtime.
+/// A connection that is opened at its first use and again when it broke; `https` is encrypted, and the collector's certificate
+/// is judged by the system's authorities (`SSL_CERT_FILE` names others). Must be called within a tokio runtime.
 ///
 /// # Errors
 /// [`BadEndpoint`].
-pub(super) fn channel(endpoint: &str) -> Result<Channel, BadEndpoint> {
-    let to = Endpoint::from_shared(endpoint.to_owned()).map_err(|error| BadEndpoint::new(endpoint, error))?;
-    Ok(to.connect_timeout(CONNECT).connect_lazy())
+pub(in crate::telemetry) fn channel(endpoint: &str) -> Result<Channel, BadEndpoint> {
+    let bad = |error| BadEndpoint::new(endpoint, error);
+    let mut to = Endpoint::from_shared(endpoint.to_owned()).map_err(bad)?.connect_timeout(CONNECT).timeout(ANSWER);
+    if to.uri().scheme() == Some(&Scheme::HTTPS) {
+        to = to.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(bad)?;
+    }
+    Ok(to.connect_lazy())
 }
 
 /// Who sends: the service, its version, and this process among its replicas, unless `OTEL_RESOURCE_ATTRIBUTES` names it.

@@ -7,4 +7,4 @@ pub mod push;
 pub(super) mod spans;
 
 pub use collector::BadEndpoint;
-pub(super) use collector::resource;
+pub(super) use collector::{channel, resource};

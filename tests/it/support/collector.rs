@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Identity, Server as TonicServer, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 
 /// A collector. Clones are the same one.
@@ -59,17 +60,25 @@ impl Collector {
     pub(crate) async fn start() -> (Collector, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        (Collector::listen(listener), endpoint)
+        (Collector::listen(listener, TonicServer::builder()), endpoint)
+    }
+
+    /// Starts one that is reached by TLS alone and shows a certificate.
+    pub(crate) async fn start_encrypted(certificate: &str, key: &str) -> (Collector, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://{}", listener.local_addr().unwrap());
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+        (Collector::listen(listener, TonicServer::builder().tls_config(tls).unwrap()), endpoint)
     }
 
     /// Starts one on a port that is known already.
     pub(crate) async fn start_on(port: u16) -> Collector {
-        Collector::listen(TcpListener::bind(("127.0.0.1", port)).await.unwrap())
+        Collector::listen(TcpListener::bind(("127.0.0.1", port)).await.unwrap(), TonicServer::builder())
     }
 
-    fn listen(listener: TcpListener) -> Collector {
+    fn listen(listener: TcpListener, mut server: TonicServer) -> Collector {
         let collector = Collector::default();
-        let server = tonic::transport::Server::builder()
+        let server = server
             .add_service(TraceServiceServer::new(collector.clone()))
             .add_service(MetricsServiceServer::new(collector.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "a toolbox: not every tool is in use at every time")]
 
+mod certificates;
 mod cli;
 mod collector;
 mod metrics;
@@ -16,6 +17,7 @@ mod tempdir;
 
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use {
+    certificates::{authority, certificate},
     cli::{Output, cli},
     collector::Collector,
     port::unused_addr,
