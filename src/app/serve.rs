@@ -5,11 +5,14 @@ use crate::domain::time::Timestamp;
 use crate::engine::manage::Apply;
 use crate::engine::ports::Clock;
 use crate::proto::v1;
-use crate::services::{AdminApi, CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
+use crate::services::{AdminApi, Admission, CatalogApi, QuotaApi, Settable, TestClockApi, UsageApi};
 use crate::store::clock::{SystemClock, TestClock};
+use crate::telemetry::calls;
 use crate::telemetry::metrics;
+use crate::telemetry::otlp::push::{Push, PushOptions};
 use crate::transport::health::{self, Health};
 use crate::transport::methods::{Exception, Methods, Rank};
+use crate::transport::shed::InFlight;
 use crate::transport::{http, reflection, server};
 use std::error::Error;
 use std::io::Write;
@@ -83,6 +86,8 @@ pub struct ServeOptions {
     pub drain: Duration,
     /// Origins of web pages that may call.
     pub web_origins: Vec<String>,
+    /// Where metrics are pushed to; `None`: they are only shown at `/metrics`.
+    pub push: Option<PushOptions>,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -99,7 +104,9 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let services = services(&options);
     let health = Health::new(&services).await;
     // Probes get an answer while the stores are waited for.
-    let (http, figures) = listen_for_http(&options, &health)?;
+    let figures = Figures::default();
+    let http = listen_for_http(&options, &health, &figures)?;
+    let push = options.push.as_ref().map(|push| Push::start(push, figures.setter())).transpose()?;
     let node = tokio::select! {
         node = Node::open(options.node.clone()) => node?,
         _ = terminate.recv() => return Ok(()),
@@ -116,10 +123,10 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let (observe, in_flight) = (node.observer(), running.in_flight().clone());
     let set_gauges = move || {
         observe();
-        metrics::sockets().inflight.set(in_flight.count() as f64);
+        calls::sockets().inflight.set(in_flight.count() as f64);
     };
     // Nobody else sets it.
-    let _ = figures.set(Box::new(set_gauges));
+    let _ = figures.0.set(Box::new(set_gauges));
     health.set_ready().await;
     announce(&options, &running, &http);
 
@@ -138,16 +145,19 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
     });
     health.set_not_ready("draining").await;
     tokio::time::sleep(options.shutdown_delay).await;
-    stop(running, http, node).await;
+    stop(running, http, node, push).await;
     Ok(())
 }
 
-/// Drain, flush, close.
-async fn stop(mut running: server::RunningServer, http: http::HttpServer, node: Node) {
+/// Drain, flush, close, and tell of it.
+async fn stop(mut running: server::RunningServer, http: http::HttpServer, node: Node, push: Option<Push>) {
     if !running.drain().await {
         tracing::warn!("some calls were cut at the end of the drain");
     }
     node.close().await;
+    if let Some(push) = push {
+        push.finish().await;
+    }
     http.shutdown().await;
     if tokio::task::spawn_blocking(move || running.stop()).await.is_err() {
         tracing::error!("a core did not end in order");
@@ -199,23 +209,30 @@ fn services(options: &ServeOptions) -> Vec<&'static str> {
 }
 
 /// Sets the gauges that nobody keeps up to date, from the time on when there is something to set.
-type Figures = Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>;
+#[derive(Clone, Default)]
+struct Figures(Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>);
 
-fn listen_for_http(options: &ServeOptions, health: &Health) -> Result<(http::HttpServer, Figures), Box<dyn Error>> {
-    let figures = Figures::default();
-    let before = figures.clone();
-    let state = http::HttpState {
-        health: health.clone(),
-        metrics: metrics::install(),
-        before_scrape: Arc::new(move || {
-            if let Some(set) = before.get() {
+impl Figures {
+    /// What is called before somebody looks.
+    fn setter(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let figures = self.clone();
+        Arc::new(move || {
+            if let Some(set) = figures.0.get() {
                 set();
             }
-        }),
-    };
-    let http = http::start(options.http_addr, &Handle::current(), state)
-        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr))?;
-    Ok((http, figures))
+        })
+    }
+}
+
+fn listen_for_http(
+    options: &ServeOptions,
+    health: &Health,
+    figures: &Figures,
+) -> Result<http::HttpServer, Box<dyn Error>> {
+    let (metrics, before_scrape) = (metrics::install(), figures.setter());
+    let state = http::HttpState { health: health.clone(), metrics, before_scrape };
+    http::start(options.http_addr, &Handle::current(), state)
+        .map_err(|error| format!("can't listen for HTTP on {}: {error}", options.http_addr).into())
 }
 
 /// Applies the catalog file and listens for gRPC.
@@ -229,20 +246,22 @@ async fn start(
     if let Some(path) = &options.catalog {
         apply_file(node, path).await?;
     }
-    let methods = methods(services)?;
+    let methods = Arc::new(methods(services)?);
     // Built once to see that it can be: the cores cannot answer for a broken descriptor.
     reflection::add_to(Routes::default(), services)?;
 
     let mut config = server::ServerConfig::new(options.grpc_addr);
     config.cores = options.cores;
-    config.max_in_flight = options.max_in_flight;
+    config.in_flight = Arc::new(InFlight::new(options.max_in_flight));
+    config.pace = node.authority.pace().clone();
     config.drain = options.drain;
     config.max_connection_age = options.max_connection_age;
     config.web_origins.clone_from(&options.web_origins);
     let draining = config.draining.clone();
+    let admission = admission(&methods, &config.in_flight);
     let pool = Handle::current();
     let build = |_| {
-        let quota = QuotaApi::new(node.authority.clone(), draining.clone());
+        let quota = QuotaApi::new(node.authority.clone(), draining.clone(), admission.clone());
         let quota = v1::quota_service_server::QuotaServiceServer::new(quota).max_decoding_message_size(BATCH_LIMIT);
         let usage = UsageApi::new(node.authority.clone(), pool.clone());
         let catalog = CatalogApi::new(
@@ -270,6 +289,15 @@ async fn start(
     // A start that fails drops runtimes, which blocks.
     let started = tokio::task::block_in_place(|| server::start(&config, &methods, build));
     started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr).into())
+}
+
+/// Counts operations of streams in as the calls that they would be.
+fn admission(methods: &Arc<Methods>, in_flight: &Arc<InFlight>) -> Admission {
+    let (methods, in_flight) = (methods.clone(), in_flight.clone());
+    Arc::new(move |path| {
+        let permit = in_flight.admit(methods.of(path).rank).ok()?;
+        Some(Box::new(permit))
+    })
 }
 
 fn methods(services: &[&'static str]) -> Result<Methods, Box<dyn Error>> {

@@ -4,6 +4,7 @@ use super::storage::StorageArgs;
 use crate::app::{self, DurabilitySetting, NodeOptions, ServeOptions, SpoolOptions};
 use crate::domain::time::Span;
 use crate::telemetry::logs::{self, Format};
+use crate::telemetry::otlp::push::PushOptions;
 use crate::telemetry::traces::{Exporter, TraceOptions};
 use clap::builder::RangedU64ValueParser;
 use std::net::SocketAddr;
@@ -91,15 +92,31 @@ pub struct ServeArgs {
     /// How the log looks
     #[arg(long, value_enum, default_value = "readable", env = "QUOTAD_LOG_FORMAT")]
     log_format: LogFormatArg,
-    /// Send traces by OTLP over gRPC to this collector, for example http://localhost:4317
+    /// Send traces and metrics by OTLP over gRPC to this collector, for example http://localhost:4317
     #[arg(long, value_name = "URL", value_parser = endpoint, env = "QUOTAD_OTLP_ENDPOINT")]
     otlp_endpoint: Option<String>,
     /// The part of the calls, 0 to 1, that is traced where the caller does not trace
     #[arg(long, value_name = "R", default_value = "0.01", value_parser = ratio, env = "QUOTAD_TRACE_RATIO")]
     trace_ratio: f64,
+    /// With a collector: seconds from one push of what /metrics shows to the next, at most an hour; 0 sends traces only
+    #[arg(long, value_name = "S", default_value = "60", value_parser = clap::value_parser!(u64).range(..=3_600), env = "QUOTAD_OTLP_METRICS_INTERVAL_SECONDS")]
+    otlp_metrics_interval_seconds: u64,
     /// Serve a clock that stands still until it is set (quotad.v1.TestClockService); loopback only
     #[arg(long)]
     test_clock: bool,
+}
+
+impl ServeArgs {
+    /// The collector's endpoint, where there is one.
+    fn collector(&self) -> Option<String> {
+        self.otlp_endpoint.clone().filter(|endpoint| !endpoint.is_empty())
+    }
+
+    /// Where metrics are pushed to.
+    fn push(&self) -> Option<PushOptions> {
+        let interval = Duration::from_secs(self.otlp_metrics_interval_seconds);
+        self.collector().filter(|_| !interval.is_zero()).map(|endpoint| PushOptions { endpoint, interval })
+    }
 }
 
 /// An address of a collector; empty for none.
@@ -148,11 +165,7 @@ pub fn run(args: ServeArgs) -> ExitCode {
         LogFormatArg::Readable => Format::Readable,
         LogFormatArg::Json => Format::Json,
     };
-    let traces = args
-        .otlp_endpoint
-        .clone()
-        .filter(|endpoint| !endpoint.is_empty())
-        .map(|endpoint| TraceOptions { endpoint, ratio: args.trace_ratio });
+    let traces = args.collector().map(|endpoint| TraceOptions { endpoint, ratio: args.trace_ratio });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("quotad-background")
@@ -197,6 +210,7 @@ fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
 /// # Errors
 /// Everything in which they contradict each other.
 fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
+    let push = args.push();
     let asked = args.durability.is_some_and(|durability| !matches!(durability, DurabilityArg::Default));
     let node = NodeOptions {
         storage: args.storage.storage(asked)?,
@@ -226,6 +240,7 @@ fn options(args: ServeArgs) -> Result<ServeOptions, Vec<String>> {
         max_connection_age: Duration::from_secs(args.max_connection_age_seconds),
         drain: Duration::from_secs(args.drain_seconds),
         web_origins: args.web_origins,
+        push,
     };
     options.node.caps.open_reservations = args.max_open_reservations;
     options.node.caps.counters = args.max_counters;

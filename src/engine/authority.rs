@@ -11,6 +11,7 @@ use super::tasks::flush::Flushers;
 use crate::domain::name::{AccountName, IdKey, IdSpace};
 use crate::domain::settlement::Pricing;
 use crate::domain::time::Span;
+use crate::telemetry::pace::Pace;
 use std::sync::Arc;
 
 /// Time to live of a hold for which the caller names none (rule 17).
@@ -35,7 +36,13 @@ impl Authority {
         promised: Durability,
         shelf: Option<Arc<Shelf>>,
     ) -> Authority {
-        Authority { runner: Runner { counters, ledger, snapshots, flushers, clock, promised, shelf } }
+        let pace = Arc::default();
+        Authority { runner: Runner { counters, ledger, snapshots, flushers, clock, promised, shelf, pace } }
+    }
+
+    /// How long the counter store takes at the moment.
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.runner.pace
     }
 
     pub(super) fn open(&self, tenant: &AccountName) -> TenantCtx {

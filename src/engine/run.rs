@@ -16,6 +16,7 @@ use crate::domain::name::IdKey;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::telemetry::metrics;
+use crate::telemetry::pace::Pace;
 use crate::telemetry::traces::span;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Runner {
     pub(super) promised: Durability,
     /// Where calls stand that are granted without the store; `None`: none are.
     pub(super) shelf: Option<Arc<Shelf>>,
+    /// How long the counter store takes for a step.
+    pub(super) pace: Arc<Pace>,
 }
 
 /// What a verb prepares for its operation: the charges' plan and the verb itself, under one snapshot and time.
@@ -97,7 +100,10 @@ impl Runner {
     /// One atomic step.
     async fn apply(&self, operation: &mut Operation) -> Result<Reply, StoreError> {
         let span = span!("apply", partition = tracing::field::Empty, seq = tracing::field::Empty);
+        let begin = self.pace.now();
         let reply = self.counters.apply(operation).instrument(span.clone()).await?;
+        let end = self.pace.now();
+        self.pace.note(end.saturating_sub(begin), end);
         if let Reply::Done(done) = &reply {
             span.record("partition", done.partition).record("seq", done.seq);
         }

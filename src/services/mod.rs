@@ -17,6 +17,7 @@ mod violations;
 
 pub use admin::AdminApi;
 pub use catalog::CatalogApi;
+pub use enforce::{Admission, Place};
 pub use quota::QuotaApi;
 pub use test_clock::{Settable, TestClockApi};
 pub use usage::UsageApi;

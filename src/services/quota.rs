@@ -28,12 +28,13 @@ static EXTENDS: LazyLock<DecisionMetrics> = LazyLock::new(|| DecisionMetrics::ne
 pub struct QuotaApi {
     authority: Arc<Authority>,
     draining: CancellationToken,
+    admission: enforce::Admission,
 }
 
 impl QuotaApi {
-    /// Puts the service on an authority; `draining` ends its streams.
-    pub fn new(authority: Arc<Authority>, draining: CancellationToken) -> QuotaApi {
-        QuotaApi { authority, draining }
+    /// Puts the service on an authority; `draining` ends its streams, `admission` counts in what comes by them.
+    pub fn new(authority: Arc<Authority>, draining: CancellationToken, admission: enforce::Admission) -> QuotaApi {
+        QuotaApi { authority, draining, admission }
     }
 
     pub(super) async fn check_one(&self, request: v1::CheckRequest) -> Result<v1::CheckResponse, Status> {
@@ -320,6 +321,11 @@ impl quota_service_server::QuotaService for QuotaApi {
         &self,
         request: Request<Streaming<v1::EnforceRequest>>,
     ) -> Result<Response<Self::EnforceStream>, Status> {
-        Ok(Response::new(enforce::start(self.clone(), request.into_inner(), self.draining.clone())))
+        Ok(Response::new(enforce::start(
+            self.clone(),
+            request.into_inner(),
+            self.draining.clone(),
+            self.admission.clone(),
+        )))
     }
 }

@@ -12,8 +12,12 @@ pub const CAUSE: &str = "cause";
 pub const RULE: &str = "rule";
 /// A meter's name; `other` beyond the first hundred.
 pub const METER: &str = "meter";
+/// How long calls of a method are admitted under load: `end`, `begin`, `look` or `report`.
+pub const RANK: &str = "rank";
 /// `redis` or `database`.
 pub const BACKEND: &str = "backend";
+/// `traces` or `metrics`.
+pub const SIGNAL: &str = "signal";
 /// The version of the program.
 pub const VERSION: &str = "version";
 /// A fault in words.

@@ -1,7 +1,7 @@
 //! Every instrument: its name, its meaning, and handles that are looked up once, because a lookup by name on every call would cost
 //! as much as a decision.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
@@ -19,8 +19,10 @@ pub const DECISIONS_TOTAL: &str = "quotad_decisions_total";
 pub const CONNECTIONS: &str = "quotad_connections";
 /// Calls being worked on.
 pub const INFLIGHT: &str = "quotad_inflight";
-/// Calls refused because too many were being worked on.
+/// Calls, and operations of streams, refused because too many were being worked on, by rank.
 pub const SHED_TOTAL: &str = "quotad_shed_total";
+/// Calls refused because the counter store takes longer at the moment than their callers would wait, by rank.
+pub const TOO_LATE_TOTAL: &str = "quotad_too_late_total";
 /// Always 1; the label says which version runs.
 pub const BUILD_INFO: &str = "quotad_build_info";
 /// The last sequence number of the journal.
@@ -77,6 +79,10 @@ pub const CATALOG_FOLLOWED: &str = "quotad_catalog_followed_timestamp_seconds";
 pub const CATALOG_VERSION: &str = "quotad_catalog_version";
 /// Counters in memory.
 pub const COUNTERS: &str = "quotad_counters";
+/// Spans and points of metrics that did not reach the collector, by signal.
+pub const TELEMETRY_DROPPED_TOTAL: &str = "quotad_telemetry_dropped_total";
+/// Exports to the collector that failed, by signal.
+pub const TELEMETRY_FAILED_EXPORTS_TOTAL: &str = "quotad_telemetry_failed_exports_total";
 
 /// Bounds of the histograms in seconds, from a cached decision to a stuck disk.
 const SECONDS: &[f64] =
@@ -88,12 +94,21 @@ const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
 /// How often histograms are folded; between two folds they keep every sample.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// When the recorder was installed, and every counter was zero.
+static SINCE: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);
+
+/// When every counter of the process was zero.
+pub fn since() -> SystemTime {
+    *SINCE
+}
+
 /// Installs the recorder of the process on the first call and gives the handle that renders it.
 ///
 /// Several servers in one process share it. If the embedding program has installed another recorder, that one gets the
 /// samples and this handle renders nothing.
 pub fn install() -> PrometheusHandle {
     static HANDLE: LazyLock<PrometheusHandle> = LazyLock::new(|| {
+        LazyLock::force(&SINCE);
         let sizes = Matcher::Full(BATCH_COMMANDS.to_owned());
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
@@ -130,6 +145,7 @@ fn describe() {
     g!(CONNECTIONS, "Open gRPC connections");
     g!(INFLIGHT, "Calls being worked on");
     c!(SHED_TOTAL, "Calls refused because too many were being worked on");
+    c!(TOO_LATE_TOTAL, "Calls refused because the counter store takes longer than their callers would wait");
     g!(BUILD_INFO, "Always 1; the label says which version runs");
     g!(JOURNAL_HEAD, "Last sequence number of the journal");
     g!(JOURNAL_WATERMARK, "Last sequence number that is in the ledger");
@@ -157,55 +173,9 @@ fn describe() {
     c!(VERIFIES_TOTAL, "How often a partition's counter store was found to be another one, or to have forgotten");
     g!(BACKEND_UP, "1 while a backend answers, 0 while it does not");
     g!(CATALOG_VERSION, "The version up to which this replica follows the catalog");
+    c!(TELEMETRY_DROPPED_TOTAL, "Spans and points of metrics that did not reach the collector");
+    c!(TELEMETRY_FAILED_EXPORTS_TOTAL, "Exports to the collector that failed");
     g!(CATALOG_FOLLOWED, Unit::Seconds, "When this replica last knew the catalog's version, in seconds since 1970");
-}
-
-/// The instruments of one method.
-#[derive(Clone)]
-pub struct RpcMetrics {
-    rpc: String,
-    seconds: Histogram,
-    /// A counter appears when its code is first seen, so that `/metrics` does not list what never happened.
-    codes: [OnceLock<Counter>; CODES.len()],
-}
-
-/// The label values of the code, by the number of the gRPC status; the last is for answers that carry none.
-const CODES: [&str; 18] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-    "HTTP",
-];
-
-impl RpcMetrics {
-    /// The instruments of `rpc`, which is `package.Service/Method` without a leading slash. Installs the recorder.
-    pub fn new(rpc: &str) -> Self {
-        install();
-        let seconds = histogram!(REQUEST_SECONDS, fields::RPC => rpc.to_owned());
-        RpcMetrics { rpc: rpc.to_owned(), seconds, codes: Default::default() }
-    }
-
-    /// Counts one answer. `code` is the number of the gRPC status; `None` or an unknown number for an answer below gRPC.
-    pub fn answered(&self, code: Option<usize>, took: Duration) {
-        let slot = code.unwrap_or(usize::MAX).min(CODES.len() - 1);
-        let count = || counter!(REQUESTS_TOTAL, fields::RPC => self.rpc.clone(), fields::CODE => CODES[slot]);
-        self.codes[slot].get_or_init(count).increment(1);
-        self.seconds.record(took);
-    }
 }
 
 /// The instruments of the engine and the ledger, one handle each.
@@ -325,28 +295,10 @@ pub fn engine() -> &'static EngineMetrics {
     &ENGINE
 }
 
-/// The instruments of the sockets, one handle each.
-pub struct SocketMetrics {
-    /// [`CONNECTIONS`].
-    pub connections: Gauge,
-    /// [`INFLIGHT`].
-    pub inflight: Gauge,
-    /// [`SHED_TOTAL`].
-    pub shed: Counter,
-}
-
-/// The sockets' instruments. Installs the recorder.
-pub fn sockets() -> &'static SocketMetrics {
-    static SOCKETS: LazyLock<SocketMetrics> = LazyLock::new(|| {
-        install();
-        SocketMetrics { connections: gauge!(CONNECTIONS), inflight: gauge!(INFLIGHT), shed: counter!(SHED_TOTAL) }
-    });
-    &SOCKETS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::calls::RpcMetrics;
     use crate::telemetry::decisions::DecisionMetrics;
 
     #[test]

@@ -4,11 +4,11 @@
 //! A call's span continues the caller's trace (W3C `traceparent`). Below it are the steps that it waits for; work that many
 //! calls share, a script call for a batch, stands in the trace of the first that is exported and is linked to those of the others.
 
+use super::otlp::{self, BadEndpoint, spans};
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
+use opentelemetry_otlp::{SpanExporter, WithTonicConfig};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use std::time::Duration;
@@ -33,36 +33,26 @@ pub struct TraceOptions {
     pub ratio: f64,
 }
 
-/// An endpoint that can't be one.
-#[derive(Debug, thiserror::Error)]
-#[error("OTLP endpoint {endpoint:?}: {source}")]
-pub struct BadEndpoint {
-    endpoint: String,
-    source: opentelemetry_otlp::ExporterBuildError,
-}
-
 /// What exports, until it is shut down.
 #[derive(Debug)]
 pub struct Exporter(SdkTracerProvider);
 
 impl Exporter {
-    /// Exports to `options`' endpoint on a thread of its own; a collector that does not answer costs spans and nothing else.
+    /// Exports to `options`' endpoint on a thread of its own; a collector that does not answer costs spans, which are counted, and
+    /// nothing else.
     /// Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`BadEndpoint`].
     pub fn start(options: &TraceOptions) -> Result<Exporter, BadEndpoint> {
-        let exporter = SpanExporter::builder().with_tonic().with_endpoint(&options.endpoint).build();
-        let exporter = exporter.map_err(|source| BadEndpoint { endpoint: options.endpoint.clone(), source })?;
-        let resource = Resource::builder()
-            .with_service_name("quotad")
-            .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .build();
+        let channel = otlp::channel(&options.endpoint)?;
+        let exporter = SpanExporter::builder().with_tonic().with_channel(channel).build();
+        let exporter = exporter.map_err(|error| BadEndpoint::new(&options.endpoint, error))?;
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(options.ratio)));
         let provider = SdkTracerProvider::builder()
-            .with_batch_exporter(exporter)
+            .with_span_processor(spans::queue(exporter))
             .with_sampler(sampler)
-            .with_resource(resource)
+            .with_resource(otlp::resource())
             .build();
         Ok(Exporter(provider))
     }

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use crate::telemetry::{fields, metrics};
+use crate::telemetry::{calls, fields};
 
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -111,14 +111,14 @@ struct Open(Arc<AtomicUsize>);
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-        metrics::sockets().connections.decrement(1.0);
+        calls::sockets().connections.decrement(1.0);
     }
 }
 
 impl Connection {
     /// Takes over a dealt connection, which `open` counts already. Must be called on the core's runtime.
     pub(super) fn new(stream: std::net::TcpStream, open: Arc<AtomicUsize>) -> io::Result<Self> {
-        metrics::sockets().connections.increment(1.0);
+        calls::sockets().connections.increment(1.0);
         let open = Open(open);
         let silence = Some(Box::pin(tokio::time::sleep(FIRST_BYTE)));
         Ok(Connection { io: TcpStream::from_std(stream)?, silence, _open: open })

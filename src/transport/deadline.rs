@@ -1,5 +1,8 @@
 //! Ends a unary call when its time is up: the caller's `grpc-timeout` or the method's own limit, whichever is shorter. tonic's
 //! timer would answer CANCELLED; this one comes a little earlier and answers DEADLINE_EXCEEDED.
+//!
+//! A call that can't be answered in the time that is left, as the counter store is at the moment, is refused before anything is
+//! done, as overload is: UNAVAILABLE, and when to come again. What ends something is tried all the same.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,8 +15,10 @@ use tokio::time::{Instant, Sleep};
 use tonic::body::Body;
 use tower::Service;
 
-use super::methods::Methods;
+use super::methods::{Methods, Rank};
 use super::refusal;
+use crate::telemetry::calls;
+use crate::telemetry::pace::Pace;
 
 /// How much earlier than the caller's deadline the answer leaves, so that it arrives before the caller's own timer fires.
 const LEAD: Duration = Duration::from_millis(20);
@@ -22,6 +27,7 @@ const LEAD: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub(super) struct Deadline<S> {
     pub(super) methods: Arc<Methods>,
+    pub(super) pace: Arc<Pace>,
     pub(super) inner: S,
 }
 
@@ -31,6 +37,8 @@ pub(super) enum DeadlineFuture<F> {
     Unbounded(F),
     /// The time was up before the call began: nothing was started.
     Expired,
+    /// The time that is left will not do: nothing was started.
+    TooLate,
     /// Waiting for the service, and for the clock once the service has let it wait.
     Running {
         /// The service's answer; taken out when the time is up, which stops the handler.
@@ -56,12 +64,19 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Some(longest) = self.methods.of(request.uri().path()).deadline else {
+        let method = self.methods.of(request.uri().path());
+        let (rank, Some(longest)) = (method.rank, method.deadline) else {
             return DeadlineFuture::Unbounded(self.inner.call(request));
         };
         let time = time_left(request.headers(), longest);
         if time.is_zero() {
             return DeadlineFuture::Expired;
+        }
+        if let Some(rank @ (Rank::Begin | Rank::Look)) = rank
+            && !self.pace.allows(time, self.pace.now())
+        {
+            calls::sockets().too_late[rank as usize].increment(1);
+            return DeadlineFuture::TooLate;
         }
         let until = Instant::now() + time;
         DeadlineFuture::Running { inner: Some(self.inner.call(request)), until, timer: None }
@@ -78,6 +93,7 @@ where
         let (inner, until, timer) = match &mut *self {
             DeadlineFuture::Unbounded(inner) => return Pin::new(inner).poll(cx),
             DeadlineFuture::Expired => return Poll::Ready(Ok(refusal::deadline_exceeded())),
+            DeadlineFuture::TooLate => return Poll::Ready(Ok(refusal::too_late())),
             DeadlineFuture::Running { inner, until, timer } => (inner, until, timer),
         };
         if let Some(running) = inner
@@ -124,6 +140,9 @@ fn parse_timeout(value: &[u8]) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::methods::Exception;
+    use tonic_types::StatusExt;
+    use tower::ServiceExt;
 
     fn left(timeout: &'static str) -> Duration {
         let headers = HeaderMap::from_iter([(
@@ -150,5 +169,51 @@ mod tests {
         for text in ["abc", "", "S", "1", "1s", "-1S", "1.5S", "123456789m", "+1S", " 1S"] {
             assert_eq!(left(text), Duration::from_secs(10), "{text:?}");
         }
+    }
+
+    /// The answers to a call of each rank with so much time, while a step takes a second.
+    async fn answers(timeout: &'static str) -> Vec<(Rank, tonic::Code)> {
+        let ranks = [
+            ("Commit", Rank::End),
+            ("Reserve", Rank::Begin),
+            ("Check", Rank::Look),
+            ("ListReservations", Rank::Report),
+        ];
+        let paths = ranks.map(|(name, rank)| (&*format!("/quotad.v1.QuotaService/{name}").leak(), rank));
+        let exceptions = paths.map(|(path, rank)| Exception { path, rank: Some(rank), ..Exception::default() });
+        let served = ["quotad.v1.QuotaService"];
+        let methods = Methods::new(&[crate::proto::DESCRIPTORS], &served, Duration::from_secs(10), &exceptions);
+        let pace = Arc::new(Pace::default());
+        // Measured in a minute, so that it is fresh however slow the test is.
+        let minute = pace.now() + Duration::from_secs(60);
+        (0..999).for_each(|_| pace.note(Duration::from_secs(1), minute));
+        let reached = tower::service_fn(|_| std::future::ready(Ok(tonic::Status::not_found("reached").into_http())));
+        let layer = Deadline { methods: Arc::new(methods.expect("good descriptors")), pace, inner: reached };
+        let mut answers = Vec::new();
+        for (path, rank) in paths {
+            let request = Request::post(path).header("grpc-timeout", timeout).body(Body::empty()).expect("a request");
+            let Ok(response) = layer.clone().oneshot(request).await;
+            let status = tonic::Status::from_header_map(response.headers()).expect("grpc-status");
+            if status.code() == tonic::Code::Unavailable {
+                assert_eq!(status.get_details_error_info().expect("ErrorInfo").reason, "OVERLOADED");
+                assert!(status.get_details_retry_info().expect("RetryInfo").retry_delay.is_some());
+            }
+            answers.push((rank, status.code()));
+        }
+        answers
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_answered_in_time_is_refused_before_it_begins() {
+        use tonic::Code::{DeadlineExceeded as Expired, NotFound as Reached, Unavailable as TooLate};
+        let ranks = [Rank::End, Rank::Begin, Rank::Look, Rank::Report];
+        let of = |codes: [tonic::Code; 4]| ranks.into_iter().zip(codes).collect::<Vec<_>>();
+        assert_eq!(answers("5S").await, of([Reached, Reached, Reached, Reached]), "there is time");
+        assert_eq!(
+            answers("500m").await,
+            of([Reached, TooLate, TooLate, Reached]),
+            "an end is tried; a report asks others"
+        );
+        assert_eq!(answers("0n").await, of([Expired; 4]), "nobody waits any more");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use prost::Message;
 
-use crate::telemetry::metrics::RpcMetrics;
+use crate::telemetry::calls::RpcMetrics;
 
 /// The longest message of a unary method where nothing else is said, in bytes.
 pub const UNARY_LIMIT: usize = 64 << 10;

@@ -25,6 +25,17 @@ pub(super) fn overloaded() -> Response<Body> {
     refuse(Code::Unavailable, "too many calls are being worked on; retry", details)
 }
 
+/// The counter store takes longer at the moment than the caller would wait.
+pub(super) fn too_late() -> Response<Body> {
+    let mut details = reason("OVERLOADED");
+    details.set_retry_info(Some(RETRY_AFTER));
+    refuse(
+        Code::Unavailable,
+        "an answer takes longer at the moment than the call's deadline; nothing was done",
+        details,
+    )
+}
+
 /// A handler panicked.
 pub(super) fn panicked() -> Response<Body> {
     refuse(Code::Internal, "a fault of the server; its log has it", reason("INTERNAL"))

@@ -20,6 +20,7 @@ use super::acceptor::{self, Connection, DEAL_QUEUE, Seat};
 use super::layers::Layers;
 use super::methods::Methods;
 use super::shed::InFlight;
+use crate::telemetry::pace::Pace;
 
 /// HTTP/2 pings on a silent connection, and how long the answer may take.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
@@ -45,8 +46,10 @@ pub struct ServerConfig {
     pub max_concurrent_streams: u32,
     /// The most connections; further ones are closed at once.
     pub max_connections: usize,
-    /// The most calls at a time in the whole server; what ends something may be twice as many.
-    pub max_in_flight: usize,
+    /// Counts the calls of the whole server, and knows how many may be worked on at a time.
+    pub in_flight: Arc<InFlight>,
+    /// How long the services' store takes at the moment.
+    pub pace: Arc<Pace>,
     /// How old a connection gets, a tenth more or less on each core, until its client is told to open another one: so that load follows
     /// to new replicas. What is in work on it is answered, streams stay. Zero: any age.
     pub max_connection_age: Duration,
@@ -66,7 +69,8 @@ impl ServerConfig {
             drain: Duration::from_secs(20),
             max_concurrent_streams: 256,
             max_connections: 20_000,
-            max_in_flight: 10_000,
+            in_flight: Arc::new(InFlight::new(10_000)),
+            pace: Arc::default(),
             max_connection_age: Duration::from_secs(600),
             web_origins: Vec::new(),
             draining: CancellationToken::new(),
@@ -113,12 +117,11 @@ pub fn start(
         let _context = accepting.enter();
         acceptor::listen(config.addr)?
     };
-    let in_flight = Arc::new(InFlight::new(config.max_in_flight));
     let mut server = RunningServer {
         local_addr: listener.local_addr()?,
         draining: config.draining.clone(),
         halt: CancellationToken::new(),
-        in_flight: Arc::clone(&in_flight),
+        in_flight: Arc::clone(&config.in_flight),
         cores: Vec::new(),
         acceptor: None,
     };
@@ -126,7 +129,8 @@ pub fn start(
     let mut seats = Vec::new();
     for index in 0..core_count(config.cores) {
         let (dealt, connections) = mpsc::channel(DEAL_QUEUE);
-        let layers = Layers::new(methods, Arc::clone(&in_flight), &config.web_origins);
+        let (in_flight, pace) = (Arc::clone(&config.in_flight), Arc::clone(&config.pace));
+        let layers = Layers::new(methods, in_flight, pace, &config.web_origins);
         let core = start_core(config, index, layers, routes(index), connections, server.halt.clone())?;
         seats.push(Seat { dealt, open: Arc::clone(&core.open) });
         server.cores.push(core);

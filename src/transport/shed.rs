@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::methods::{Methods, Rank};
 use super::refusal;
-use crate::telemetry::metrics;
+use crate::telemetry::calls;
 
 /// Counts the calls being worked on in the whole process and knows how many may be.
 #[derive(Debug)]
@@ -25,7 +25,11 @@ pub struct InFlight {
 
 /// One call being worked on, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<InFlight>);
+pub(crate) struct Permit(Arc<InFlight>);
+
+/// As many are being worked on as may be.
+#[derive(Debug)]
+pub(crate) struct Overload;
 
 impl InFlight {
     /// At most `max` calls at a time that begin something, and as many more that end it.
@@ -38,8 +42,24 @@ impl InFlight {
         self.now.load(Ordering::Relaxed)
     }
 
+    /// Counts one in of a rank; `None` counts not: an exempt call. What is no call of its own, an operation of a stream, is
+    /// counted like one.
+    ///
+    /// # Errors
+    /// [`Overload`] if there are too many; that is counted as shed.
+    pub(crate) fn admit(self: &Arc<Self>, rank: Option<Rank>) -> Result<Option<Permit>, Overload> {
+        let Some(rank) = rank else { return Ok(None) };
+        match self.enter(rank) {
+            Some(permit) => Ok(Some(permit)),
+            None => {
+                calls::sockets().shed[rank as usize].increment(1);
+                Err(Overload)
+            }
+        }
+    }
+
     /// Counts one call in, unless there are as many already as its rank allows. Relaxed: the number guards no other memory.
-    pub(super) fn enter(self: &Arc<Self>, rank: Rank) -> Option<Permit> {
+    fn enter(self: &Arc<Self>, rank: Rank) -> Option<Permit> {
         let permit = Permit(Arc::clone(self));
         if self.now.fetch_add(1, Ordering::Relaxed) < self.most(rank) { Some(permit) } else { None }
     }
@@ -93,15 +113,9 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Some(rank) = self.methods.of(request.uri().path()).rank else {
-            return ShedFuture::Admitted(self.inner.call(request), None);
-        };
-        match self.in_flight.enter(rank) {
-            Some(permit) => ShedFuture::Admitted(self.inner.call(request), Some(permit)),
-            None => {
-                metrics::sockets().shed.increment(1);
-                ShedFuture::Refused
-            }
+        match self.in_flight.admit(self.methods.of(request.uri().path()).rank) {
+            Ok(permit) => ShedFuture::Admitted(self.inner.call(request), permit),
+            Err(Overload) => ShedFuture::Refused,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The server as its clients see it, with health and reflection as its only true services.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::http::Request as HttpRequest;
@@ -213,7 +214,7 @@ async fn the_servers_own_deadline_ends_a_call() {
 #[tokio::test]
 async fn the_callers_deadline_ends_a_call() {
     let health = Health::new(SERVED).await;
-    let layers = Layers::new(&methods(LONG), InFlight::new(10).into(), &[]);
+    let layers = Layers::new(&methods(LONG), InFlight::new(10).into(), Arc::default(), &[]);
     let stack = layers.around(routes(&health));
     for (path, timeout, expected) in [
         ("/quotad.v1.QuotaService/Consume", "50m", Code::DeadlineExceeded),
@@ -237,7 +238,7 @@ async fn the_callers_deadline_ends_a_call() {
 
 #[tokio::test]
 async fn a_call_too_many_is_unavailable_and_health_still_answers() {
-    let (server, _health) = start(ServerConfig { max_in_flight: 1, ..config() }, LONG).await;
+    let (server, _health) = start(ServerConfig { in_flight: InFlight::new(1).into(), ..config() }, LONG).await;
     let channel = connect(&server).await;
     let mut client = QuotaServiceClient::new(channel.clone());
     let mut hanging = client.clone();
@@ -297,7 +298,7 @@ async fn a_body_that_drips_in_is_cut() {
 /// RELIABILITY 3.10, rows 21, 23, 24, 26 and 31: codes that mostly come from the libraries below, pinned here.
 #[tokio::test]
 async fn malformed_calls_are_refused() {
-    let layers = Layers::new(&methods(LONG), InFlight::new(10).into(), &[]);
+    let layers = Layers::new(&methods(LONG), InFlight::new(10).into(), Arc::default(), &[]);
     let stack = layers.around(routes(&Health::new(SERVED).await));
     for (kind, encoding, body, expected) in [
         ("application/grpc", "gzip", vec![1, 0, 0, 0, 1, 0], Some(Code::Unimplemented)),

@@ -24,6 +24,7 @@ mod faults;
 mod features;
 mod model;
 mod probe;
+mod pushed;
 mod races;
 mod redis;
 mod stories;

@@ -1,59 +1,9 @@
 //! Traces: one call's steps, as a collector gets them, in the trace of its caller.
 
 use crate::api::helpers::*;
-use crate::support::Shared;
-use crate::support::{Options, Server};
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use opentelemetry_proto::tonic::trace::v1::Span;
-use std::sync::{Arc, Mutex};
+use crate::support::{Collector, Options, Server, Shared};
 use std::time::{Duration, Instant};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status};
-
-/// A collector that keeps what it gets.
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Span>>>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let resources = request.into_inner().resource_spans;
-        let spans = resources.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
-        self.0.lock().unwrap().extend(spans);
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
-impl Collector {
-    /// Starts one; answers it and its endpoint.
-    async fn start() -> (Collector, String) {
-        let collector = Collector::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let service = TraceServiceServer::new(collector.clone());
-        let server = tonic::transport::Server::builder().add_service(service);
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        (collector, endpoint)
-    }
-
-    /// The spans of a trace (all traces if it is empty), once `name` is among them.
-    async fn with(&self, trace: &[u8], name: &str) -> Vec<Span> {
-        let begin = Instant::now();
-        loop {
-            let all = self.0.lock().unwrap().clone();
-            let of: Vec<Span> = all.iter().filter(|span| trace.is_empty() || span.trace_id == trace).cloned().collect();
-            if of.iter().any(|span| span.name == name) {
-                return of;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(20), "no {name} among {all:#?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
+use tonic::Request;
 
 const RESERVE: &str = "quotad.v1.QuotaService/Reserve";
 
@@ -80,7 +30,7 @@ async fn traced(options: Options, steps: &[(&str, &str)]) {
         assert!(step.start_time_unix_nano >= above.start_time_unix_nano, "{step:#?}");
     }
     assert_eq!(spans.len(), steps.len() + 1, "{spans:#?}");
-    let others = collector.0.lock().unwrap().iter().filter(|span| span.trace_id != trace).count();
+    let others = collector.spans().iter().filter(|span| span.trace_id != trace).count();
     assert_eq!(others, 0, "nobody asked for more");
 }
 

@@ -1,12 +1,14 @@
 //! `Enforce`: many operations on one stream, answered as they finish and told apart by their tags.
 
 use super::helpers::*;
+use crate::crash::{STOP, tamper};
+use crate::support::Options;
 use quotad::proto::v1::{enforce_request::Operation, enforce_response::Result as One, *};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
-use tonic::Streaming;
+use tonic::{Code, Streaming};
 
 /// A stream: where requests go in, and where answers come out.
 async fn open(api: &Api) -> (mpsc::Sender<EnforceRequest>, Streaming<EnforceResponse>) {
@@ -133,4 +135,34 @@ async fn a_caller_that_goes_away_tears_nothing() {
         last = now;
     }
     assert_eq!(last.0, last.1);
+}
+
+/// One place for what begins something, two for what ends it; a reserve that waits for a ledger that is not written holds the first.
+#[tokio::test]
+async fn operations_beyond_the_bound_are_refused_on_the_stream_and_ends_come_last() {
+    let api = Api::with(Options::new().catalog(catalog()).arg("--max-in-flight").arg("1")).await;
+    let (requests, mut answers) = open(&api).await;
+    let shed = |rank: &str| api.server.metric(&format!("quotad_shed_total{{rank=\"{rank}\"}}"));
+    requests.send(tagged(1, Operation::Reserve(reserve("r", runs("a", 1))))).await.unwrap();
+    assert!(matches!(next(&mut answers).await.result, Some(One::Reserve(_))));
+
+    tamper(&api.server.data_dir().join("ledger.db"), STOP).await;
+    let waiting = ReserveRequest { wait_for_durable: true, ..reserve("waits", runs("a", 1)) };
+    requests.send(tagged(2, Operation::Reserve(waiting))).await.unwrap();
+    let look = CheckRequest { tenant: TENANT.into(), charges: runs("b", 1) };
+    for (tag, operation) in [(3, Operation::Reserve(reserve("no", runs("a", 1)))), (4, Operation::Check(look.clone()))]
+    {
+        requests.send(tagged(tag, operation)).await.unwrap();
+        let answer = next(&mut answers).await;
+        let Some(One::Error(error)) = &answer.result else { panic!("{answer:?}") };
+        let fault = Fault::from(error);
+        assert_eq!((answer.tag, fault.kind(), fault.retry), (tag, (Code::Unavailable, "OVERLOADED"), true));
+    }
+    // A call meets the same bound as the stream.
+    let fault = Fault::from(&api.server.quota().check(look).await.unwrap_err());
+    assert_eq!(fault.kind(), (Code::Unavailable, "OVERLOADED"));
+    requests.send(tagged(5, Operation::Commit(commit("r", vec![])))).await.unwrap();
+    let answer = next(&mut answers).await;
+    assert!(answer.tag == 5 && matches!(answer.result, Some(One::Commit(_))), "{answer:?}");
+    assert_eq!((shed("end"), shed("begin"), shed("look")), (0, 1, 2));
 }

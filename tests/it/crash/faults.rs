@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tonic::Code;
 
 /// Runs statements on a database of a running server, as a second process.
-pub(super) async fn tamper(file: &Path, sql: &'static str) {
+pub(crate) async fn tamper(file: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
     let mut connection: SqliteConnection = options.connect().await.unwrap();
     sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();

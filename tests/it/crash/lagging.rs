@@ -8,7 +8,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use std::time::Duration;
 
 /// Stops the ledger's writes.
-pub(super) const STOP: &str =
+pub(crate) const STOP: &str =
     "CREATE TRIGGER stop BEFORE UPDATE ON watermark BEGIN SELECT RAISE(ABORT, 'the ledger is away'); END;
     CREATE TRIGGER stop_first BEFORE INSERT ON watermark BEGIN SELECT RAISE(ABORT, 'the ledger is away'); END";
 /// Lets them go on.

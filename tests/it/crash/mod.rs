@@ -11,3 +11,5 @@ mod moves;
 mod parted;
 mod repeats;
 mod rounds;
+
+pub(crate) use {faults::tamper, lagging::STOP};

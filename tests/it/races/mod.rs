@@ -4,6 +4,7 @@
 
 mod exact;
 mod history;
+mod late;
 mod lost;
 mod mixed;
 mod moving;

@@ -1,29 +1,11 @@
 //! An encrypted way to Redis: with the authority that signed, and never without.
 
 use crate::support::redis::{Keep, RedisServer};
-use crate::support::{TempDir, unused_addr};
+use crate::support::{TempDir, authority, certificate, unused_addr};
 use quotad::store::redis::link::{Link, LinkError};
 use quotad::store::redis::options::{RedisFlags, RedisOptions};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
-
-/// Runs openssl in a folder.
-fn openssl(folder: &Path, args: &str) {
-    let output = Command::new("openssl").args(args.split(' ')).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// An authority `NAME.crt`, new in each call.
-fn authority(folder: &Path, name: &str) -> PathBuf {
-    openssl(
-        folder,
-        &format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key -out {name}.crt -subj /CN={name} -days 2"
-        ),
-    );
-    folder.join(format!("{name}.crt"))
-}
 
 fn open(port: u16, ca: Option<PathBuf>) -> Link {
     let flags = RedisFlags { url: format!("rediss://127.0.0.1:{port}"), ca_file: ca, ..RedisFlags::default() };
@@ -34,11 +16,7 @@ fn open(port: u16, ca: Option<PathBuf>) -> Link {
 async fn a_connection_is_encrypted_and_only_the_right_authority_is_believed() {
     let folder = TempDir::new("certificates");
     let (right, wrong) = (authority(folder.path(), "right"), authority(folder.path(), "wrong"));
-    openssl(
-        folder.path(),
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout redis.key -out redis.crt -subj /CN=redis -days 2 \
-         -CA right.crt -CAkey right.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE",
-    );
+    certificate(folder.path(), "right", "redis");
     let path = |name: &str| folder.path().join(name).display().to_string();
     let port = unused_addr().port();
     let (tls, cert, key, ca) = (port.to_string(), path("redis.crt"), path("redis.key"), path("right.crt"));

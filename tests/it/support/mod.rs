@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "a toolbox: not every tool is in use at every time")]
 
+mod certificates;
 mod cli;
+mod collector;
 mod metrics;
 mod port;
 mod postgres;
@@ -15,7 +17,9 @@ mod tempdir;
 
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use {
+    certificates::{authority, certificate},
     cli::{Output, cli},
+    collector::Collector,
     port::unused_addr,
     postgres::Postgres,
     proxy::Proxy,

@@ -1,10 +1,12 @@
-//! A way to a server that can be cut in the middle of an answer: everything passes, until so many more bytes of answers have.
+//! A way to a server that can be cut in the middle of an answer: everything passes, until so many more bytes of answers have. And
+//! it can be long.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// A TCP proxy on a port of its own. It ends with this value.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ struct State {
     /// Bytes of answers that still pass before a connection is cut; `None`: all.
     left: Mutex<Option<usize>>,
     cuts: AtomicU32,
+    /// How long answers are on their way, in milliseconds.
+    delay: AtomicU64,
     /// Whether the next cut is the end.
     last: AtomicBool,
     ended: AtomicBool,
@@ -31,7 +35,8 @@ impl Proxy {
         let addr = listener.local_addr().unwrap();
         let target = SocketAddr::from(([127, 0, 0, 1], port));
         let (left, cuts) = (Mutex::new(None), AtomicU32::new(0));
-        let state = Arc::new(State { target, left, cuts, last: AtomicBool::new(false), ended: AtomicBool::new(false) });
+        let (last, ended, delay) = Default::default();
+        let state = Arc::new(State { target, left, cuts, delay, last, ended });
         let ours = state.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -50,6 +55,11 @@ impl Proxy {
     /// Where it listens.
     pub(crate) fn port(&self) -> u16 {
         self.addr.port()
+    }
+
+    /// From now on answers are so long on their way.
+    pub(crate) fn delay(&self, time: Duration) {
+        self.state.delay.store(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
     /// Lets `bytes` more bytes of answers pass, on whichever connections, and closes the one on which the next would come.
@@ -80,6 +90,7 @@ impl Drop for Proxy {
 impl State {
     /// How many of so many bytes may pass, and whether that is all for this connection.
     fn admit(&self, bytes: usize) -> (usize, bool) {
+        thread::sleep(Duration::from_millis(self.delay.load(Ordering::SeqCst)));
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         match *left {
             Some(few) if few < bytes => {

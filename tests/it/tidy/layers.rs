@@ -38,7 +38,16 @@ const ABOVE_ALL: &[&str] = &["app", "bench", "cli", "lib", "main"];
 const CRATES: &[(&str, &[&str], &str)] = &[
     (
         "tonic",
-        &["src/services/", "src/transport/", "src/client/", "src/cli/", "src/app/", "src/bench/", "src/proto.rs"],
+        &[
+            "src/services/",
+            "src/transport/",
+            "src/client/",
+            "src/cli/",
+            "src/app/",
+            "src/bench/",
+            "src/telemetry/otlp/",
+            "src/proto.rs",
+        ],
         "wire types stop at services; convert there",
     ),
     (
@@ -48,8 +57,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "opentelemetry",
-        &["src/telemetry/traces.rs", "src/client/trace.rs"],
-        "spans are made with `telemetry::traces::span!`; what exports them is named there alone",
+        &["src/telemetry/traces.rs", "src/telemetry/otlp/", "src/client/trace.rs"],
+        "spans are made with `telemetry::traces::span!`; what exports is named there alone",
     ),
     ("sqlx", &["src/store/database/", "src/store/embedded/"], "driver types and errors stop at the adapter"),
     ("redis", &["src/store/redis/", "src/store/mod.rs"], "driver types and errors stop at the adapter"),
