@@ -9,6 +9,8 @@ local call, pack, unpack_message, read, concat = redis.call, cmsgpack.pack, cmsg
 local argument = ARGV[1]
 -- As lib/ids.lua, lib/clock.lua and lib/deadlines.lua have them.
 local REMEMBER, REMEMBER_DENIAL, MAX_DENIALS, UNWRITTEN, PIECE = 600000, 120000, 100000, 1000, 1024
+-- Counters, and requests of settled records, at most.
+local MOST = 1000
 -- A counter's fields before its windows, and of each; the same in bytes.
 local HEAD, WINDOW, HEAD_BYTES, WINDOW_BYTES, PLANNED_PERIOD = 6, 6, 27, 41, 128
 -- What is answered instead of a reply when the batch is given up.
@@ -131,7 +133,10 @@ if settled_count > 0 then
       asked[#asked + 1] = request
     end
   end
-  if #asked > 0 then
+  -- `unpack` has a bound, also where it would be met in the write phase.
+  if #asked > MOST or #keys > MOST then
+    return GIVEN_UP
+  elseif #asked > 0 then
     found = call('HMGET', KEYS[KEY_REQUESTS], unpack(asked))
     for place = 1, #asked do
       known_requests[asked[place]] = found[place] or nil

@@ -91,10 +91,11 @@ local settle = settled_count > 0 and (function()
       if not is_plain(charge) then
         return nil
       elseif charge[C_HELD] > 0 then
-        lines[#lines + 1] = line(record, index, used, tenant)
-        if not lines[#lines] then
+        local made = line(record, index, used, tenant)
+        if not made then
           return nil
         end
+        lines[#lines + 1] = made
       end
       if commits then
         charge[C_FINAL] = used

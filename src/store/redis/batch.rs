@@ -5,6 +5,7 @@ use super::breaker::Breaker;
 use super::command::Command;
 use super::keys::Keys;
 use super::link::{Link, LinkError};
+use super::patience::Patience;
 use super::queue::{Batch, Queue, Waiting};
 use super::quick;
 use super::redirect::delay;
@@ -72,6 +73,7 @@ struct State {
     /// Calls on the wire, or about to be.
     calls: usize,
     breaker: Breaker,
+    patience: Patience,
     /// What the last call without an answer met.
     trouble: String,
     incarnation: u64,
@@ -93,6 +95,7 @@ impl Batcher {
             queue: Queue::default(),
             calls: 0,
             breaker: Breaker::default(),
+            patience: Patience::default(),
             trouble: String::new(),
             incarnation: 0,
             names: Arc::new(keys.all(0)),
@@ -150,15 +153,17 @@ impl Shared {
 
     /// Sends one call and takes its answer apart: the quick way where there is one, else, or if that was given up, the general one.
     async fn call(&self, commands: &[Command], timeout: Duration) -> Result<(Header, Vec<RawReply>), Failure> {
-        let (incarnation, names) = {
-            let state = self.state();
-            (state.incarnation, Arc::clone(&state.names))
+        let (incarnation, names, quick) = {
+            let mut state = self.state();
+            let quick = self.scripts.quick.filter(|_| state.patience.tries());
+            (state.incarnation, Arc::clone(&state.names), quick)
         };
         let clock = self.clock.as_ref().map(|clock| clock.now());
-        let quick = self.scripts.quick.zip(quick::encode(incarnation, clock, &self.caps, commands));
+        let quick = quick.and_then(|script| Some((script, quick::encode(incarnation, clock, &self.caps, commands)?)));
         let mut bytes = Vec::new();
         if let Some((script, request)) = quick {
             bytes = self.run(script, &names, &request, commands.len(), timeout).await?;
+            self.state().patience.tried(!bytes.is_empty());
         }
         if bytes.is_empty() {
             let request = encode(incarnation, clock, &self.caps, commands);

@@ -21,6 +21,7 @@ mod load;
 mod meta;
 pub mod options;
 pub mod pack;
+mod patience;
 mod pool;
 pub mod probe;
 pub mod queue;
