@@ -11,8 +11,9 @@ use std::process::ExitCode;
   QUOTAD_DATABASE_URL=postgres://quotad:secret@db/quotad quotad migrate
   quotad migrate --database-url sqlite:/var/lib/quotad/ledger.db
 
-A server does the same by itself when it starts; this is for those who give it a user that may not change tables. Any
-number may run at once, and doing it again changes nothing. A schema newer than this quotad is refused.")]
+A server does the same by itself when it starts; this is for those who give it a user that may not change tables, but only
+read and write them. Any number may run at once, and doing it again changes nothing. A schema newer than this quotad is
+refused.")]
 pub struct MigrateArgs {
     /// The database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:PATH. Put a password into the variable, not on
     /// the command line

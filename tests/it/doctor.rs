@@ -101,4 +101,8 @@ fn a_folder_that_is_not_there_is_said_to_be_not_there() {
     let output = cli(["doctor", "--data-dir", "/no/such/folder"]);
     assert_eq!(output.status, Some(2), "{output:?}");
     assert!(output.stdout.contains("there is no data folder /no/such/folder"), "{output:?}");
+    let (_, report) = doctor(&["--data-dir", "/no/such/folder"]);
+    for promise in ["loss", "flush", "durable", "room"] {
+        assert_eq!(of(&report, promise).0, "broken", "what was not looked at is not met: {report:#}");
+    }
 }

@@ -68,7 +68,10 @@ async fn look(args: DoctorArgs) -> Report {
     match args.storage.storage(false) {
         Err(faults) => faults.into_iter().for_each(|fault| report.broken(Promise::Safe, fault)),
         Ok(Storage::Embedded) if !args.data_dir.is_dir() => {
-            report.broken(Promise::Safe, format!("there is no data folder {}", args.data_dir.display()));
+            let why = format!("there is no data folder {}; say the server's flags", args.data_dir.display());
+            for promise in [Promise::Loss, Promise::Flush, Promise::Durable, Promise::Room] {
+                report.broken(promise, why.as_str());
+            }
         }
         Ok(Storage::Embedded) => {
             let facts = database::look(None, &file, &mut report).await;

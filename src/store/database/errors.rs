@@ -42,7 +42,9 @@ pub(super) fn postgres_error(error: sqlx::Error) -> StoreError {
         ("22" | "23" | "XX", _) | (_, "42P01" | "42703" | "42P10" | "42804" | "42883") => StoreError::Corrupt(text),
         ("28", _) => StoreError::Unavailable(format!("{text}: check user and password of the database URL")),
         (_, "3D000") => StoreError::Unavailable(format!("{text}: create it, empty and with encoding UTF8")),
-        (_, "42501") => StoreError::Unavailable(format!("{text}: the user must own the schema's tables")),
+        (_, "42501") => StoreError::Unavailable(format!(
+            "{text}: the user must own the database and its tables, or be granted to read and write tables that `quotad migrate` made"
+        )),
         (_, "25006") => StoreError::Unavailable(format!("{text}: this is a standby; the URL must name the primary")),
         _ => StoreError::Unavailable(text),
     }

@@ -17,8 +17,10 @@ const UNFINISHED: &[&str] = &[
 ];
 
 /// Where floats are allowed in the layers that count, and why.
-const FLOATS: &[(&str, &str)] =
-    &[("src/engine/tasks/", "gauges and histograms of the metrics crate take them; no amount goes through")];
+const FLOATS: &[(&str, &str)] = &[
+    ("src/engine/tasks/", "gauges and histograms of the metrics crate take them; no amount goes through"),
+    ("src/store/redis/blob.rs", "a script's numbers are doubles, which are exact for whole ones within 2^53"),
+];
 
 #[test]
 fn files_are_short_and_say_what_they_are() {

@@ -99,6 +99,36 @@ async fn a_database_of_another_encoding_is_refused() {
 }
 
 #[tokio::test]
+async fn a_user_who_may_not_change_tables_opens_what_the_owner_has_migrated() {
+    use sqlx::{Connection, PgConnection};
+    let url = server::shared().fresh_database().await;
+    let mut owner = PgConnection::connect(&url).await.unwrap();
+    let role = "REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE server LOGIN";
+    sqlx::raw_sql(role).execute(&mut owner).await.unwrap();
+    let of_server = url.replace("//quotad@", "//server@");
+    match Database::open_url(&of_server).await {
+        Err(StoreError::Unavailable(text)) => assert!(text.contains("that `quotad migrate` made"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+
+    Database::open_url(&url).await.unwrap().close().await;
+    let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO server";
+    sqlx::raw_sql(grant).execute(&mut owner).await.unwrap();
+    let database = Database::open_url(&of_server).await.unwrap();
+    database.set_setting("a", "b").await.unwrap();
+    database.close().await;
+
+    // Its right to write does not make a version that was changed pass for one that is known.
+    let change = "UPDATE _sqlx_migrations SET checksum = '' WHERE version = 1";
+    sqlx::raw_sql(change).execute(&mut owner).await.unwrap();
+    match Database::open_url(&url).await {
+        Err(StoreError::Corrupt(text)) => assert!(text.contains("has another schema than this quotad"), "{text}"),
+        other => panic!("{other:?}"),
+    }
+    owner.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn settings_survive_a_close() {
     let folder = Folder::new();
     let database = folder.database().await;
