@@ -3,17 +3,20 @@
 use super::diff::{Change, diff};
 use super::document::{DraftScope, Problems, read_draft};
 use super::export::{content_of, export_installation, export_tenant};
-use super::in_use::Gone;
+use super::in_use::{Gone, Unused};
 use super::validate::{Current, ScopeContent, validate};
 use crate::domain::name::{AccountName, NameError};
 use crate::domain::time::Timestamp;
 use crate::engine::ports::{CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
 /// How often a race with another writer is run again.
 const ATTEMPTS: usize = 5;
+/// Looks of an export, each but the first at what was written since the one before.
+const EXPORTS: usize = 100;
 
 /// A document to be applied.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +106,7 @@ impl Catalogs {
         let tenant = request.tenant.map(AccountName::tenant_from).transpose().map_err(ApplyError::Tenant)?;
         let mut problems = Problems::default();
         let draft = read_draft(request.yaml, tenant.as_ref(), &mut problems);
+        let mut unused = Unused::default();
         for _ in 0..ATTEMPTS {
             let latest = self.store.version(None).await?;
             let current = self.current(&draft).await?;
@@ -114,7 +118,7 @@ impl Catalogs {
 
             let (changes, writes) = differences(&wanted, &current, &request);
             let gone = Gone::of(writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes));
-            self.check_unused(&gone, &draft).await?;
+            self.check_unused(&gone, &draft, &mut unused).await?;
             let described = draft.iter().map(|scope| scope.tenant.clone()).collect();
             if writes.is_empty() || request.dry_run {
                 let etag = self.etag(request.tenant).await?;
@@ -141,12 +145,25 @@ impl Catalogs {
             let data = self.store.load(tenant).await?;
             return Ok(Exported { yaml: export_tenant(name, &data), etag: etag_of(data.version) });
         }
-        for _ in 0..ATTEMPTS {
+        let mut current = Current { installation: self.store.load(None).await?, ..Current::default() };
+        let mut loaded: BTreeMap<String, u64> = BTreeMap::new();
+        for _ in 0..EXPORTS {
             let version = self.store.version(None).await?;
-            let mut current = Current { installation: self.store.load(None).await?, ..Current::default() };
-            for name in self.store.tenants().await? {
-                let data = self.store.load(Some(&name)).await?;
-                current.tenants.insert(name, data);
+            let names: BTreeSet<String> = self.store.tenants().await?.into_iter().collect();
+            current.tenants.retain(|name, _| names.contains(name));
+            // What was read before holds, but for what was written since.
+            for (scope, its) in self.store.versions().await? {
+                match scope {
+                    None if its > current.installation.version => {
+                        current.installation = self.store.load(None).await?;
+                        loaded.clear();
+                    }
+                    Some(name) if names.contains(&name) && loaded.get(&name) != Some(&its) => {
+                        current.tenants.insert(name.clone(), self.store.load(Some(&name)).await?);
+                        loaded.insert(name, its);
+                    }
+                    _ => {}
+                }
             }
             // Several reads make one picture only if nothing was written between them.
             if self.store.version(None).await? == version {
@@ -180,9 +197,9 @@ impl Catalogs {
 
     /// What goes from the installation must not be named by a tenant that the document does not describe; within the
     /// document that has been judged already.
-    async fn check_unused(&self, gone: &Gone, draft: &[DraftScope]) -> Result<(), ApplyError> {
+    async fn check_unused(&self, gone: &Gone, draft: &[DraftScope], unused: &mut Unused) -> Result<(), ApplyError> {
         let described = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
-        self.used_by_tenants(gone, &described).await?.map_or(Ok(()), |who| Err(ApplyError::InUse(who)))
+        self.used_by_tenants(gone, &described, unused).await?.map_or(Ok(()), |who| Err(ApplyError::InUse(who)))
     }
 }
 

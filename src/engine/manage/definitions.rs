@@ -3,7 +3,7 @@
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::{DraftScope, Found, Problems};
 use super::export::content_of;
-use super::in_use::Gone;
+use super::in_use::{Gone, Unused};
 use super::quotas::{ATTEMPTS, Context, QuotaError, check_unlocked};
 use super::records::judged;
 use crate::domain::account::Plan;
@@ -47,6 +47,19 @@ impl fmt::Display for DefinitionName {
             DefinitionName::Plan(name) => write!(f, "plan {name}"),
             DefinitionName::RateCard(meter, from) => write!(f, "rate card {meter} {from}"),
         }
+    }
+}
+
+impl DefinitionName {
+    /// It alone, as what goes.
+    fn gone(&self) -> Gone {
+        let mut gone = Gone::default();
+        match self {
+            DefinitionName::Meter(name) => drop(gone.meters.insert(name.clone())),
+            DefinitionName::Plan(name) => drop(gone.plans.insert(name.clone())),
+            DefinitionName::RateCard(..) => {}
+        }
+        gone
     }
 }
 
@@ -112,6 +125,11 @@ impl Catalogs {
         context: Context<'_>,
         change: DefinitionChange<'_>,
     ) -> Result<String, DefinitionError> {
+        // Every tenant is looked at before it is this call's turn, so that nobody waits for that; then only those that wrote meanwhile.
+        let mut unused = Unused::default();
+        if let (None, DefinitionChange::Delete(name)) = (context.tenant, change) {
+            self.used_by_tenants(&name.gone(), &BTreeSet::new(), &mut unused).await?;
+        }
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
             let latest = self.store.version(None).await?;
@@ -124,7 +142,7 @@ impl Catalogs {
             }
             let mut by = WriteContext::new(context.actor, context.now);
             if let DefinitionChange::Delete(name) = change {
-                if let Some(who) = self.user_of(context.tenant, &changes, &current).await? {
+                if let Some(who) = self.user_of(context.tenant, &changes, &current, &mut unused).await? {
                     return Err(DefinitionError::InUse(name.clone(), who));
                 }
                 // No tenant must have begun to use what is the installation's meanwhile.
@@ -159,20 +177,50 @@ impl Catalogs {
         tenant: Option<&str>,
         changes: &[CatalogWrite],
         current: &CatalogData,
+        unused: &mut Unused,
     ) -> Result<Option<String>, StoreError> {
         let gone = Gone::of(changes.iter());
         let mut missed = gone.clone();
         if tenant.is_some() && !gone.is_empty() {
             let below = self.store.load_records(None, &[]).await?;
+            if let Some(other) = counts_otherwise(changes, &below.meters) {
+                return Ok(Some(other));
+            }
             missed.meters.retain(|name| below.meters.iter().all(|meter| meter.name != *name));
             missed.plans.retain(|name| below.plans.iter().all(|plan| plan.name != *name));
         }
         let used = missed.used_in(&gone.taken_from(content_of(tenant, current)));
         match tenant {
-            None if used.is_none() => self.used_by_tenants(&missed, &BTreeSet::new()).await,
+            None if used.is_none() => self.used_by_tenants(&missed, &BTreeSet::new(), unused).await,
             _ => Ok(used),
         }
     }
+}
+
+/// Of a tenant's meter that goes where one of the installation takes its place: that must mean the same by what was counted.
+fn counts_otherwise(changes: &[CatalogWrite], installation: &[Meter]) -> Option<String> {
+    changes.iter().find_map(|change| {
+        let CatalogWrite::DeleteMeter(own) = change else { return None };
+        let other = installation.iter().find(|meter| meter.name == own.name)?;
+        let same = (other.rules.family, other.decimals) == (own.rules.family, own.decimals);
+        (!same).then(|| {
+            format!(
+                "the meter {} of the installation would take its place, and has another family or other decimals",
+                own.name
+            )
+        })
+    })
+}
+
+/// The unit of a meter is what its rate cards price in.
+fn keeps_unit(standing: &Definition, wanted: &Definition, data: &CatalogData) -> Result<(), DefinitionError> {
+    let (Definition::Meter(standing), Definition::Meter(wanted)) = (standing, wanted) else { return Ok(()) };
+    if standing.unit == wanted.unit || data.rate_cards.iter().all(|card| card.meter != wanted.name) {
+        return Ok(());
+    }
+    let name = DefinitionName::Meter(wanted.name.clone());
+    let text = format!("the unit of the meter {} is what its rate cards price in: delete these first", wanted.name);
+    Err(DefinitionError::InUse(name, text))
 }
 
 impl DefinitionChange<'_> {
@@ -191,6 +239,7 @@ impl DefinitionChange<'_> {
                 let name = found.value.name();
                 let standing = own(context.tenant, data, &name).ok_or(DefinitionError::NotFound(name))?;
                 judged(context, alone(found), data).map_err(DefinitionError::Invalid)?;
+                keeps_unit(&standing, &found.value, data)?;
                 Ok(if standing == found.value { Vec::new() } else { vec![found.value.clone().put()] })
             }
             DefinitionChange::Delete(name) => {

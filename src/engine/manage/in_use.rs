@@ -6,7 +6,7 @@ use super::validate::ScopeContent;
 use crate::domain::name::MeterName;
 use crate::domain::quota::Subject;
 use crate::engine::ports::{CatalogWrite, StoreError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many users a message tells.
 const TOLD: usize = 3;
@@ -86,22 +86,33 @@ fn some_of(mut names: impl Iterator<Item = String>) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", ") + more)
 }
 
+/// Tenants that were found not to use what goes, each with the version of its catalog at which it was so: what one look found holds
+/// for the next, but for what was written since.
+pub(super) type Unused = BTreeMap<String, u64>;
+
 impl Catalogs {
-    /// Which tenant, of those that are not described, uses what goes from the installation, in words.
+    /// Which tenant, of those that are not described, uses what goes from the installation, in words. Asks for those that are not known
+    /// to be `unused` as they are.
     pub(super) async fn used_by_tenants(
         &self,
         gone: &Gone,
         described: &BTreeSet<&str>,
+        unused: &mut Unused,
     ) -> Result<Option<String>, StoreError> {
         if gone.is_empty() {
             return Ok(None);
         }
-        for tenant in self.store.tenants().await?.into_iter().filter(|name| !described.contains(name.as_str())) {
+        for (tenant, version) in self.store.versions().await? {
+            let Some(tenant) = tenant else { continue };
+            if described.contains(tenant.as_str()) || unused.get(&tenant) == Some(&version) {
+                continue;
+            }
             let data = self.store.load(Some(&tenant)).await?;
             let used = gone.used_in(&content_of(Some(&tenant), &data));
             if used.is_some() {
                 return Ok(used);
             }
+            unused.insert(tenant, version);
         }
         Ok(None)
     }

@@ -132,6 +132,7 @@ impl Flushers {
             metrics::engine().database_up.set(if round.is_ok() { 1.0 } else { 0.0 });
             match round {
                 Ok(Round::Took(count)) => {
+                    progress.note_success(partition);
                     progress.note_behind(count == MAX_ENTRIES);
                     pause = self.interval;
                     if count < MAX_ENTRIES && !progress.is_awaited() {
@@ -139,6 +140,7 @@ impl Flushers {
                     }
                 }
                 Ok(Round::Moved) => {
+                    progress.note_success(partition);
                     progress.note_behind(self.counters.head(partition).seq > self.watermark(partition));
                     pause = self.interval;
                     if !progress.is_awaited() {
@@ -147,7 +149,7 @@ impl Flushers {
                 }
                 Ok(Round::Nothing) => self.rest(partition, pause.max(PAUSES.0), &stop).await,
                 Err(error) => {
-                    tracing::error!(partition, %error, "flush failed; decisions go on, the journal keeps everything");
+                    progress.note_failure(partition, &error);
                     pause = (pause * 2).clamp(PAUSES.0, PAUSES.1);
                     self.rest(partition, pause, &stop).await;
                 }

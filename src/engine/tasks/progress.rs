@@ -36,6 +36,8 @@ pub(super) struct Progress {
     wanted: AtomicU64,
     /// Since when the ledger has lacked something; `None`: it has everything.
     behind_since: Mutex<Option<Instant>>,
+    /// Why the last flush failed, as it was said; `None`: it did not.
+    failure: Mutex<Option<String>>,
 }
 
 impl Progress {
@@ -105,6 +107,27 @@ impl Progress {
         *since = if behind { since.or_else(|| Some(Instant::now())) } else { None };
     }
 
+    /// Says that a flush failed: once, and again when the reason is another. Answers whether it did.
+    pub(super) fn note_failure(&self, partition: u32, error: &StoreError) -> bool {
+        let why = error.to_string();
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = failure.as_ref() != Some(&why);
+        if is_new {
+            tracing::error!(partition, %error, "flush failed; decisions go on, the journal keeps everything");
+            *failure = Some(why);
+        }
+        is_new
+    }
+
+    /// Says that flushing goes on, if it was said that it failed. Answers whether it did.
+    pub(super) fn note_success(&self, partition: u32) -> bool {
+        let failed = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
+        if failed {
+            tracing::info!(partition, "the ledger takes entries again");
+        }
+        failed
+    }
+
     /// For how long the ledger has lacked something.
     pub(super) fn behind(&self) -> Option<Duration> {
         self.behind_since.lock().unwrap_or_else(PoisonError::into_inner).map(|since| since.elapsed())
@@ -117,6 +140,16 @@ mod tests {
 
     fn at(incarnation: u64, seq: u64) -> Watermark {
         Watermark { incarnation, seq }
+    }
+
+    #[test]
+    fn a_failure_is_said_once_and_so_is_its_end() {
+        let progress = Progress::new(at(1, 0));
+        let (away, gap) = (StoreError::Unavailable("away".into()), StoreError::Unavailable("a gap".into()));
+        assert!(!progress.note_success(0));
+        assert_eq!([&away, &away, &gap, &gap].map(|error| progress.note_failure(0, error)), [true, false, true, false]);
+        assert!(progress.note_success(0) && !progress.note_success(0));
+        assert!(progress.note_failure(0, &gap), "a new failure for the same reason is news");
     }
 
     #[tokio::test]

@@ -49,7 +49,8 @@ local settle = settled_count > 0 and (function()
   -- Turns what a charge holds on one counter into what it used. Whether that can be done here.
   local function shift(place, tenant, at, used, held, own)
     local counter = counters[place]
-    if not counter then
+    -- One that a Check or a denial began is not there.
+    if not counter or (fresh[place] and not is_touched[place]) then
       return true
     elseif type(counter) ~= 'table' then
       return false

@@ -194,8 +194,9 @@ local function admit(tenant, count, at, wanted)
     counter[5], first = counter[5] + own, after
     if counter[5] > MAX then
       return nil
+    elseif used > 0 or held > 0 or fresh[place] then
+      touch(place, tenant)
     end
-    touch(place, tenant)
   end
   return denied, values
 end

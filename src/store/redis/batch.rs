@@ -160,14 +160,28 @@ impl Shared {
         };
         let clock = self.clock.as_ref().map(|clock| clock.now());
         let quick = quick.and_then(|script| Some((script, quick::encode(incarnation, clock, &self.caps, commands)?)));
+        let deadline = Instant::now() + timeout;
         let mut bytes = Vec::new();
         if let Some((script, request)) = quick {
-            bytes = self.run(script, &names, &request, commands.len(), timeout).await?;
+            bytes = match self.run(script, &names, &request, commands.len(), timeout).await {
+                Ok(bytes) => bytes,
+                // Nothing was done; the general script tells whether it is the batch's fault.
+                Err(Failure::Link(LinkError::Script(text))) => {
+                    tracing::error!(
+                        partition = self.keys.partition(),
+                        text,
+                        "the quick script failed; nothing was done"
+                    );
+                    Vec::new()
+                }
+                Err(failure) => return Err(failure),
+            };
             self.state().patience.tried(!bytes.is_empty());
         }
         if bytes.is_empty() {
             let request = encode(incarnation, clock, &self.caps, commands);
-            bytes = self.run(self.scripts.batch, &names, &request, commands.len(), timeout).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            bytes = self.run(self.scripts.batch, &names, &request, commands.len(), left).await?;
         }
         let (header, replies) = split(bytes).map_err(Failure::Damaged)?;
         if header.status == Status::Decided && replies.len() != commands.len() {

@@ -17,6 +17,8 @@ stories! {
     every_bad_field_is_named
     of_many_creators_one_wins
     nobody_names_what_was_deleted
+    a_meter_that_cards_price_keeps_its_unit
+    an_own_meter_goes_only_for_one_that_counts_alike
 }
 
 fn meter(name: &str) -> Meter {
@@ -306,4 +308,35 @@ async fn nobody_names_what_was_deleted(engine: &Engine) {
             both => panic!("{both:?}"),
         }
     }
+}
+
+/// Rate cards price in the unit of their meter.
+async fn a_meter_that_cards_price_keeps_its_unit(engine: &Engine) {
+    let (one, other) = (&engine.one, engine.other());
+    one.create_meter(create(meter("labels"))).await.unwrap();
+    let from_time = Some(pbjson_types::Timestamp { seconds: 1_577_836_800, nanos: 0 });
+    let card = RateCard { meter: "labels".into(), from_time, ..Default::default() };
+    one.create_rate_card(CreateRateCardRequest { rate_card: Some(card), ..Default::default() }).await.unwrap();
+    let other_unit = Meter { unit: "frame".into(), ..meter("labels") };
+    let fault = refused(other.update_meter(update(other_unit.clone())).await);
+    assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
+    let other_threshold = Meter { warn_percent: Some(50), ..meter("labels") };
+    other.update_meter(update(other_threshold)).await.unwrap();
+    let gone = DeleteRateCardRequest { meter: "labels".into(), from_time, ..Default::default() };
+    one.delete_rate_card(gone).await.unwrap();
+    other.update_meter(update(other_unit)).await.unwrap();
+}
+
+/// What was counted on a tenant's meter is read by the installation's once that takes its place.
+async fn an_own_meter_goes_only_for_one_that_counts_alike(engine: &Engine) {
+    let (one, other) = (&engine.one, engine.other());
+    let own = Meter { family: MeterFamily::Allocation.into(), ..meter("stock") };
+    one.create_meter(CreateMeterRequest { tenant: TENANT.into(), ..create(own) }).await.unwrap();
+    other.create_meter(create(meter("stock"))).await.unwrap();
+    let gone = DeleteMeterRequest { tenant: TENANT.into(), ..delete("stock") };
+    let fault = refused(one.delete_meter(gone.clone()).await);
+    assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
+    assert!(fault.fields[0].1.contains("another family"), "{fault:?}");
+    other.delete_meter(delete("stock")).await.unwrap();
+    one.delete_meter(gone).await.unwrap();
 }
