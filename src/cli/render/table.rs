@@ -60,7 +60,14 @@ impl Column {
 
 fn cell(column: Column, text: &str) -> Cell {
     let alignment = if matches!(column, Column::Number(_)) { CellAlignment::Right } else { CellAlignment::Left };
-    Cell::new(text).set_alignment(alignment)
+    Cell::new(plain(text)).set_alignment(alignment)
+}
+
+/// What somebody wrote, as a terminal may show it: it must not move the cursor or set colours. Lines of a cell stay.
+fn plain(text: &str) -> String {
+    let moves = |letter: char| letter.is_control() && letter != '\n';
+    let shown = |letter: char| if moves(letter) { letter.escape_default().collect() } else { letter.to_string() };
+    text.chars().map(shown).collect()
 }
 
 /// A point in time to the second, UTC.
@@ -94,4 +101,17 @@ pub fn dash() -> String {
 /// An enum value without its prefix, in lower case words: `CAUSE_HELD_BY_OTHERS` is `held by others`.
 pub fn words(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase().replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_wrote_sets_no_colours() {
+        let view = View { unicode: false, now: 0 };
+        let table = view.table(&[Column::Text("unit")], vec![vec!["\u{1b}[31mred\r\n自动".to_owned()]]);
+        assert!(table.contains("\\u{1b}[31mred\\r") && table.contains("自动"), "{table}");
+        assert!(!table.contains('\u{1b}') && !table.contains('\r'), "{table}");
+    }
 }

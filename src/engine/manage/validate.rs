@@ -2,7 +2,7 @@
 //! monthly and yearly limits. Pure; gives what every scope is to contain.
 
 use super::document::amount::read_amount;
-use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftValue};
+use super::document::quota::{DraftAmount, DraftLimit, DraftQuota, DraftRaise, DraftValue};
 use super::document::{DraftScope, Found, Place, Problems, quoted};
 use super::members::{Registry, check_pools};
 use super::moves::check_names;
@@ -17,6 +17,7 @@ use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
 use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::ports::CatalogData;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a document wants one scope to contain. Versions and times are not set.
@@ -87,7 +88,8 @@ pub fn validate(draft: &[DraftScope], current: &Current, prune: bool, problems: 
         }
         let standing = data.filter(|_| !prune).map_or(&[][..], |data| &data.quotas);
         registry.check_standing(scope, standing, problems);
-        let quotas = check_quotas(scope, &seen, &registry, problems);
+        let in_force = data.map_or(&[][..], |data| &data.quotas);
+        let quotas = check_quotas(scope, in_force, &seen, &registry, problems);
         check_rate_cards(scope, &seen, problems);
         if scope.tenant.is_none() {
             installation = seen;
@@ -178,7 +180,15 @@ fn check_plans_of_accounts(scope: &DraftScope, seen: &Seen, problems: &mut Probl
     }
 }
 
-fn check_quotas(scope: &DraftScope, seen: &Seen, registry: &Registry, problems: &mut Problems) -> Vec<Quota> {
+fn check_quotas(
+    scope: &DraftScope,
+    standing: &[Quota],
+    seen: &Seen,
+    registry: &Registry,
+    problems: &mut Problems,
+) -> Vec<Quota> {
+    let own = standing.iter().filter(|quota| quota.tenant == scope.tenant);
+    let standing = LazyCell::new(|| own.map(|quota| ((&quota.subject, &quota.meter), quota)).collect());
     let mut quotas = Vec::with_capacity(scope.quotas.len());
     let mut places: HashMap<(&Subject, &MeterName), &Place> = HashMap::new();
     for draft in &scope.quotas {
@@ -194,9 +204,31 @@ fn check_quotas(scope: &DraftScope, seen: &Seen, registry: &Registry, problems: 
             problems.add(&draft.meter_at, format!("there is no meter {}", quoted(draft.meter.as_str())));
             continue;
         };
-        quotas.push(check_quota(draft, scope.tenant.clone(), meter, problems));
+        let mut found = Problems::default();
+        let quota = check_quota(draft, scope.tenant.clone(), meter, &mut found);
+        // What stands may stand, whatever bounds its meter was given since: so an export can always be applied.
+        if !found.is_empty() && !stands(draft, &quota, &standing) {
+            problems.append(found);
+        }
+        quotas.push(quota);
     }
     quotas
+}
+
+/// Whether a quota that could be read whole is in force just so.
+fn stands(draft: &DraftQuota, quota: &Quota, standing: &HashMap<(&Subject, &MeterName), &Quota>) -> bool {
+    let has_raise = match &draft.raise {
+        DraftRaise::Unsaid | DraftRaise::Ended => quota.raise.is_none(),
+        DraftRaise::Given(given) => quota.raise.as_ref().is_some_and(|raise| raise.limits.len() == given.limits.len()),
+        DraftRaise::Kept(_) => true,
+    };
+    let has_top_up = draft.top_up.is_some() == quota.top_up.is_some();
+    let is_whole = draft.limits.len() == quota.limits.len() && has_top_up && has_raise;
+    is_whole
+        && standing.get(&(&quota.subject, &quota.meter)).is_some_and(|known| {
+            let Quota { version, create_time, update_time, .. } = **known;
+            Quota { version, create_time, update_time, ..quota.clone() } == **known
+        })
 }
 
 /// A card prices a consumption meter, and converts every currency that is not the meter's.

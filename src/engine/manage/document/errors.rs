@@ -80,6 +80,17 @@ impl Problems {
         }
     }
 
+    /// Adds those of another.
+    pub fn append(&mut self, other: Problems) {
+        other.list.iter().for_each(|problem| self.add(&problem.at, problem.message.as_str()));
+        self.more += other.more;
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The problems by line; at most 500 are kept.
     pub fn list(&self) -> &[Problem] {
         &self.list

@@ -39,6 +39,22 @@ fn bounds_include_both_ends_s2_05() {
 }
 
 #[test]
+fn what_stands_may_stand_whatever_bounds_its_meter_was_given_since() {
+    let before = contents(&with("max_limit: 20", "limits: {lifetime: 20, day: unlimited}"));
+    let current = catalog(&before);
+    let tightened = "max_limit: 10, may_be_unlimited: false";
+    for prune in [false, true] {
+        let same = judge(&with(tightened, "limits: {lifetime: 20, day: unlimited}"), None, &current, prune).unwrap();
+        assert_eq!(same[0].quotas, before[0].quotas);
+        let found = judge(&with(tightened, "limits: {lifetime: 19, day: unlimited}"), None, &current, prune);
+        assert_eq!(found.unwrap_err().len(), 2);
+        // One that can't be read is not taken for what stands without it.
+        let found = judge(&with(tightened, "limits: {lifetime: 20, day: unlimited, year: x}"), None, &current, prune);
+        assert!(found.is_err());
+    }
+}
+
+#[test]
 fn daily_is_not_above_monthly_is_not_above_yearly_s4_08() {
     accepted("unit: x", "limits: {day: 5, month: 5, year: 5}");
     accepted("unit: x", "limits: {day: 5, month: unlimited, year: 5}");
