@@ -37,7 +37,7 @@ const TIME_BYTES: usize = 9;
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
-/// ARGV[1] of the quick script; `None` if a command has no quick form.
+/// `ARGV[1]` of the quick script; `None` if a command has no quick form.
 pub fn encode(incarnation: u64, clock: Option<Timestamp>, caps: &Caps, commands: &[Command]) -> Option<Vec<u8>> {
     let mut names = Names::default();
     let mut operations = Blob::with_capacity(640 * commands.len());
