@@ -10,6 +10,7 @@ use crate::store::clock::{SystemClock, TestClock};
 use crate::telemetry::calls;
 use crate::telemetry::metrics;
 use crate::telemetry::otlp::push::{Push, PushOptions};
+use crate::transport::direct::Direct;
 use crate::transport::health::{self, Health};
 use crate::transport::methods::{Exception, Methods, Rank};
 use crate::transport::shed::InFlight;
@@ -275,8 +276,7 @@ async fn start(
             v1::catalog_service_server::CatalogServiceServer::new(catalog).max_decoding_message_size(CATALOG_LIMIT);
         let admin = AdminApi::new(node.authority.clone(), node.catalogs.clone(), node.clock.clone(), pool.clone());
         let admin = v1::admin_service_server::AdminServiceServer::new(admin).max_decoding_message_size(BATCH_LIMIT);
-        let mut routes = Routes::new(quota)
-            .add_service(catalog)
+        let mut routes = Routes::new(catalog)
             .add_service(admin)
             .add_service(v1::usage_service_server::UsageServiceServer::new(usage));
         if let Some(clock) = &test_clock {
@@ -284,7 +284,7 @@ async fn start(
             routes = routes.add_service(v1::test_clock_service_server::TestClockServiceServer::new(clock));
         }
         let routes = health.add_to(routes);
-        reflection::add_to(routes.clone(), services).unwrap_or(routes)
+        Direct::new(quota, reflection::add_to(routes.clone(), services).unwrap_or(routes))
     };
     // A start that fails drops runtimes, which blocks.
     let started = tokio::task::block_in_place(|| server::start(&config, &methods, build));

@@ -1,6 +1,5 @@
 //! Batches: each item decides by itself; answers come in order.
 
-use super::detach::detached;
 use super::quota::QuotaApi;
 use super::status::to_message;
 use super::violations::Violations;
@@ -71,9 +70,7 @@ where
     let started: Vec<_> = items.into_iter().map(|item| tokio::spawn(one(api.clone(), item))).collect();
     let mut answers = Vec::with_capacity(started.len());
     for task in started {
-        answers.push(
-            detached(async move { task.await.map_err(|error| super::status::internal(&error.to_string()))? }).await,
-        );
+        answers.push(task.await.unwrap_or_else(|error| Err(super::status::internal(&error.to_string()))));
     }
     answers
 }

@@ -3,10 +3,11 @@
 use super::status::{self, Reason};
 use crate::engine::manage::document::Problems;
 use std::collections::HashMap;
+use std::fmt::Display;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-/// What is wrong with a request.
+/// What is wrong with a request. Fields are named by anything that can be shown, so that one that is right costs no text.
 #[derive(Debug, Default)]
 pub struct Violations {
     fields: Vec<FieldViolation>,
@@ -17,9 +18,9 @@ pub struct Violations {
 
 impl Violations {
     /// A field that is missing, malformed or out of range.
-    pub fn add(&mut self, field: impl Into<String>, why: impl Into<String>) {
+    pub fn add(&mut self, field: impl Display, why: impl Into<String>) {
         self.malformed = true;
-        self.fields.push(FieldViolation::new(field, why));
+        self.fields.push(FieldViolation::new(field.to_string(), why));
     }
 
     /// What a judgement found, each by its path.
@@ -30,15 +31,15 @@ impl Violations {
     }
 
     /// An account with more levels than one decision may touch.
-    pub fn too_deep(&mut self, field: impl Into<String>) {
+    pub fn too_deep(&mut self, field: impl Display) {
         self.too_deep = true;
-        self.fields.push(FieldViolation::new(field, "must have at most 8 levels"));
+        self.fields.push(FieldViolation::new(field.to_string(), "must have at most 8 levels"));
     }
 
     /// An account that the tenant does not have.
-    pub fn elsewhere(&mut self, field: impl Into<String>) {
+    pub fn elsewhere(&mut self, field: impl Display) {
         self.elsewhere = true;
-        self.fields.push(FieldViolation::new(field, "no such account in this tenant"));
+        self.fields.push(FieldViolation::new(field.to_string(), "no such account in this tenant"));
     }
 
     /// Whether nothing is wrong.

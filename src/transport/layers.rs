@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use tonic::body::Body;
-use tonic::service::Routes;
 use tower::Service;
 use tower_http::cors::CorsLayer;
 
 use super::deadline::Deadline;
+use super::direct::Answers;
 use super::methods::Methods;
 use super::observe::Observe;
 use super::shed::{InFlight, Shed};
@@ -43,11 +43,11 @@ impl Layers {
     /// Puts the stack around the services.
     pub(super) fn around(
         self,
-        routes: Routes,
+        service: impl Answers,
     ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
     {
         let Layers { methods, in_flight, pace, cors } = self;
-        let sized = SizeCap { methods: Arc::clone(&methods), inner: routes.prepare() };
+        let sized = SizeCap { methods: Arc::clone(&methods), inner: service };
         let bounded = Deadline { methods: Arc::clone(&methods), pace, inner: sized };
         let shed = Shed { methods: Arc::clone(&methods), in_flight, inner: bounded };
         let web = Web { cors, inner: shed };

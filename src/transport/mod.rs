@@ -2,10 +2,11 @@
 //! tonic, axum and tower, not quotas.
 //!
 //! A connection is accepted in `acceptor.rs`, dealt to a core of [`server`], and each of its calls passes the stack that
-//! [`layers`] puts together: observe, web, shed, deadline, size.
+//! [`layers`] puts together: observe, web, shed, deadline, size; then, mostly past the router, it is at its service ([`direct`]).
 
 mod acceptor;
 mod deadline;
+pub mod direct;
 pub mod health;
 pub mod http;
 pub mod layers;

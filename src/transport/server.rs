@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 use super::acceptor::{self, Connection, DEAL_QUEUE, Seat};
+use super::direct::Answers;
 use super::layers::Layers;
 use super::methods::Methods;
 use super::shed::InFlight;
@@ -102,15 +102,15 @@ struct Core {
 
 /// Listens and serves.
 ///
-/// `routes` is called once for each core with the core's number, so that cores need not share reference counts; it must give
+/// `answers` is called once for each core with the core's number, so that cores need not share reference counts; it must give
 /// the same services each time. `methods` must list them.
 ///
 /// # Errors
 /// An address that can't be listened on, or threads that can't be started.
-pub fn start(
+pub fn start<S: Answers>(
     config: &ServerConfig,
     methods: &Methods,
-    mut routes: impl FnMut(usize) -> Routes,
+    mut answers: impl FnMut(usize) -> S,
 ) -> io::Result<RunningServer> {
     let accepting = single_threaded("quotad-accept")?;
     let listener = {
@@ -131,7 +131,7 @@ pub fn start(
         let (dealt, connections) = mpsc::channel(DEAL_QUEUE);
         let (in_flight, pace) = (Arc::clone(&config.in_flight), Arc::clone(&config.pace));
         let layers = Layers::new(methods, in_flight, pace, &config.web_origins);
-        let core = start_core(config, index, layers, routes(index), connections, server.halt.clone())?;
+        let core = start_core(config, index, layers, answers(index), connections, server.halt.clone())?;
         seats.push(Seat { dealt, open: Arc::clone(&core.open) });
         server.cores.push(core);
     }
@@ -230,7 +230,7 @@ fn start_core(
     config: &ServerConfig,
     index: usize,
     layers: Layers,
-    routes: Routes,
+    answers: impl Answers,
     connections: mpsc::Receiver<std::net::TcpStream>,
     halt: CancellationToken,
 ) -> io::Result<Core> {
@@ -240,7 +240,7 @@ fn start_core(
     let open = Arc::new(AtomicUsize::new(0));
     let (drained_sender, drained) = oneshot::channel();
 
-    let serving = serve(config.clone(), layers, routes, connections, Arc::clone(&open));
+    let serving = serve(config.clone(), layers, answers, connections, Arc::clone(&open));
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         runtime.block_on(async move {
             if let Some(all_ended) = halt.run_until_cancelled(serving).await {
@@ -258,7 +258,7 @@ fn start_core(
 async fn serve(
     config: ServerConfig,
     layers: Layers,
-    routes: Routes,
+    answers: impl Answers,
     connections: mpsc::Receiver<std::net::TcpStream>,
     open: Arc<AtomicUsize>,
 ) -> bool {
@@ -277,7 +277,7 @@ async fn serve(
         .http2_max_header_list_size(HEADER_LIST)
         .initial_stream_window_size(stream_window)
         .initial_connection_window_size(connection_window)
-        .serve_with_incoming_shutdown(layers.around(routes), incoming, config.draining.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(layers.around(answers), incoming, config.draining.clone().cancelled_owned());
     // tonic waits for open streams for ever.
     let bound = async {
         config.draining.cancelled().await;

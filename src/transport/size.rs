@@ -44,7 +44,7 @@ where
 }
 
 /// A request body that ends in OUT_OF_RANGE at the first message that is too long.
-pub(super) struct CappedBody {
+pub struct CappedBody {
     body: Body,
     frames: Frames,
 }

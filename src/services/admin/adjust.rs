@@ -127,7 +127,7 @@ fn line(
     use v1::adjustment_line::Change;
     let v1::AdjustmentLine { account, meter, item, also, change, expected, effective_time } = line;
     let charge = v1::Charge { account, meter, item, also, ..v1::Charge::default() };
-    let charge = one(&charge, path, tenant, Purpose::Release, bad);
+    let charge = one(&charge, format_args!("{path}"), tenant, Purpose::Release, bad);
     let effective = effective_time.map(|time| from_timestamp(&time));
     if effective == Some(None) {
         bad.add(format!("{path}.effective_time"), "is no time");
@@ -161,7 +161,7 @@ fn size_line(
     tenant: Option<&AccountName>,
     bad: &mut Violations,
 ) -> Option<AdjustLine> {
-    let account = account(&size.account, &format!("{path}.account"), tenant, bad);
+    let account = account(&size.account, format_args!("{path}.account"), tenant, bad);
     let meter = size.meter.parse::<MeterName>().map_err(|error| bad.add(format!("{path}.meter"), error.to_string()));
     let change = to(size.used, size.expected, &format!("{path}.used"), &format!("{path}.expected"), bad);
     let charge = ChargeRequest::of(account?, meter.ok()?);

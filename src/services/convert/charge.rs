@@ -6,6 +6,7 @@ use crate::domain::price::Quantities;
 use crate::engine::call::ChargeRequest;
 use crate::proto::v1;
 use crate::services::violations::Violations;
+use std::fmt::{Arguments, Display};
 
 /// Most charges of one request (rule 17).
 const MAX_CHARGES: usize = 16;
@@ -54,26 +55,26 @@ pub fn charges(
     }
     let mut all: Vec<ChargeRequest> = Vec::with_capacity(charges.len());
     for (index, charge) in charges.iter().enumerate() {
-        let path = format!("charges[{index}]");
-        let Some(charge) = one(charge, &path, tenant, purpose, bad) else { continue };
+        let path = format_args!("charges[{index}]");
+        let Some(charge) = one(charge, path, tenant, purpose, bad) else { continue };
         let same = all
             .iter_mut()
             .find(|known| known.account == charge.account && known.meter == charge.meter && known.item == charge.item);
         match same {
             None => all.push(charge),
-            Some(known) => join(known, charge, &path, bad),
+            Some(known) => join(known, charge, path, bad),
         }
     }
     all
 }
 
 /// Adds a charge to the one of the same account, meter and item.
-fn join(known: &mut ChargeRequest, charge: ChargeRequest, path: &str, bad: &mut Violations) {
+fn join(known: &mut ChargeRequest, charge: ChargeRequest, path: Arguments<'_>, bad: &mut Violations) {
     let differs = "differs from that of the same account, meter and item before";
     if known.also != charge.also {
-        bad.add(format!("{path}.also"), differs);
+        bad.add(format_args!("{path}.also"), differs);
     } else if known.service != charge.service {
-        bad.add(format!("{path}.service"), differs);
+        bad.add(format_args!("{path}.service"), differs);
     } else if !known.quantities.is_empty() && !charge.quantities.is_empty() {
         known.quantities = known.quantities.plus(&charge.quantities);
     } else if let (Some(one), Some(other)) = (known.amount, charge.amount) {
@@ -86,76 +87,84 @@ fn join(known: &mut ChargeRequest, charge: ChargeRequest, path: &str, bad: &mut 
 /// One charge that stands at `path`.
 pub fn one(
     charge: &v1::Charge,
-    path: &str,
+    path: Arguments<'_>,
     tenant: Option<&AccountName>,
     purpose: Purpose,
     bad: &mut Violations,
 ) -> Option<ChargeRequest> {
-    let account = account(&charge.account, &format!("{path}.account"), tenant, bad);
+    let account = account(&charge.account, format_args!("{path}.account"), tenant, bad);
     let meter = match charge.meter.parse::<MeterName>() {
         Ok(meter) => Some(meter),
         Err(error) => {
-            bad.add(format!("{path}.meter"), error.to_string());
+            bad.add(format_args!("{path}.meter"), error.to_string());
             None
         }
     };
     let amount = match charge.amount.map(u64::try_from) {
         Some(Err(_)) => {
-            bad.add(format!("{path}.amount"), "must not be negative");
+            bad.add(format_args!("{path}.amount"), "must not be negative");
             None
         }
         Some(Ok(amount)) => Some(amount),
         None => None,
     };
     if !charge.quantities.is_empty() && charge.amount.is_some() {
-        bad.add(format!("{path}.quantities"), "amount and quantities exclude each other");
+        bad.add(format_args!("{path}.quantities"), "amount and quantities exclude each other");
     } else if !charge.quantities.is_empty() && !matches!(purpose, Purpose::Ask | Purpose::Commit) {
-        bad.add(format!("{path}.quantities"), "are priced by Check, Reserve, Consume and Commit; say an amount here");
+        bad.add(
+            format_args!("{path}.quantities"),
+            "are priced by Check, Reserve, Consume and Commit; say an amount here",
+        );
     } else if purpose == Purpose::Raise && charge.amount.unwrap_or(0) == 0 {
-        bad.add(format!("{path}.amount"), "is required and must be above 0");
+        bad.add(format_args!("{path}.amount"), "is required and must be above 0");
     }
     if !charge.item.is_empty() && !is_caller_id(&charge.item) {
-        bad.add(format!("{path}.item"), "must be at most 128 visible ASCII characters");
+        bad.add(format_args!("{path}.item"), "must be at most 128 visible ASCII characters");
     }
     if !charge.service.is_empty() && !is_caller_id(&charge.service) {
-        bad.add(format!("{path}.service"), "must be at most 128 visible ASCII characters");
+        bad.add(format_args!("{path}.service"), "must be at most 128 visible ASCII characters");
     }
     let quantities = quantities(charge, path, bad);
     if charge.also.len() > MAX_ALSO {
-        bad.add(format!("{path}.also"), "must name at most 7 accounts");
+        bad.add(format_args!("{path}.also"), "must name at most 7 accounts");
     }
     let also: Vec<AccountName> = charge
         .also
         .iter()
         .take(MAX_ALSO)
         .enumerate()
-        .filter_map(|(index, name)| self::account(name, &format!("{path}.also[{index}]"), tenant, bad))
+        .filter_map(|(index, name)| self::account(name, format_args!("{path}.also[{index}]"), tenant, bad))
         .collect();
     let (item, service) = (charge.item.clone(), charge.service.clone());
     Some(ChargeRequest { account: account?, meter: meter?, amount, quantities, item, service, also })
 }
 
 /// What a rate card shall price.
-fn quantities(charge: &v1::Charge, path: &str, bad: &mut Violations) -> Quantities {
+fn quantities(charge: &v1::Charge, path: Arguments<'_>, bad: &mut Violations) -> Quantities {
     if charge.quantities.len() > MAX_COMPONENTS {
-        bad.add(format!("{path}.quantities"), "must have at most 16 components");
+        bad.add(format_args!("{path}.quantities"), "must have at most 16 components");
         return Quantities::default();
     }
     let mut all = Vec::with_capacity(charge.quantities.len());
     for (component, quantity) in &charge.quantities {
-        let field = || format!("{path}.quantities[{component}]");
+        let field = format_args!("{path}.quantities[{component}]");
         match u64::try_from(*quantity) {
-            _ if !is_caller_id(component) => bad.add(field(), "must be named by 1 to 128 visible ASCII characters"),
+            _ if !is_caller_id(component) => bad.add(field, "must be named by 1 to 128 visible ASCII characters"),
             Ok(quantity) if quantity <= amount::MAX => all.push((component.as_str().into(), quantity)),
-            Ok(_) => bad.add(field(), "must be at most 2^53-1"),
-            Err(_) => bad.add(field(), "must not be negative"),
+            Ok(_) => bad.add(field, "must be at most 2^53-1"),
+            Err(_) => bad.add(field, "must not be negative"),
         }
     }
     Quantities::new(all)
 }
 
 /// An account of the tenant.
-pub fn account(text: &str, field: &str, tenant: Option<&AccountName>, bad: &mut Violations) -> Option<AccountName> {
+pub fn account(
+    text: &str,
+    field: impl Display,
+    tenant: Option<&AccountName>,
+    bad: &mut Violations,
+) -> Option<AccountName> {
     match text.parse::<AccountName>() {
         Ok(name) if tenant.is_none_or(|tenant| name.tenant() == tenant.as_str()) => Some(name),
         Ok(_) => {

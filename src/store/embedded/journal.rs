@@ -3,7 +3,8 @@
 use crate::domain::entry::Entry;
 use crate::engine::ports::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,32 +63,12 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Unavailable`] if they can't be written (a full disk); whether they are there is then not known.
     pub async fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
-        if let [row] = rows {
-            return self.insert(row).await;
-        }
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut self.connection).await.map_err(unavailable)?;
+        // One statement, because each is a way to the thread that has the file and back; by itself it is a transaction.
+        let mut query = sqlx::query(AssertSqlSafe(append_text(rows.len())));
         for row in rows {
-            if let Err(error) = self.insert(row).await {
-                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await;
-                return Err(error);
-            }
+            query = query.bind(i64::from(row.partition)).bind(row.seq.cast_signed()).bind(row.bytes.as_slice());
         }
-        if let Err(error) = sqlx::raw_sql("COMMIT").execute(&mut self.connection).await {
-            // A commit that failed may leave the transaction open, and then its rows would be read as if they were there.
-            let _ = sqlx::raw_sql("ROLLBACK").execute(&mut self.connection).await;
-            return Err(unavailable(error));
-        }
-        Ok(())
-    }
-
-    async fn insert(&mut self, row: &JournalRow) -> Result<(), StoreError> {
-        sqlx::query(APPEND)
-            .bind(i64::from(row.partition))
-            .bind(row.seq.cast_signed())
-            .bind(row.bytes.as_slice())
-            .execute(&mut self.connection)
-            .await
-            .map_err(unavailable)?;
+        query.execute(&mut self.connection).await.map_err(unavailable)?;
         Ok(())
     }
 
@@ -190,6 +171,16 @@ impl Journal {
             tracing::warn!(%error, "the journal did not close cleanly; nothing is lost");
         }
     }
+}
+
+/// The statement that writes so many rows, at least one: its group of values as often.
+fn append_text(rows: usize) -> String {
+    let mut text = APPEND.trim_end().to_owned();
+    for row in 1..rows {
+        // Writing into a string can't fail.
+        let _ = write!(text, ", (${}, ${}, ${})", 3 * row + 1, 3 * row + 2, 3 * row + 3);
+    }
+    text
 }
 
 fn options(path: &Path, safety: Safety) -> SqliteConnectOptions {
