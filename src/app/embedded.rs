@@ -22,8 +22,8 @@ pub(super) async fn open(options: &NodeOptions, stop: &CancellationToken) -> Res
     let lock = folder::lock(&options.data_dir)?;
     let strict = options.durability == DurabilitySetting::Strict;
     let sync = if strict { Sync::Full } else { Sync::Normal };
-    let (ledger_file, journal_file) = (options.data_dir.join("ledger.db"), options.data_dir.join("journal.db"));
-    refuse_a_lost_ledger(&ledger_file, &journal_file).await?;
+    let (ledger_file, journal) = (options.data_dir.join("ledger.db"), options.data_dir.join("journal"));
+    refuse_a_lost_ledger(&ledger_file, &journal).await?;
     let database = Database::open(&ledger_file, sync).await?;
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database.clone()).with_retention(options.retention));
     let clock: Arc<dyn Clock> = match &options.clock {
@@ -32,7 +32,7 @@ pub(super) async fn open(options: &NodeOptions, stop: &CancellationToken) -> Res
     };
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     let embedded = EmbeddedOptions {
-        path: journal_file,
+        path: journal,
         installation: settings::installation(&database).await?,
         partitions: settings::partitions(&database, options.partitions.unwrap_or(cores)).await?,
         safety: if strict { Safety::Power } else { Safety::Process },

@@ -31,6 +31,9 @@ const CATALOG: &str = "quotad.v1.CatalogService";
 const USAGE: &str = "quotad.v1.UsageService";
 const TEST_CLOCK: &str = "quotad.v1.TestClockService";
 
+/// What a process is sent that writes beyond the largest size that its files may have.
+const SIGXFSZ: i32 = 25;
+
 /// Longest unary call where nothing else is said.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest message of a batch, a stream, or quotas with their notes.
@@ -102,6 +105,8 @@ pub async fn serve(mut options: ServeOptions) -> Result<(), Box<dyn Error>> {
 
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A file that may not grow any more (`ulimit -f`) is then an error like a full disk, and not the end.
+    let _too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     let services = services(&options);
     let health = Health::new(&services).await;
     // Probes get an answer while the stores are waited for.

@@ -44,7 +44,7 @@ fn a_data_folder_is_judged_while_the_server_runs_and_afterwards() {
     let text = cli(["doctor"].iter().chain(&folder));
     assert!(text.stdout.contains("WEAKENED") && text.stdout.contains("A power cut loses"), "{text:?}");
 
-    std::fs::remove_file(data.join("journal.db")).unwrap();
+    std::fs::remove_dir_all(data.join("journal")).unwrap();
     let (status, report) = look("strict");
     assert_eq!((status, of(&report, "loss").0.as_str()), (2, "broken"), "{report:#}");
 }

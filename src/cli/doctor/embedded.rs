@@ -39,21 +39,23 @@ pub(super) async fn look(
         }
     }
     room(data_dir, report);
-    for name in ["ledger.db-wal", "journal.db-wal"] {
-        let bytes = std::fs::metadata(data_dir.join(name)).map_or(0, |file| file.len());
-        if bytes > LONG_LOG {
-            report.weakened(Promise::Room, format!("{name} has {} MiB: checkpoints do not keep up", bytes >> 20));
-        }
+    let bytes = std::fs::metadata(data_dir.join("ledger.db-wal")).map_or(0, |file| file.len());
+    if bytes > LONG_LOG {
+        report.weakened(Promise::Room, format!("ledger.db-wal has {} MiB: checkpoints do not keep up", bytes >> 20));
     }
     let Some(ledger) = ledger else { return };
-    let journal = data_dir.join("journal.db");
-    if !journal.is_file() {
+    let journal = data_dir.join("journal");
+    if data_dir.join("journal.db").is_file() {
+        report.note("journal.db is the journal of an earlier version: the next start takes it over");
+        return;
+    }
+    if !journal.is_dir() {
         if ledger.watermarks.values().any(|watermark| watermark.seq > 0) {
-            report.broken(Promise::Loss, "journal.db is missing: what had not reached the ledger is lost");
+            report.broken(Promise::Loss, "the journal is missing: what had not reached the ledger is lost");
         }
         return;
     }
-    match inspect::backlog(&journal, &ledger.watermarks).await {
+    match inspect::backlog(&journal, &ledger.watermarks) {
         Ok(backlog) => backlogs(&backlog, jiff::Timestamp::now().as_millisecond(), report),
         Err(error) => report.broken(Promise::Loss, error.to_string()),
     }

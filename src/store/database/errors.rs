@@ -11,7 +11,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     match database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0) & 0xff {
         // A damaged file, and one that is not a database.
         11 | 26 => StoreError::Corrupt(format!(
-            "ledger.db is damaged ({database}): put a backup back; journal.db still holds what came after it"
+            "ledger.db is damaged ({database}): put a backup back; the journal still holds what came after it"
         )),
         8 => StoreError::Unavailable(format!(
             "ledger.db is read-only ({database}): make it and its folder writable for the user that runs quotad"

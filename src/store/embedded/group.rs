@@ -129,7 +129,7 @@ impl Shared {
 pub struct Writer {
     /// What it shares with the callers.
     pub shared: Arc<Shared>,
-    /// The file.
+    /// The files.
     pub journal: Journal,
     /// From which a broken partition is loaded again.
     pub ledger: Arc<dyn Ledger>,
@@ -182,15 +182,14 @@ impl Writer {
                 }
                 commits = commits.wrapping_add(1);
                 if commits.is_multiple_of(TRIM_EVERY) {
-                    self.trim().await;
+                    self.trim();
                 }
             }
             let stopping = self.shared.stop.load(Ordering::SeqCst);
             if !stopping {
                 whole = self.mend().await;
             } else if self.end() {
-                self.trim().await;
-                self.journal.close().await;
+                self.trim();
                 return;
             } else {
                 // A call came in between; what it left is written first.
@@ -224,7 +223,7 @@ impl Writer {
     }
 
     async fn write(&mut self, batch: Batch) {
-        match self.journal.append(&batch.rows).await {
+        match self.journal.append(&batch.rows) {
             Ok(()) => {
                 for (row, group) in batch.rows.iter().zip(batch.groups) {
                     let slot = &self.shared.partitions[row.partition as usize];
@@ -267,7 +266,7 @@ impl Writer {
         for (slot, index) in shared.partitions.iter().zip(0_u32..) {
             let Some(last) = slot.lock().broken.as_ref().map(|broken| broken.now) else { continue };
             let now = shared.clock.now().max(last);
-            match recover::load(index, &mut self.journal, &*self.ledger, self.caps, now).await {
+            match recover::load(index, &self.journal, &*self.ledger, self.caps, now).await {
                 Ok(mut partition) => {
                     let mut place = slot.lock();
                     if let Some(broken) = place.broken.take() {
@@ -296,12 +295,9 @@ impl Writer {
         all
     }
 
-    async fn trim(&mut self) {
-        for (index, seq) in self.removable.up_to.iter().enumerate() {
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            if let Err(error) = self.journal.trim(index, *seq).await {
-                tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
-            }
+    fn trim(&mut self) {
+        if let Err(error) = self.journal.trim(&self.removable.up_to) {
+            tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
         }
         if self.removable.since.elapsed() >= KEEP {
             let flushed = |slot: &Slot| slot.flushed.load(Ordering::Relaxed);

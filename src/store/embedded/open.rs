@@ -1,23 +1,18 @@
-//! Opens and closes the embedded store: loads its partitions, starts the journal's thread and the one for checkpoints.
+//! Opens and closes the embedded store: loads its partitions and starts the journal's thread.
 
 use super::counters::EmbeddedCounters;
 use super::group::{Removable, Shared, Writer};
-use super::journal::{Journal, Safety};
+use super::journal::{self, Journal, Safety};
 use super::recover;
 use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio_util::sync::CancellationToken;
-
-/// How often the journal's log is moved into its file.
-const CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// How to open.
 pub struct EmbeddedOptions {
-    /// The journal's file.
+    /// The journal's folder. The journal of an earlier version lies beside it, with the extension `db`.
     pub path: PathBuf,
     /// The id that the ledger gave to this installation at its first start.
     pub installation: String,
@@ -38,8 +33,7 @@ pub struct Embedded {
     /// The port.
     pub counters: Arc<EmbeddedCounters>,
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-    stop: CancellationToken,
+    writer: JoinHandle<()>,
 }
 
 impl Embedded {
@@ -48,55 +42,31 @@ impl Embedded {
     /// # Errors
     /// [`StoreError`] if journal or ledger can't be read, or do not belong together.
     pub async fn open(options: EmbeddedOptions, ledger: Arc<dyn Ledger>) -> Result<Embedded, StoreError> {
-        let mut journal = Journal::open(&options.path, options.safety).await?;
-        recover::belong_together(&options.installation, &mut journal).await?;
+        let mut journal = Journal::open(&options.path, options.safety)?;
+        recover::belong_together(&options.installation, &journal)?;
+        journal::import(&options.path.with_extension("db"), &options.installation, &mut journal).await?;
         let mut partitions = Vec::new();
         for index in 0..options.partitions {
             let now = options.clock.now();
-            partitions.push(recover::load(index, &mut journal, &*ledger, options.caps, now).await?);
+            partitions.push(recover::load(index, &journal, &*ledger, options.caps, now).await?);
         }
-        // Only now that nothing speaks against the two files.
-        journal.set_installation(&options.installation).await?;
+        // Only now that nothing speaks against the two.
+        journal.set_installation(&options.installation)?;
         let shared = Arc::new(Shared::new(partitions, options.clock.clone(), options.waits));
-        let stop = CancellationToken::new();
         let writer =
             Writer { shared: shared.clone(), journal, ledger, caps: options.caps, removable: Removable::new() };
-        let checkpoints = checkpoints(options.path.clone(), options.safety, stop.clone());
-        let threads = vec![spawn("journal", writer.run())?, spawn("journal-checkpoint", checkpoints)?];
+        let writer = spawn("journal", writer.run())?;
         let counters = Arc::new(EmbeddedCounters::new(shared.clone()));
-        Ok(Embedded { counters, shared, threads, stop })
+        Ok(Embedded { counters, shared, writer })
     }
 
-    /// Writes what is pending and ends the threads. Blocks.
+    /// Writes what is pending and ends the thread. Blocks.
     pub fn close(self) {
         self.shared.stop();
-        self.stop.cancel();
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the journal ended in a panic");
-            }
+        if self.writer.join().is_err() {
+            tracing::error!("the journal's thread ended in a panic");
         }
     }
-}
-
-async fn checkpoints(path: PathBuf, safety: Safety, stop: CancellationToken) {
-    let mut journal = match Journal::open(&path, safety).await {
-        Ok(journal) => journal,
-        Err(error) => {
-            tracing::warn!(%error, "no checkpoints of the journal by their own thread; the writer makes them");
-            return;
-        }
-    };
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(CHECKPOINT) => {}
-            () = stop.cancelled() => break,
-        }
-        if let Err(error) = journal.checkpoint().await {
-            tracing::warn!(%error, "checkpoint of the journal failed; it is tried again");
-        }
-    }
-    journal.close().await;
 }
 
 /// Runs a future on a thread of its own.

@@ -1,6 +1,6 @@
 //! From disk to a partition: at the start, and after a group commit that failed.
 
-use super::journal::{Journal, Safety};
+use super::journal::{Journal, Legacy, Safety};
 use super::partition::Partition;
 use super::tail::Tail;
 use crate::domain::entry::Effect;
@@ -19,18 +19,18 @@ use std::sync::Arc;
 /// [`StoreError`] if journal or ledger can't be read, or do not belong together.
 pub async fn load(
     index: u32,
-    journal: &mut Journal,
+    journal: &Journal,
     ledger: &dyn Ledger,
     caps: Caps,
     now: Timestamp,
 ) -> Result<Partition, StoreError> {
     let Watermark { seq: flushed, .. } = ledger.watermark(index).await?;
-    let entries = VecDeque::from(journal.read(index, flushed).await?);
-    let newest = journal.newest(index).await?;
+    let entries = VecDeque::from(journal.read(index, flushed)?);
+    let newest = journal.newest(index);
     if newest < flushed {
         tracing::error!(
             partition = index,
-            "journal.db is missing or older than the ledger: answered writes after entry {flushed} that had not reached \
+            "the journal is missing or older than the ledger: answered writes after entry {flushed} that had not reached \
              the ledger are lost"
         );
     }
@@ -69,42 +69,46 @@ pub async fn load(
     Ok(partition)
 }
 
-/// Refuses a journal with entries whose ledger is gone. To be asked before the ledger is opened, which would make a new one
-/// in the place where the old one must be put back. A first start that died half-way left no such folder: it makes the
-/// ledger first, and no entry before both files have the same id.
+/// Refuses a journal with entries whose ledger is gone, also one of an earlier version. To be asked before the ledger is opened,
+/// which would make a new one in the place where the old one must be put back. A first start that died half-way left no such
+/// folder: it makes the ledger first, and no entry before both have the same id.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if the ledger is missing, [`StoreError`] if the journal can't be read.
 pub async fn refuse_a_lost_ledger(ledger: &Path, journal: &Path) -> Result<(), StoreError> {
-    if ledger.is_file() || !journal.is_file() {
+    if ledger.is_file() {
         return Ok(());
     }
-    let mut left = Journal::open(journal, Safety::Process).await?;
-    let has_entries = left.has_entries().await;
-    left.close().await;
-    if !has_entries? {
-        return Ok(());
-    }
+    let earlier = journal.with_extension("db");
+    let left = match Legacy::open(&earlier).await? {
+        Some(mut legacy) => {
+            let has_entries = !legacy.newest().await?.is_empty();
+            legacy.close().await;
+            has_entries.then_some(&*earlier)
+        }
+        None => Journal::open(journal, Safety::Power)?.has_entries().then_some(journal),
+    };
+    let Some(left) = left else { return Ok(()) };
     Err(StoreError::Corrupt(format!(
         "{} is missing, and {} holds entries that belong to it: put ledger.db back; to begin anew without catalog and \
-         history, move journal.db away too",
+         history, move that away too",
         ledger.display(),
-        journal.display()
+        left.display()
     )))
 }
 
 /// Refuses a journal with entries of another installation than the ledger's, also where the ledger is a fresh one.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if they do not belong together, [`StoreError`] if the journal can't be read.
-pub async fn belong_together(installation: &str, journal: &mut Journal) -> Result<(), StoreError> {
-    let same = journal.installation().await?.is_none_or(|id| id == installation);
-    if same || !journal.has_entries().await? {
+/// [`StoreError::Corrupt`] if they do not belong together.
+pub fn belong_together(installation: &str, journal: &Journal) -> Result<(), StoreError> {
+    let same = journal.installation().is_none_or(|id| id == installation);
+    if same || !journal.has_entries() {
         return Ok(());
     }
     Err(StoreError::Corrupt(
-        "ledger.db and journal.db belong to different installations: put back the one that belongs to the other; \
-         to go on with ledger.db alone, move journal.db away"
+        "ledger.db and the journal belong to different installations: put back the one that belongs to the other; to go \
+         on with ledger.db alone, move the folder journal away"
             .into(),
     ))
 }

@@ -1,6 +1,8 @@
 //! The embedded store when things go wrong inside it: a step that panics, a journal that can't be written.
 
 use super::counters::EmbeddedCounters;
+use super::journal::tests::Full;
+use super::journal::{Journal, JournalRow};
 use super::{Caps, Embedded, EmbeddedOptions, INCARNATION, Safety};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::name::{IdKey, Uid};
@@ -16,10 +18,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A folder that goes away with this value.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
+    pub(super) fn new() -> Folder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("quotad-embedded-{}-{number}", std::process::id()));
@@ -42,7 +44,7 @@ async fn open_at(folder: &Path, partitions: u32, clock: Arc<dyn Clock>) -> (Embe
     let database = Database::open(&folder.join("ledger.db"), Sync::Normal).await.unwrap();
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database));
     let options = EmbeddedOptions {
-        path: folder.join("journal.db"),
+        path: folder.join("journal"),
         installation: "one".into(),
         partitions,
         safety: Safety::Process,
@@ -113,8 +115,8 @@ async fn a_failed_group_commit_breaks_all_its_partitions_and_mends_them() {
     let folder = Folder::new();
     let (embedded, _ledger) = open(&folder.0, 3).await;
     let counters = embedded.counters.clone();
-    let journal = folder.0.join("journal.db");
-    tamper(&journal, "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk full'); END").await;
+    let disk = Full::of(&folder.0.join("journal"));
+    disk.set(true);
     // On one thread all three are left before the journal's thread can be told twice.
     let waits: Vec<_> = (0..3)
         .map(|index| {
@@ -128,7 +130,7 @@ async fn a_failed_group_commit_breaks_all_its_partitions_and_mends_them() {
         let refused = tokio::time::timeout(Duration::from_secs(2), group.finished()).await.expect("nobody hangs");
         assert!(refused.unwrap_err().contains("disk full"));
     }
-    tamper(&journal, "DROP TRIGGER full").await;
+    disk.set(false);
     for index in 0..3 {
         let seq = leave_at_last(&counters, index).await;
         assert_eq!(seq, 1, "what was refused never happened");
@@ -188,17 +190,17 @@ fn effect(time: Timestamp) -> Effect {
 #[tokio::test]
 async fn an_older_ledger_and_a_foreign_journal_are_refused() {
     let folder = Folder::new();
-    let mut journal = super::journal::Journal::open(&folder.0.join("journal.db"), Safety::Process).await.unwrap();
+    let journal = || Journal::open(&folder.0.join("journal"), Safety::Process).unwrap();
     let entry = crate::domain::entry::Entry { time: Timestamp::from_millis(1), effects: vec![] };
-    let row = |seq| super::journal::JournalRow { partition: 0, seq, bytes: entry.encode() };
-    journal.append(&[row(1), row(2), row(3)]).await.unwrap();
-    journal.trim(0, 3).await.unwrap();
-    assert_eq!(journal.newest(0).await.unwrap(), 3, "the newest stays");
-    journal.set_installation("another").await.unwrap();
+    let row = |seq| JournalRow { partition: 0, seq, bytes: entry.encode() };
+    journal().set_installation("another").unwrap();
+    journal().append(&[row(1), row(2), row(3)]).unwrap();
+    remove_all_but_the_numbers(&folder.0.join("journal"));
+    assert_eq!((journal().newest(0), journal().read(0, 3).unwrap().len()), (3, 0));
     let database = Database::open(&folder.0.join("ledger.db"), Sync::Normal).await.unwrap();
     let ledger: Arc<dyn Ledger> = Arc::new(DatabaseLedger::new(database));
     let options = || EmbeddedOptions {
-        path: folder.0.join("journal.db"),
+        path: folder.0.join("journal"),
         installation: "one".into(),
         partitions: 1,
         safety: Safety::Process,
@@ -208,22 +210,29 @@ async fn an_older_ledger_and_a_foreign_journal_are_refused() {
     };
     let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
     assert!(refused.contains("different installations"), "though the ledger is a fresh one: {refused}");
-    assert_eq!(journal.installation().await.unwrap().as_deref(), Some("another"), "a refused start changes nothing");
-    journal.set_installation("one").await.unwrap();
+    assert_eq!(journal().installation(), Some("another"), "a refused start changes nothing");
+    journal().set_installation("one").unwrap();
     let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
     assert!(refused.contains("up to entry 0") && refused.contains("newest ledger.db"), "{refused}");
-    journal.set_installation("another").await.unwrap();
+    journal().set_installation("another").unwrap();
 
     let entry = Arc::new(entry.clone());
     ledger.append(0, 0, &[(1, entry.clone()), (2, entry.clone())]).await.unwrap();
     let refused = Embedded::open(options(), ledger.clone()).await.err().unwrap().to_string();
     assert!(refused.contains("different installations"), "{refused}");
 
-    journal.set_installation("one").await.unwrap();
+    journal().set_installation("one").unwrap();
     ledger.append(0, 0, &[(3, entry.clone()), (4, entry.clone()), (5, entry)]).await.unwrap();
     let embedded = Embedded::open(options(), ledger).await.expect("an older journal is told, not refused");
     assert_eq!(leave(&embedded.counters, 0).unwrap(), 6, "numbers go on after the ledger's");
     close(embedded).await;
+}
+
+/// Leaves of a journal what a trim leaves: the numbers of what was there.
+fn remove_all_but_the_numbers(folder: &Path) {
+    let mut journal = Journal::open(folder, Safety::Process).unwrap();
+    journal.begin_anew();
+    journal.trim(&[u64::MAX]).unwrap();
 }
 
 fn known() -> crate::engine::ports::KnownRequest {
@@ -232,13 +241,4 @@ fn known() -> crate::engine::ports::KnownRequest {
 
 async fn close(embedded: Embedded) {
     tokio::task::spawn_blocking(move || embedded.close()).await.unwrap();
-}
-
-/// Runs a statement on the journal, as another process would.
-async fn tamper(file: &Path, sql: &'static str) {
-    use sqlx::{ConnectOptions, Connection};
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(5));
-    let mut connection: sqlx::sqlite::SqliteConnection = options.connect().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
 }

@@ -15,6 +15,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tonic::Code;
 
+/// Lets the files of a running server grow no further, or as they like: as if the disk were full, or had room again.
+fn set_full(server: &Server, full: bool) {
+    let limit = if full { "--fsize=1024:" } else { "--fsize=unlimited:" };
+    let status = Command::new("prlimit").args(["--pid", &server.pid().to_string(), limit]).status().expect("prlimit");
+    assert!(status.success());
+}
+
 /// Runs statements on a database of a running server, as a second process.
 pub(crate) async fn tamper(file: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
@@ -42,22 +49,19 @@ async fn a_journal_that_cannot_be_written_refuses_and_recovers() {
     let mut books = Books::new();
     let (options, _catalog) = options(&[]);
     let mut server = Server::start(options);
-    let journal = server.data_dir().join("journal.db");
     for round in 0..4 {
         let load = Load::start(&server, 12, &format!("f{round}"), &mut rng);
         tokio::time::sleep(Duration::from_millis(rng.random_range(50..150))).await;
-        tamper(&journal, "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'disk full'); END")
-            .await;
+        set_full(&server, true);
         // Every client meets the outage, whose calls are all told at once.
         let begin = Instant::now();
         let mut jobs = load.end().await;
         assert!(begin.elapsed() < Duration::from_secs(5), "callers hang: {:?}", begin.elapsed());
         if round == 2 {
-            // The fault outlives the process.
             server.kill_hard();
             server.restart();
         }
-        tamper(&journal, "DROP TRIGGER full").await;
+        set_full(&server, false);
         insist(&server, &mut jobs).await;
         jobs.iter().for_each(|job| books.enter(job));
         books.check(&server).await;

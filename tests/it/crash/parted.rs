@@ -54,6 +54,19 @@ fn a_journal_without_its_ledger_is_refused_until_that_is_back() {
     assert!(shown.status == Some(0) && shown.stdout.contains("committed"), "{shown:?}");
 }
 
+/// Copies a file, or a folder of files.
+fn copy(from: &Path, to: &Path) {
+    if from.is_file() {
+        std::fs::copy(from, to).unwrap();
+        return;
+    }
+    std::fs::create_dir(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
 #[test]
 fn a_first_start_that_died_half_way_is_begun_again() {
     let (options, _catalog) = options(&[]);
@@ -63,12 +76,12 @@ fn a_first_start_that_died_half_way_is_begun_again() {
         let folder = TempDir::new("half-way");
         std::fs::create_dir(folder.path().join("data")).unwrap();
         for file in files {
-            std::fs::copy(first.data_dir().join(file), folder.path().join("data").join(file)).unwrap();
+            copy(&first.data_dir().join(file), &folder.path().join("data").join(file));
         }
         folder
     };
     // Nothing was decided, so that either file may be missing.
-    for files in [&["ledger.db"][..], &["journal.db"], &["ledger.db", "journal.db"], &[]] {
+    for files in [&["ledger.db"][..], &["journal"], &["ledger.db", "journal"], &[]] {
         let mut server = Server::start_in(made(files), options.clone());
         assert!(server.terminate().success(), "{files:?}: {}", server.stderr());
     }
