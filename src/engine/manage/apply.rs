@@ -1,11 +1,12 @@
 //! Makes the catalog be what a document says, and gives it back as a document.
 
+use super::alike;
 use super::diff::{Change, diff};
 use super::document::{DraftScope, Problems, read_draft};
 use super::export::{content_of, export_installation, export_tenant};
-use super::in_use::{Gone, Unused};
+use super::in_use::{Gone, Hindrance, Unused, priced_in};
 use super::validate::{Current, ScopeContent, validate};
-use crate::domain::name::{AccountName, NameError};
+use crate::domain::name::{AccountName, MeterName, NameError};
 use crate::domain::time::Timestamp;
 use crate::engine::ports::{CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,9 +115,12 @@ impl Catalogs {
             self.check_etag(request.tenant, request.etag).await?;
             let mut problems = problems.clone();
             let wanted = validate(&draft, &current, request.prune, &mut problems);
-            problems.into_result().map_err(ApplyError::Document)?;
-
             let (changes, writes) = differences(&wanted, &current, &request);
+            let hindrances = placed(alike::hindrances(&current, &writes), &draft, &mut problems);
+            problems.into_result().map_err(ApplyError::Document)?;
+            if let Some(hindrance) = hindrances.first() {
+                return Err(ApplyError::InUse(hindrance.to_string()));
+            }
             let gone = Gone::of(writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes));
             self.check_unused(&gone, &draft, &mut unused).await?;
             let described = draft.iter().map(|scope| scope.tenant.clone()).collect();
@@ -188,10 +192,12 @@ impl Catalogs {
     }
 
     async fn current(&self, draft: &[DraftScope]) -> Result<Current, StoreError> {
-        let mut current = Current { installation: self.store.load(None).await?, ..Current::default() };
+        let mut current = Current::default();
         for tenant in draft.iter().filter_map(|scope| scope.tenant.as_ref()) {
             current.tenants.insert(tenant.clone(), self.store.load(Some(tenant)).await?);
         }
+        // After the tenants: who wrote to it meanwhile has raised the version that theirs are expected to have.
+        current.installation = self.store.load(None).await?;
         Ok(current)
     }
 
@@ -199,7 +205,8 @@ impl Catalogs {
     /// document that has been judged already.
     async fn check_unused(&self, gone: &Gone, draft: &[DraftScope], unused: &mut Unused) -> Result<(), ApplyError> {
         let described = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
-        self.used_by_tenants(gone, &described, unused).await?.map_or(Ok(()), |who| Err(ApplyError::InUse(who)))
+        let used = self.used_by_tenants(gone, &described, unused).await?;
+        used.map_or(Ok(()), |who| Err(ApplyError::InUse(who.to_string())))
     }
 }
 
@@ -216,6 +223,23 @@ fn differences(wanted: &[ScopeContent], current: &Current, request: &Apply<'_>) 
         changes.extend(diff.changes);
     }
     (changes, writes)
+}
+
+/// Adds what hinders the unit of a meter to the problems, where the document says that; gives back the rest.
+fn placed(found: Vec<(Option<String>, Hindrance)>, draft: &[DraftScope], problems: &mut Problems) -> Vec<Hindrance> {
+    let place = |name: &MeterName, tenant: Option<&String>| {
+        let scopes = draft.iter().filter(|scope| scope.tenant.is_none() || scope.tenant.as_ref() == tenant);
+        // Its own meter is the one that a tenant sees.
+        let said = scopes.flat_map(|scope| &scope.meters).filter(|meter| meter.value.name == *name);
+        said.last().map(|meter| meter.at.key("unit", meter.at.line))
+    };
+    let rest = found.into_iter().filter(|(tenant, hindrance)| {
+        let Hindrance::Priced { meter, whose } = hindrance else { return true };
+        let Some(at) = place(meter, tenant.as_ref()) else { return true };
+        problems.add(&at, priced_in(whose));
+        false
+    });
+    rest.map(|(_, hindrance)| hindrance).collect()
 }
 
 /// The etag of a version.

@@ -1,9 +1,10 @@
 //! Meters, plans and rate cards, one by one, as an administrator sets them: judged as in a document.
 
+use super::alike::Sight;
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::{DraftScope, Found, Problems};
 use super::export::content_of;
-use super::in_use::{Gone, Unused};
+use super::in_use::{Gone, Hindrance, Unused};
 use super::quotas::{ATTEMPTS, Context, QuotaError, check_unlocked};
 use super::records::judged;
 use crate::domain::account::Plan;
@@ -142,8 +143,8 @@ impl Catalogs {
             }
             let mut by = WriteContext::new(context.actor, context.now);
             if let DefinitionChange::Delete(name) = change {
-                if let Some(who) = self.user_of(context.tenant, &changes, &current, &mut unused).await? {
-                    return Err(DefinitionError::InUse(name.clone(), who));
+                if let Some(why) = self.hindrance(context.tenant, &changes, &current, &mut unused).await? {
+                    return Err(DefinitionError::InUse(name.clone(), why.to_string()));
                 }
                 // No tenant must have begun to use what is the installation's meanwhile.
                 by.expect_latest = context.tenant.is_none().then_some(latest);
@@ -171,20 +172,22 @@ impl Catalogs {
         }
     }
 
-    /// Who uses what a scope deletes, in words. Where the installation has one of the same name, that takes the place of a tenant's.
-    async fn user_of(
+    /// What keeps a scope from deleting something. Where the installation has one of the same name, that takes the place of a tenant's.
+    async fn hindrance(
         &self,
         tenant: Option<&str>,
         changes: &[CatalogWrite],
         current: &CatalogData,
         unused: &mut Unused,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Hindrance>, StoreError> {
         let gone = Gone::of(changes.iter());
         let mut missed = gone.clone();
         if tenant.is_some() && !gone.is_empty() {
             let below = self.store.load_records(None, &[]).await?;
-            if let Some(other) = counts_otherwise(changes, &below.meters) {
-                return Ok(Some(other));
+            let before = Sight::of(current);
+            let after = before.clone().written(changes).over(&Sight::of(&below));
+            if let Some(hindrance) = before.hindrances(&after, tenant).pop() {
+                return Ok(Some(hindrance));
             }
             missed.meters.retain(|name| below.meters.iter().all(|meter| meter.name != *name));
             missed.plans.retain(|name| below.plans.iter().all(|plan| plan.name != *name));
@@ -195,21 +198,6 @@ impl Catalogs {
             _ => Ok(used),
         }
     }
-}
-
-/// Of a tenant's meter that goes where one of the installation takes its place: that must mean the same by what was counted.
-fn counts_otherwise(changes: &[CatalogWrite], installation: &[Meter]) -> Option<String> {
-    changes.iter().find_map(|change| {
-        let CatalogWrite::DeleteMeter(own) = change else { return None };
-        let other = installation.iter().find(|meter| meter.name == own.name)?;
-        let same = (other.rules.family, other.decimals) == (own.rules.family, own.decimals);
-        (!same).then(|| {
-            format!(
-                "the meter {} of the installation would take its place, and has another family or other decimals",
-                own.name
-            )
-        })
-    })
 }
 
 /// The unit of a meter is what its rate cards price in.

@@ -37,6 +37,13 @@ fn delete(meter: &str) -> DeleteMeterRequest {
     DeleteMeterRequest { meter: meter.into(), ..Default::default() }
 }
 
+/// A tenant without a record.
+const LATE: &str = "tenants/late";
+
+fn described(tenant: &str, yaml: &str, prune: bool) -> ApplyRequest {
+    ApplyRequest { tenant: tenant.into(), yaml: yaml.into(), prune, ..Default::default() }
+}
+
 fn get(tenant: &str, meter: &str) -> GetMeterRequest {
     GetMeterRequest { tenant: tenant.into(), meter: meter.into() }
 }
@@ -175,15 +182,9 @@ async fn a_meter_in_use_stays(engine: &Engine) {
     in_use(&format!("the pool {account}")).await;
     one.delete_pool(DeletePoolRequest { tenant: TENANT.into(), account, ..Default::default() }).await.unwrap();
     let card = "rate_cards: [{meter: labels, from: 2020-01-01T00:00:00Z}]";
-    let apply = |tenant: &str, yaml: &str, prune| ApplyRequest {
-        tenant: tenant.into(),
-        yaml: yaml.into(),
-        prune,
-        ..Default::default()
-    };
-    one.apply(apply("tenants/late", card, false)).await.unwrap();
+    one.apply(described(LATE, card, false)).await.unwrap();
     in_use("a rate card of tenants/late").await;
-    one.apply(apply("tenants/late", "name: tenants/late", true)).await.unwrap();
+    one.apply(described(LATE, "name: tenants/late", true)).await.unwrap();
     one.delete_meter(delete("labels")).await.unwrap();
     assert_eq!(audit(one, "labels").await, ["delete", "create"]);
 }
@@ -332,11 +333,27 @@ async fn an_own_meter_goes_only_for_one_that_counts_alike(engine: &Engine) {
     let (one, other) = (&engine.one, engine.other());
     let own = Meter { family: MeterFamily::Allocation.into(), ..meter("stock") };
     one.create_meter(CreateMeterRequest { tenant: TENANT.into(), ..create(own) }).await.unwrap();
+    one.apply(described(LATE, "meters: [{name: stock, decimals: 2}]", false)).await.unwrap();
     other.create_meter(create(meter("stock"))).await.unwrap();
     let gone = DeleteMeterRequest { tenant: TENANT.into(), ..delete("stock") };
     let fault = refused(one.delete_meter(gone.clone()).await);
     assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
     assert!(fault.fields[0].1.contains("another family"), "{fault:?}");
+    // Nor by a document that does not name it.
+    let empty = || described(LATE, "name: tenants/late", true);
+    let fault = refused(one.apply(empty()).await);
+    assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "CATALOG_INVALID"), vec!["prune"]));
+    assert!(fault.fields[0].1.contains("of tenants/late, and has another family"), "{fault:?}");
     other.delete_meter(delete("stock")).await.unwrap();
     one.delete_meter(gone).await.unwrap();
+    one.apply(empty()).await.unwrap();
+
+    // Cards price in the unit of the one that they were made for.
+    other.create_meter(create(meter("cost"))).await.unwrap();
+    let card = "rate_cards: [{meter: cost, from: 2020-01-01T00:00:00Z}]";
+    one.apply(described(LATE, &format!("meters: [{{name: cost, unit: CNY}}]\n{card}"), false)).await.unwrap();
+    let own = DeleteMeterRequest { tenant: LATE.into(), ..delete("cost") };
+    assert!(refused(one.delete_meter(own).await).fields[0].1.contains("another unit"));
+    assert!(refused(one.apply(described(LATE, card, true)).await).fields[0].1.contains("another unit"));
+    one.apply(empty()).await.unwrap();
 }
