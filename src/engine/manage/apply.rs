@@ -116,12 +116,9 @@ impl Catalogs {
             let mut problems = problems.clone();
             let wanted = validate(&draft, &current, request.prune, &mut problems);
             let (changes, writes) = differences(&wanted, &current, &request);
-            let hindrances = placed(alike::hindrances(&current, &writes), &draft, &mut problems);
-            problems.into_result().map_err(ApplyError::Document)?;
-            if let Some(hindrance) = hindrances.first() {
-                return Err(ApplyError::InUse(hindrance.to_string()));
-            }
-            let gone = Gone::of(writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes));
+            refused(alike::hindrances(&current, &writes), &draft, problems)?;
+            let changes_below = writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes);
+            let gone = Gone::of(changes_below, &current.installation.meters);
             self.check_unused(&gone, &draft, &mut unused).await?;
             let described = draft.iter().map(|scope| scope.tenant.clone()).collect();
             if writes.is_empty() || request.dry_run {
@@ -201,12 +198,12 @@ impl Catalogs {
         Ok(current)
     }
 
-    /// What goes from the installation must not be named by a tenant that the document does not describe; within the
+    /// What goes from the installation must not be used by a tenant that the document does not describe; within the
     /// document that has been judged already.
     async fn check_unused(&self, gone: &Gone, draft: &[DraftScope], unused: &mut Unused) -> Result<(), ApplyError> {
         let described = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
         let used = self.used_by_tenants(gone, &described, unused).await?;
-        used.map_or(Ok(()), |who| Err(ApplyError::InUse(who.to_string())))
+        refused(used.map(|used| (None, used)).into_iter().collect(), draft, Problems::default())
     }
 }
 
@@ -225,21 +222,30 @@ fn differences(wanted: &[ScopeContent], current: &Current, request: &Apply<'_>) 
     (changes, writes)
 }
 
-/// Adds what hinders the unit of a meter to the problems, where the document says that; gives back the rest.
-fn placed(found: Vec<(Option<String>, Hindrance)>, draft: &[DraftScope], problems: &mut Problems) -> Vec<Hindrance> {
+/// Refuses a document that has problems, or that something hinders, in the eyes of a scope. The unit of a meter is told where it stands.
+fn refused(
+    found: Vec<(Option<String>, Hindrance)>,
+    draft: &[DraftScope],
+    mut problems: Problems,
+) -> Result<(), ApplyError> {
     let place = |name: &MeterName, tenant: Option<&String>| {
         let scopes = draft.iter().filter(|scope| scope.tenant.is_none() || scope.tenant.as_ref() == tenant);
         // Its own meter is the one that a tenant sees.
         let said = scopes.flat_map(|scope| &scope.meters).filter(|meter| meter.value.name == *name);
         said.last().map(|meter| meter.at.key("unit", meter.at.line))
     };
-    let rest = found.into_iter().filter(|(tenant, hindrance)| {
-        let Hindrance::Priced { meter, whose } = hindrance else { return true };
-        let Some(at) = place(meter, tenant.as_ref()) else { return true };
-        problems.add(&at, priced_in(whose));
-        false
-    });
-    rest.map(|(_, hindrance)| hindrance).collect()
+    let mut in_use = None;
+    for (tenant, hindrance) in found {
+        if let Hindrance::Priced { meter, whose } = &hindrance
+            && let Some(at) = place(meter, tenant.as_ref())
+        {
+            problems.add(&at, priced_in(whose));
+        } else {
+            in_use = in_use.or(Some(hindrance));
+        }
+    }
+    problems.into_result().map_err(ApplyError::Document)?;
+    in_use.map_or(Ok(()), |hindrance| Err(ApplyError::InUse(hindrance.to_string())))
 }
 
 /// The etag of a version.

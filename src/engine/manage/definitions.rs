@@ -87,7 +87,7 @@ pub enum DefinitionError {
     /// It is not there.
     #[error("there is no {0}")]
     NotFound(DefinitionName),
-    /// It can't be deleted, because of those that name it.
+    /// It can't be deleted, or be so, because of those that name it.
     #[error("{1}")]
     InUse(DefinitionName, String),
     /// The quotas of the plan can't be changed.
@@ -128,8 +128,9 @@ impl Catalogs {
     ) -> Result<String, DefinitionError> {
         // Every tenant is looked at before it is this call's turn, so that nobody waits for that; then only those that wrote meanwhile.
         let mut unused = Unused::default();
-        if let (None, DefinitionChange::Delete(name)) = (context.tenant, change) {
-            self.used_by_tenants(&name.gone(), &BTreeSet::new(), &mut unused).await?;
+        if context.tenant.is_none() {
+            let gone = self.gone_by(context, change).await?;
+            self.used_by_tenants(&gone, &BTreeSet::new(), &mut unused).await?;
         }
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
@@ -141,14 +142,13 @@ impl Catalogs {
             if changes.is_empty() {
                 return Ok(self.etag(context.tenant).await?);
             }
-            let mut by = WriteContext::new(context.actor, context.now);
-            if let DefinitionChange::Delete(name) = change {
-                if let Some(why) = self.hindrance(context.tenant, &changes, &current, &mut unused).await? {
-                    return Err(DefinitionError::InUse(name.clone(), why.to_string()));
-                }
-                // No tenant must have begun to use what is the installation's meanwhile.
-                by.expect_latest = context.tenant.is_none().then_some(latest);
+            let gone = Gone::of(changes.iter(), &current.meters);
+            if let Some(why) = self.hindrance(context.tenant, (&gone, &changes), &current, &mut unused).await? {
+                return Err(DefinitionError::InUse(change.name(), why.to_string()));
             }
+            let mut by = WriteContext::new(context.actor, context.now);
+            // No tenant must have begun to use what is the installation's meanwhile.
+            by.expect_latest = (context.tenant.is_none() && !gone.is_empty()).then_some(latest);
             let tenant = context.tenant.map(str::to_owned);
             let write = ScopeWrite { tenant, expect_version: Some(current.version), changes };
             if let Written::Done(version) = self.store.write(&by, &[write]).await? {
@@ -156,6 +156,20 @@ impl Catalogs {
             }
         }
         Err(ApplyError::Contention.into())
+    }
+
+    /// What a change will probably take away from the installation.
+    async fn gone_by(&self, context: Context<'_>, change: DefinitionChange<'_>) -> Result<Gone, StoreError> {
+        match change {
+            DefinitionChange::Create(_) => Ok(Gone::default()),
+            DefinitionChange::Update(_) => {
+                let data = self.load_for_definition(context, change).await?;
+                // What is wrong with it is told when it is its turn.
+                let changes = change.judge(context, &data).unwrap_or_default();
+                Ok(Gone::of(changes.iter(), &data.meters))
+            }
+            DefinitionChange::Delete(name) => Ok(name.gone()),
+        }
     }
 
     /// What it takes to judge a change: little, but where something may go that others name.
@@ -172,26 +186,30 @@ impl Catalogs {
         }
     }
 
-    /// What keeps a scope from deleting something. Where the installation has one of the same name, that takes the place of a tenant's.
+    /// What keeps a scope from taking something away. Where the installation has one of the same name, that takes the place of a
+    /// tenant's.
     async fn hindrance(
         &self,
         tenant: Option<&str>,
-        changes: &[CatalogWrite],
+        (gone, changes): (&Gone, &[CatalogWrite]),
         current: &CatalogData,
         unused: &mut Unused,
     ) -> Result<Option<Hindrance>, StoreError> {
-        let gone = Gone::of(changes.iter());
-        let mut missed = gone.clone();
-        if tenant.is_some() && !gone.is_empty() {
-            let below = self.store.load_records(None, &[]).await?;
-            let before = Sight::of(current);
-            let after = before.clone().written(changes).over(&Sight::of(&below));
-            if let Some(hindrance) = before.hindrances(&after, tenant).pop() {
-                return Ok(Some(hindrance));
-            }
-            missed.meters.retain(|name| below.meters.iter().all(|meter| meter.name != *name));
-            missed.plans.retain(|name| below.plans.iter().all(|plan| plan.name != *name));
+        if gone.is_empty() {
+            return Ok(None);
         }
+        let below = match tenant {
+            Some(_) => self.store.load_records(None, &[]).await?,
+            None => CatalogData::default(),
+        };
+        let before = Sight::of(current);
+        let after = before.clone().written(changes).over(&Sight::of(&below));
+        if let Some(hindrance) = before.hindrances(&after, tenant).pop() {
+            return Ok(Some(hindrance));
+        }
+        let mut missed = gone.clone();
+        missed.meters.retain(|name| below.meters.iter().all(|meter| meter.name != *name));
+        missed.plans.retain(|name| below.plans.iter().all(|plan| plan.name != *name));
         let used = missed.used_in(&gone.taken_from(content_of(tenant, current)));
         match tenant {
             None if used.is_none() => self.used_by_tenants(&missed, &BTreeSet::new(), unused).await,
@@ -200,18 +218,15 @@ impl Catalogs {
     }
 }
 
-/// The unit of a meter is what its rate cards price in.
-fn keeps_unit(standing: &Definition, wanted: &Definition, data: &CatalogData) -> Result<(), DefinitionError> {
-    let (Definition::Meter(standing), Definition::Meter(wanted)) = (standing, wanted) else { return Ok(()) };
-    if standing.unit == wanted.unit || data.rate_cards.iter().all(|card| card.meter != wanted.name) {
-        return Ok(());
-    }
-    let name = DefinitionName::Meter(wanted.name.clone());
-    let text = format!("the unit of the meter {} is what its rate cards price in: delete these first", wanted.name);
-    Err(DefinitionError::InUse(name, text))
-}
-
 impl DefinitionChange<'_> {
+    /// What it is about.
+    fn name(self) -> DefinitionName {
+        match self {
+            DefinitionChange::Create(found) | DefinitionChange::Update(found) => found.value.name(),
+            DefinitionChange::Delete(name) => name.clone(),
+        }
+    }
+
     /// What it writes, if it fits the catalog; nothing where all is so already.
     fn judge(self, context: Context<'_>, data: &CatalogData) -> Result<Vec<CatalogWrite>, DefinitionError> {
         match self {
@@ -227,7 +242,6 @@ impl DefinitionChange<'_> {
                 let name = found.value.name();
                 let standing = own(context.tenant, data, &name).ok_or(DefinitionError::NotFound(name))?;
                 judged(context, alone(found), data).map_err(DefinitionError::Invalid)?;
-                keeps_unit(&standing, &found.value, data)?;
                 Ok(if standing == found.value { Vec::new() } else { vec![found.value.clone().put()] })
             }
             DefinitionChange::Delete(name) => {

@@ -3,6 +3,7 @@
 use super::apply::Catalogs;
 use super::export::content_of;
 use super::validate::ScopeContent;
+use crate::domain::meter::Meter;
 use crate::domain::name::MeterName;
 use crate::domain::quota::Subject;
 use crate::engine::ports::{CatalogWrite, StoreError};
@@ -59,19 +60,25 @@ pub(super) fn priced_in(whose: &str) -> String {
     format!("is what the rate cards of {whose} price in: delete these first")
 }
 
-/// The meters and plans that one scope will not have any more.
+/// What one scope will not have any more.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Gone {
+    /// Meters.
     pub(super) meters: BTreeSet<MeterName>,
+    /// Plans.
     pub(super) plans: BTreeSet<String>,
+    /// Units, by the meters that have another one from then on.
+    pub(super) units: BTreeSet<MeterName>,
 }
 
 impl Gone {
-    /// What the changes of a scope delete.
-    pub(super) fn of<'a>(changes: impl Iterator<Item = &'a CatalogWrite>) -> Gone {
+    /// What the changes of a scope take away, where `standing` are the meters that it sees before.
+    pub(super) fn of<'a>(changes: impl Iterator<Item = &'a CatalogWrite>, standing: &[Meter]) -> Gone {
         let mut gone = Gone::default();
+        let is_another = |meter: &Meter| standing.iter().any(|old| old.name == meter.name && old.unit != meter.unit);
         for change in changes {
             match change {
+                CatalogWrite::PutMeter(meter) if is_another(meter) => drop(gone.units.insert(meter.name.clone())),
                 CatalogWrite::DeleteMeter(meter) => drop(gone.meters.insert(meter.name.clone())),
                 CatalogWrite::DeletePlan(plan) => drop(gone.plans.insert(plan.name.clone())),
                 _ => {}
@@ -80,9 +87,9 @@ impl Gone {
         gone
     }
 
-    /// Whether nothing is deleted.
+    /// Whether nothing goes.
     pub(super) fn is_empty(&self) -> bool {
-        self.meters.is_empty() && self.plans.is_empty()
+        self.meters.is_empty() && self.plans.is_empty() && self.units.is_empty()
     }
 
     /// What is left of a scope of its own once it is deleted there; the quotas of a plan go with it.
@@ -96,11 +103,15 @@ impl Gone {
     /// Who in a scope uses the first of it that is used; `None`: nobody. A scope's own of the same name stands in its place.
     pub(super) fn used_in(&self, content: &ScopeContent) -> Option<Hindrance> {
         let own: BTreeSet<&MeterName> = content.meters.iter().map(|meter| &meter.name).collect();
+        let whose = content.tenant.as_deref().unwrap_or("the installation");
+        let mut cards = content.rate_cards.iter().filter(|card| !own.contains(&card.meter));
+        if let Some(card) = cards.find(|card| self.units.contains(&card.meter)) {
+            return Some(Hindrance::Priced { meter: card.meter.clone(), whose: whose.to_owned() });
+        }
         for meter in self.meters.iter().filter(|meter| !own.contains(meter)) {
             let quotas = content.quotas.iter().filter(|quota| quota.meter == *meter);
             let pools = content.pools.iter().filter(|pool| pool.meters.contains(meter));
             let card = content.rate_cards.iter().find(|card| card.meter == *meter);
-            let whose = content.tenant.as_deref().unwrap_or("the installation");
             let users = some_of(quotas.map(|quota| quota.subject.to_string())).map(|who| format!("the quota of {who}"));
             let users = users
                 .or_else(|| some_of(pools.map(|pool| pool.account.to_string())).map(|who| format!("the pool {who}")));
@@ -115,10 +126,7 @@ impl Gone {
             let of_plan = |subject: &Subject| matches!(subject, Subject::Plan(name) if name == plan);
             let quota = content.quotas.iter().find(|quota| of_plan(&quota.subject));
             let users = some_of(accounts.map(|account| account.name.to_string()));
-            let users = users.or_else(|| {
-                let whose = content.tenant.as_deref().unwrap_or("the installation");
-                quota.map(|quota| format!("a quota of {whose} on {}", quota.meter))
-            });
+            let users = users.or_else(|| quota.map(|quota| format!("a quota of {whose} on {}", quota.meter)));
             if let Some(users) = users {
                 return Some(Hindrance::Named(format!("the plan {plan} is in use by {users}")));
             }

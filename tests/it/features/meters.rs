@@ -323,9 +323,29 @@ async fn a_meter_that_cards_price_keeps_its_unit(engine: &Engine) {
     assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
     let other_threshold = Meter { warn_percent: Some(50), ..meter("labels") };
     other.update_meter(update(other_threshold)).await.unwrap();
+    let yaml = "meters:\n  - name: labels\n    unit: frame\n";
+    let fault = refused(one.apply(described("", yaml, false)).await);
+    assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "CATALOG_INVALID"), vec!["meters[0].unit"]));
     let gone = DeleteRateCardRequest { meter: "labels".into(), from_time, ..Default::default() };
     one.delete_rate_card(gone).await.unwrap();
+
+    // Those of a tenant keep it as well, but for one that has a meter of its own of that name.
+    let card = "rate_cards: [{meter: labels, from: 2020-01-01T00:00:00Z}]";
+    one.apply(described(LATE, card, false)).await.unwrap();
+    one.apply(described("tenants/apart", &format!("meters: [{{name: labels}}]\n{card}"), false)).await.unwrap();
+    let why = "the rate cards of tenants/late price in: delete these first";
+    let fault = refused(other.update_meter(update(other_unit.clone())).await);
+    assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
+    assert!(fault.fields[0].1.ends_with(why), "{fault:?}");
+    // Whether the document says something of the tenant or not.
+    for tenants in ["", "tenants: [{name: tenants/late, plans: [{name: p}]}, {name: tenants/apart}]"] {
+        let fault = refused(one.apply(described("", &format!("{yaml}{tenants}"), false)).await);
+        assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "CATALOG_INVALID"), vec!["meters[0].unit"]));
+        assert!(fault.fields[0].1.ends_with(why), "{fault:?}");
+    }
+    one.apply(described(LATE, "name: tenants/late", true)).await.unwrap();
     other.update_meter(update(other_unit)).await.unwrap();
+    assert_eq!(audit(one, "labels").await, ["update", "update", "create"]);
 }
 
 /// What was counted on a tenant's meter is read by the installation's once that takes its place.

@@ -52,3 +52,25 @@ fn an_own_meter_goes_only_for_one_that_counts_alike() {
     assert_eq!(told(&alone, &made, None), [format!("{place}family or other decimals")]);
     assert!(told(&both("decimals: 2", "unit: x", false), &format!("tenants:\n  - name: {TENANT}\n"), None).is_empty());
 }
+
+#[test]
+fn a_unit_stays_that_cards_price_in() {
+    let card = "rate_cards: [{meter: m, from: 2020-01-01T00:00:00Z}]";
+    let own = |unit: &str| format!("meters: [{{name: m, unit: {unit}}}]\n{card}");
+    let before = format!("{}\ntenants: [{{name: {TENANT}, {card}}}]", own("CNY"));
+    let told = |after: &str, tenant| told(&before, after, tenant);
+    let text = "the unit of the meter m is what the rate cards of";
+    let (of_all, of_tenant) = (format!("{text} the installation price in"), format!("{text} {TENANT} price in"));
+    let says = |found: Vec<String>, wanted: &[String]| {
+        let found: Vec<&str> = found.iter().map(|text| text.split_once(':').unwrap().1.trim()).collect();
+        let wanted: Vec<String> = wanted.iter().map(|text| format!("{text}: delete these first")).collect();
+        assert_eq!(found, wanted);
+    };
+    says(told(&own("USD"), None), &[of_all, of_tenant.clone()]);
+    says(told(&own("CNY"), None), &[]);
+    // Another card is made for the unit that it finds.
+    says(told(&own("USD").replace("2020", "2021"), None), &[of_tenant]);
+    // A meter that a tenant makes is, for what it had, the same as the installation's was.
+    says(told(&own("USD"), Some(TENANT)), &[format!("{text} the installation price in")]);
+    says(told(&own("CNY"), Some(TENANT)), &[]);
+}
