@@ -13,7 +13,7 @@ use crate::domain::name::MeterName;
 use crate::domain::quota::Subject;
 use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
-use crate::engine::ports::{CatalogData, CatalogWrite, QuotaKey, ScopeWrite, StoreError, WriteContext, Written};
+use crate::engine::ports::{Cards, CatalogData, CatalogWrite, QuotaKey, ScopeWrite, StoreError, WriteContext, Written};
 use std::collections::BTreeSet;
 use std::fmt;
 use thiserror::Error;
@@ -172,17 +172,18 @@ impl Catalogs {
         }
     }
 
-    /// What it takes to judge a change: little, but where something may go that others name.
+    /// What it takes to judge a change: little, but where something may go that others name. Of rate cards only the one that it is about.
     async fn load_for_definition(
         &self,
         context: Context<'_>,
         change: DefinitionChange<'_>,
     ) -> Result<CatalogData, StoreError> {
-        match change {
-            DefinitionChange::Delete(DefinitionName::Meter(_) | DefinitionName::Plan(_)) => {
-                self.store.load(context.tenant).await
+        match (change, &change.name()) {
+            (_, DefinitionName::RateCard(meter, from)) => {
+                self.store.load_definitions(context.tenant, Cards::From(meter, *from)).await
             }
-            _ => self.store.load_records(context.tenant, &[]).await,
+            (DefinitionChange::Delete(_), _) => self.store.load(context.tenant).await,
+            _ => self.store.load_definitions(context.tenant, Cards::None).await,
         }
     }
 
@@ -199,10 +200,14 @@ impl Catalogs {
             return Ok(None);
         }
         let below = match tenant {
-            Some(_) => self.store.load_records(None, &[]).await?,
+            Some(_) => self.store.load_definitions(None, Cards::None).await?,
             None => CatalogData::default(),
         };
-        let before = Sight::of(current);
+        let with_cards = match gone.units.first() {
+            Some(meter) => Some(self.store.load_definitions(tenant, Cards::Of(meter)).await?),
+            None => None,
+        };
+        let before = Sight::of(with_cards.as_ref().unwrap_or(current));
         let after = before.clone().written(changes).over(&Sight::of(&below));
         if let Some(hindrance) = before.hindrances(&after, tenant).pop() {
             return Ok(Some(hindrance));
