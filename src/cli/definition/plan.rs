@@ -9,6 +9,7 @@ use crate::engine::manage::document::plan_entry;
 use crate::proto::v1::*;
 use crate::services::convert;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 /// `quotad plan`.
 #[derive(Debug, Args)]
@@ -163,6 +164,14 @@ fn from_file(path: &str) -> Result<Plan, Fault> {
     entry(path, plan_entry).map(|plan| convert::plan::plan(&plan))
 }
 
+/// A plan with the quotas that the tenant, or the installation, sees of it.
+#[derive(Serialize)]
+struct WithQuotas {
+    #[serde(flatten)]
+    response: GetPlanResponse,
+    quotas: Vec<Quota>,
+}
+
 impl NameArgs {
     async fn run(self, client: Client, view: View) -> Result<Answer, Fault> {
         let tenant = self.scope.tenant();
@@ -173,17 +182,18 @@ impl NameArgs {
             ..Default::default()
         };
         let response = client.get_plan(GetPlanRequest { tenant, plan: self.plan }).await?;
-        let mut all = Vec::new();
+        let mut all = WithQuotas { response, quotas: Vec::new() };
         loop {
             let page = client.list_quotas(quotas.clone()).await?;
-            all.extend(page.quotas);
+            all.quotas.extend(page.quotas);
             if page.next_page_token.is_empty() {
                 break;
             }
             quotas.page_token = page.next_page_token;
         }
-        let text = format!("{}\n{}", render::plans(&view, response.plan.as_slice()), render::quotas(&view, &all));
-        Answer::new(&response, text)
+        let plan = render::plans(&view, all.response.plan.as_slice());
+        let text = format!("{plan}\n{}", render::quotas(&view, &all.quotas));
+        Answer::new(&all, text)
     }
 }
 

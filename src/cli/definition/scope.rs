@@ -1,6 +1,6 @@
 //! Whose catalog a command is about, its etag, and entries that stand in files.
 
-use crate::cli::args::ConnectionArgs;
+use crate::cli::args::{ConnectionArgs, TENANT_VARIABLE};
 use crate::cli::catalog;
 use crate::cli::output::Fault;
 use crate::engine::manage::document::{Problem, Problems};
@@ -14,8 +14,8 @@ pub(super) const PAGE: i32 = 1000;
 pub struct ScopeArgs {
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
-    /// Whose catalog, for example tenants/acme [default: the installation's own]
-    #[arg(long)]
+    /// Whose catalog, for example tenants/acme, or '' for the installation's own, as where nothing says which
+    #[arg(long, env = TENANT_VARIABLE)]
     tenant: Option<String>,
 }
 
@@ -56,6 +56,6 @@ pub(super) fn entry<T>(path: &str, read: fn(&[u8]) -> Result<T, Problems>) -> Re
         };
         let lines: Vec<(usize, String)> = problems.list().iter().map(line).collect();
         let faults = if lines.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", lines.len()) };
-        Fault::Lines { what: format!("{path} has {faults}"), lines }
+        Fault::Lines { what: format!("{} has {faults}", catalog::name_of(path)), lines }
     })
 }
