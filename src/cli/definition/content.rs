@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 /// What is said of a meter; what is not stays as it is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ContentArgs {
     /// The smallest unit that is counted: run, byte, EUR
     #[arg(long)]
