@@ -41,6 +41,11 @@ impl Violations {
         self.fields.push(FieldViolation::new(field, "no such account in this tenant"));
     }
 
+    /// Whether nothing was found to be wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// Whether nothing is wrong.
     ///
     /// # Errors

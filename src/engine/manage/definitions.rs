@@ -4,7 +4,7 @@ use super::alike::Sight;
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::{DraftScope, Found, Problems};
 use super::export::content_of;
-use super::in_use::{Gone, Hindrance, Unused};
+use super::in_use::{Gone, Hindrance, Unused, priced_in};
 use super::quotas::{ATTEMPTS, Context, QuotaError, check_unlocked};
 use super::records::judged;
 use crate::domain::account::Plan;
@@ -138,7 +138,13 @@ impl Catalogs {
             let current = self.load_for_definition(context, change).await?;
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
-            let changes = change.judge(context, &current)?;
+            let changes = match change.judge(context, &current) {
+                Err(DefinitionError::Invalid(mut problems)) => {
+                    problems.append_elsewhere(self.unit_faults(context, change, &current, &mut unused).await?);
+                    return Err(DefinitionError::Invalid(problems));
+                }
+                judged => judged?,
+            };
             if changes.is_empty() {
                 return Ok(self.etag(context.tenant).await?);
             }
@@ -158,15 +164,59 @@ impl Catalogs {
         Err(ApplyError::Contention.into())
     }
 
+    /// What the catalog has against a meter, a plan or a rate card of which something could not be read, so that one answer can say all.
+    /// Nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn faults_of_definition(
+        &self,
+        context: Context<'_>,
+        change: DefinitionChange<'_>,
+    ) -> Result<Problems, StoreError> {
+        // What is left of a card that was read in part may lack what was not read.
+        let (DefinitionChange::Create(found) | DefinitionChange::Update(found)) = change else {
+            return Ok(Problems::default());
+        };
+        if !matches!(found.value, Definition::Meter(_)) {
+            return Ok(Problems::default());
+        }
+        let current = self.load_for_definition(context, change).await?;
+        let mut problems = match change.judge(context, &current) {
+            Err(DefinitionError::Invalid(problems)) => problems,
+            _ => Problems::default(),
+        };
+        problems.append_elsewhere(self.unit_faults(context, change, &current, &mut Unused::default()).await?);
+        Ok(problems)
+    }
+
+    /// What keeps a meter from having the unit that it is to have, said of that field.
+    async fn unit_faults(
+        &self,
+        context: Context<'_>,
+        change: DefinitionChange<'_>,
+        current: &CatalogData,
+        unused: &mut Unused,
+    ) -> Result<Problems, StoreError> {
+        let mut problems = Problems::default();
+        if let DefinitionChange::Create(found) | DefinitionChange::Update(found) = change {
+            let changes = [found.value.clone().put()];
+            let gone = Gone::of(changes.iter(), &current.meters);
+            let hindrance = self.hindrance(context.tenant, (&gone, &changes), current, unused).await?;
+            if let Some(Hindrance::Priced { whose, .. }) = hindrance {
+                problems.add(&found.at.key("unit", found.at.line), priced_in(&whose));
+            }
+        }
+        Ok(problems)
+    }
+
     /// What a change will probably take away from the installation.
     async fn gone_by(&self, context: Context<'_>, change: DefinitionChange<'_>) -> Result<Gone, StoreError> {
         match change {
             DefinitionChange::Create(_) => Ok(Gone::default()),
-            DefinitionChange::Update(_) => {
+            DefinitionChange::Update(found) => {
                 let data = self.load_for_definition(context, change).await?;
-                // What is wrong with it is told when it is its turn.
-                let changes = change.judge(context, &data).unwrap_or_default();
-                Ok(Gone::of(changes.iter(), &data.meters))
+                Ok(Gone::of([found.value.clone().put()].iter(), &data.meters))
             }
             DefinitionChange::Delete(name) => Ok(name.gone()),
         }

@@ -337,6 +337,18 @@ async fn a_meter_that_cards_price_keeps_its_unit(engine: &Engine) {
     let fault = refused(other.update_meter(update(other_unit.clone())).await);
     assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
     assert!(fault.fields[0].1.ends_with(why), "{fault:?}");
+    // One answer says all: what can't be read, what can't be changed, and what is in use.
+    let wrong = Meter { decimals: 3, family: MeterFamily::Allocation.into(), ..other_unit.clone() };
+    for (wrong, more) in
+        [(wrong.clone(), None), (Meter { warn_percent: Some(101), decimals: 11, ..wrong }, Some("warn_percent"))]
+    {
+        let fault = refused(other.update_meter(update(wrong)).await);
+        assert_eq!(fault.kind(), (InvalidArgument, "INVALID_FIELD"));
+        let names = fault.names().into_iter().collect::<Vec<_>>();
+        let fields = ["decimals", "family", "unit"].into_iter().chain(more).map(|field| format!("meter.{field}"));
+        assert_eq!(names.len(), 3 + usize::from(more.is_some()), "each once: {fault:?}");
+        assert!(fields.into_iter().all(|field| names.contains(&&*field)), "{fault:?}");
+    }
     // Whether the document says something of the tenant or not.
     for tenants in ["", "tenants: [{name: tenants/late, plans: [{name: p}]}, {name: tenants/apart}]"] {
         let fault = refused(one.apply(described("", &format!("{yaml}{tenants}"), false)).await);
