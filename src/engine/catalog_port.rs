@@ -120,7 +120,7 @@ pub enum CatalogWrite {
     PutName(NameRecord),
     /// The name stands for the account that it was derived from.
     DeleteName(AccountName),
-    /// The ledger calls an account, and what is below it, by its new name.
+    /// The ledger, and requests for more, call an account, and what is below it, by its new name.
     Rename {
         /// The name until now.
         old: AccountName,
