@@ -231,8 +231,8 @@ fn refused(
     let place = |name: &MeterName, tenant: Option<&String>| {
         let scopes = draft.iter().filter(|scope| scope.tenant.is_none() || scope.tenant.as_ref() == tenant);
         // Its own meter is the one that a tenant sees.
-        let said = scopes.flat_map(|scope| &scope.meters).filter(|meter| meter.value.name == *name);
-        said.last().map(|meter| meter.at.key("unit", meter.at.line))
+        let mut said = scopes.flat_map(|scope| &scope.meters).filter(|meter| meter.value.name == *name);
+        said.next_back().map(|meter| meter.at.key("unit", meter.at.line))
     };
     let mut in_use = None;
     for (tenant, hindrance) in found {

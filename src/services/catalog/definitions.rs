@@ -128,10 +128,13 @@ pub fn named<T, E: Display>(field: &str, name: Result<T, E>, bad: &mut Violation
     name.map_err(|error| bad.add(field, error.to_string())).ok()
 }
 
+/// How one resource is read, for its owner.
+type Draft<P, T> = fn(P, Option<&str>, &Place, &mut Problems) -> Option<Found<T>>;
+
 /// A kind of them: the field that it comes in, how it is read for its owner, how it is shown, and as what it is kept.
 struct Kind<P, T> {
     field: &'static str,
-    draft: fn(P, Option<&str>, &Place, &mut Problems) -> Option<Found<T>>,
+    draft: Draft<P, T>,
     show: fn(&T) -> P,
     keep: fn(T) -> Definition,
 }
