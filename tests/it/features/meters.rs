@@ -337,6 +337,9 @@ async fn a_meter_that_cards_price_keeps_its_unit(engine: &Engine) {
     let fault = refused(other.update_meter(update(other_unit.clone())).await);
     assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
     assert!(fault.fields[0].1.ends_with(why), "{fault:?}");
+    // Nor does the tenant make one of its own between its cards and that.
+    let own = CreateMeterRequest { tenant: LATE.into(), ..create(other_unit.clone()) };
+    assert!(refused(one.create_meter(own).await).fields[0].1.ends_with(why));
     // One answer says all: what can't be read, what can't be changed, and what is in use.
     let wrong = Meter { decimals: 3, family: MeterFamily::Allocation.into(), ..other_unit.clone() };
     for (wrong, more) in
