@@ -83,5 +83,10 @@ pub(super) fn read(path: &str) -> Result<Vec<u8>, Fault> {
         "-" => std::io::stdin().lock().read_to_end(&mut document).map(|_| document),
         path => std::fs::read(path),
     };
-    result.map_err(|error| Fault::File { path: path.to_owned(), error })
+    result.map_err(|error| Fault::File { path: name_of(path).to_owned(), error })
+}
+
+/// What a file is called in a message.
+pub(super) fn name_of(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
 }

@@ -73,7 +73,7 @@ pub enum NoPrice {
 impl RateCard {
     /// What there is one of in a scope: the meter and when the card begins.
     pub fn name(&self) -> String {
-        format!("{} {}", self.meter, self.from)
+        card_name(&self.meter, self.from)
     }
 
     /// The prices of an item for a service at a time, on a meter of that unit and those decimals; and the time in which they are
@@ -125,6 +125,11 @@ impl RateCard {
         };
         of(Some(item)).or_else(|| of(None)).map_or(Exact::ONE, |discount| discount.factor)
     }
+}
+
+/// What names a rate card within its scope: its meter and its beginning.
+pub fn card_name(meter: &MeterName, from: Timestamp) -> String {
+    format!("{meter} {from}")
 }
 
 /// The card in force at a time among those of one meter, and the time in which it is that one: a tenant's own, once one of them has

@@ -70,6 +70,19 @@ pub struct ChangedQuota {
     pub quota: Option<Quota>,
 }
 
+/// Which rate cards to load beside meters and plans: they are tables of prices, and may be long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cards<'a> {
+    /// None.
+    None,
+    /// Those of a meter.
+    Of(&'a MeterName),
+    /// Those of a meter that begin then: the installation's and the tenant's own.
+    From(&'a MeterName, Timestamp),
+    /// Every one.
+    All,
+}
+
 /// What names a quota within its scope.
 pub type QuotaKey = (Subject, MeterName);
 
@@ -107,7 +120,7 @@ pub enum CatalogWrite {
     PutName(NameRecord),
     /// The name stands for the account that it was derived from.
     DeleteName(AccountName),
-    /// The ledger calls an account, and what is below it, by its new name.
+    /// The ledger, and requests for more, call an account, and what is below it, by its new name.
     Rename {
         /// The name until now.
         old: AccountName,
@@ -204,7 +217,14 @@ pub trait CatalogStore: Paperwork {
     /// seen: the greater of the tenant's and the installation's.
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>>;
 
-    /// The same with no other quotas than these and those that lock them, and of accounts, pools and choices only those of the
+    /// The same with nothing but meters, plans and some rate cards.
+    fn load_definitions<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        cards: Cards<'a>,
+    ) -> Boxed<'a, Result<CatalogData, StoreError>>;
+
+    /// The same without rate cards, with no other quotas than these and those that lock them, and of accounts, pools and choices only those of the
     /// tenant itself and on their subjects' paths: all that it takes to judge a change of them.
     fn load_for<'a>(
         &'a self,
@@ -212,7 +232,7 @@ pub trait CatalogStore: Paperwork {
         quotas: &'a [QuotaKey],
     ) -> Boxed<'a, Result<CatalogData, StoreError>>;
 
-    /// The same without quotas, and of accounts, pools and choices only those of the tenant itself and on the paths of these:
+    /// The same without rate cards and quotas, and of accounts, pools and choices only those of the tenant itself and on the paths of these:
     /// all that it takes to judge a change of their records.
     fn load_records<'a>(
         &'a self,

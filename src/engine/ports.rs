@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use super::catalog_port::{
-    CatalogChanges, CatalogData, CatalogNews, CatalogStore, CatalogWrite, ChangedQuota, QuotaKey, QuotaPage,
+    Cards, CatalogChanges, CatalogData, CatalogNews, CatalogStore, CatalogWrite, ChangedQuota, QuotaKey, QuotaPage,
     QuotaVersion, ScopeVersion, ScopeWrite, WriteContext, Written,
 };
 

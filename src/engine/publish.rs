@@ -1,6 +1,7 @@
 //! Changing the catalog so that it binds: written in the database, raised in the counter store, then answered (DESIGN: a
 //! lowered limit binds everywhere from the moment its call returned).
 
+use super::manage::document::Problems;
 use super::manage::document::quota::DraftLimit;
 use super::manage::{
     Applied, Apply, ApplyError, Begun, Catalogs, Changed, Decision, DefinitionChange, DefinitionError, Exported,
@@ -104,6 +105,18 @@ impl Publisher {
             self.bind_what_stands(context.tenant).await?;
         }
         changed
+    }
+
+    /// What else is wrong with one that could not be read whole; see [`Catalogs::faults_of_definition`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn faults_of_definition(
+        &self,
+        context: QuotaContext<'_>,
+        change: DefinitionChange<'_>,
+    ) -> Result<Problems, StoreError> {
+        self.catalogs.faults_of_definition(context, change).await
     }
 
     /// Writes a move as under way; from then on nobody is charged below either name.

@@ -42,6 +42,11 @@ impl Violations {
         self.fields.push(FieldViolation::new(field.to_string(), "no such account in this tenant"));
     }
 
+    /// Whether nothing was found to be wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
     /// Whether nothing is wrong.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! `quotad meter`, `quotad plan` and `quotad card` from end to end: what they print, what they ask for, and their exit status.
 
-use crate::support::{Options, Output, Server, TempDir, cli};
+use crate::support::{Options, Output, Server, TempDir, cli, cli_with};
 
 const USER: &str = "tenants/ai/users/u2";
 
@@ -53,6 +53,54 @@ fn a_meter_is_made_changed_and_removed() {
 }
 
 #[test]
+fn a_name_is_taken_away_by_an_empty_one() {
+    let server = example();
+    let names = ["--display-name", "en=Labels", "--display-name", "zh=标注", "--unit-name", "en=picture"];
+    let made = on(&server, &["meter", "create"], &[&["--meter", "labels"][..], &names].concat());
+    assert_eq!(made.status, Some(0), "{made:?}");
+    let less = ["--meter", "labels", "--display-name", "en=", "--unit-name", "en=", "--json"];
+    let left = on(&server, &["meter", "update"], &less).json();
+    assert_eq!(left["meter"]["displayNames"], serde_json::json!({ "zh": "标注" }));
+    assert!(left["meter"].get("unitNames").is_none_or(|names| names == &serde_json::json!({})), "{left}");
+}
+
+#[test]
+fn the_environment_says_which_tenant() {
+    let server = example();
+    let tenant = [("QUOTAD_TENANT", "tenants/ai")];
+    let run = |command: &[&str], args: &[&str]| {
+        cli_with(command.iter().chain(&["--addr", server.grpc_addr()]).chain(args), &tenant, "")
+    };
+    assert_eq!(run(&["meter", "create"], &["--meter", "labels"]).status, Some(0));
+    assert!(run(&["meter", "get"], &["--meter", "labels"]).stdout.contains("tenants/ai"));
+    let above = run(&["meter", "get"], &["--meter", "labels", "--tenant", ""]);
+    assert!(above.stderr.contains("METER_NOT_FOUND"), "the command line wins: {above:?}");
+    assert_eq!(run(&["plan", "create"], &["--plan", "own"]).status, Some(0));
+    let quota = ["--subject", "plans/own", "--meter", "labels", "--limit", "lifetime=4"];
+    assert_eq!(run(&["quota", "set"], &quota).status, Some(0), "of the same plan");
+    assert!(run(&["plan", "get"], &["--plan", "own"]).stdout.contains("lifetime 4"));
+    assert!(run(&["quota", "list"], &["--meter", "labels"]).stdout.contains("plans/own"));
+    let folder = TempDir::new("cards");
+    let path = file(&folder, "card.yaml", "{meter: labels, from: 2020-01-01T00:00:00Z}");
+    assert_eq!(run(&["card", "create"], &["-f", &path]).status, Some(0));
+    assert!(run(&["card", "list"], &[]).stdout.contains("tenants/ai"));
+}
+
+#[test]
+fn standard_input_is_named() {
+    let server = example();
+    let addr = ["--addr", server.grpc_addr()];
+    for (command, input) in
+        [(["meter", "create"], "name: labels\ncolour: red\n"), (["plan", "update"], "colour: red\n")]
+    {
+        let bad = cli_with(command.iter().chain(&addr).chain(&["-f", "-"]), &[], input);
+        assert!(bad.status == Some(1) && bad.stderr.contains("error: standard input has"), "{bad:?}");
+    }
+    let made = cli_with(["meter", "create"].iter().chain(&addr).chain(&["-f", "-"]), &[], "name: labels\n");
+    assert_eq!(made.status, Some(0), "{made:?}");
+}
+
+#[test]
 fn a_file_says_the_whole_meter() {
     let server = example();
     let folder = TempDir::new("meters");
@@ -100,7 +148,11 @@ fn a_plan_is_made_changed_and_removed() {
     assert!(set.status == Some(0) && set.stdout.contains("Silver") && !set.stdout.contains("own"), "{set:?}");
     let one = plan("get", &vip);
     assert!(one.stdout.contains("Silver") && one.stdout.contains("lifetime 4"), "with its quotas: {one:?}");
-    assert_eq!(plan("get", &[&vip[..], &["--json"]].concat()).json()["plan"]["features"][0], "more");
+    let json = plan("get", &[&vip[..], &["--json"]].concat()).json();
+    assert_eq!(
+        (&json["plan"]["features"][0], &json["quotas"][0]["limits"][0]["amount"]),
+        (&"more".into(), &"4".into())
+    );
     let record = ["--account", USER, "--plan", "silver"];
     assert_eq!(on(&server, &["account", "create"], &record).status, Some(0));
     let used = plan("delete", &vip);

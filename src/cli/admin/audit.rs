@@ -1,6 +1,6 @@
 //! `quotad audit`: who changed what.
 
-use crate::cli::args::{ConnectionArgs, value};
+use crate::cli::args::{ConnectionArgs, TENANT_VARIABLE, value};
 use crate::cli::output::{Answer, Fault};
 use crate::cli::render::{self, View};
 use crate::client::Client;
@@ -20,7 +20,7 @@ pub struct AuditArgs {
     #[command(flatten)]
     pub(in crate::cli) connection: ConnectionArgs,
     /// Whose changes [default: those of the installation's own catalog]
-    #[arg(long, env = "QUOTAD_TENANT")]
+    #[arg(long, env = TENANT_VARIABLE)]
     tenant: Option<String>,
     /// Only subjects that begin so: adjustment, quota, limit-request, meter, plan, account, pool, active pool of
     /// or rate card, and names after it

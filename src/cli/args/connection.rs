@@ -7,7 +7,7 @@ use clap::Args;
 use std::time::Duration;
 
 /// The variable that names the tenant where neither the command line nor an account does.
-const TENANT_VARIABLE: &str = "QUOTAD_TENANT";
+pub const TENANT_VARIABLE: &str = "QUOTAD_TENANT";
 
 /// Time for a call where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(10);

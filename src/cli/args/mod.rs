@@ -5,5 +5,5 @@ mod connection;
 pub(super) mod value;
 
 pub use charge::ChargeArgs;
-pub(super) use connection::id_or_fresh;
 pub use connection::{ConnectionArgs, TenantArgs, WriteArgs};
+pub(super) use connection::{TENANT_VARIABLE, id_or_fresh};

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 /// What is said of a meter; what is not stays as it is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ContentArgs {
     /// The smallest unit that is counted: run, byte, EUR
     #[arg(long)]
@@ -57,10 +57,10 @@ pub struct ContentArgs {
     /// Above this share of a limit its state is low, 0 to 100
     #[arg(long, value_name = "PERCENT")]
     warn_percent: Option<i32>,
-    /// Its name in a language, may be repeated: en=Training runs
+    /// Its name in a language, may be repeated: en=Training runs; without a name (en=) it has none in it any more
     #[arg(long = "display-name", value_name = "LANGUAGE=NAME", value_parser = value::label)]
     display_names: Vec<(String, String)>,
-    /// Its unit's name in a language, may be repeated: en=runs
+    /// Its unit's name in a language, may be repeated: en=runs; without a name (en=) it has none in it any more
     #[arg(long = "unit-name", value_name = "LANGUAGE=NAME", value_parser = value::label)]
     unit_names: Vec<(String, String)>,
 }
@@ -93,8 +93,16 @@ impl ContentArgs {
         meter.ordered_limits = self.ordered_limits.or(meter.ordered_limits);
         meter.within_parent = self.within_parent.unwrap_or(meter.within_parent);
         meter.warn_percent = self.warn_percent.or(meter.warn_percent);
-        meter.display_names.extend(self.display_names);
-        meter.unit_names.extend(self.unit_names);
+        for (names, said) in [(&mut meter.display_names, self.display_names), (&mut meter.unit_names, self.unit_names)]
+        {
+            for (language, name) in said {
+                if name.is_empty() {
+                    names.remove(&language)
+                } else {
+                    names.insert(language, name)
+                };
+            }
+        }
         meter
     }
 }
@@ -139,5 +147,8 @@ mod tests {
         assert_eq!((set.admission(), set.failure_policy()), (AdmissionRule::Positive, FailurePolicy::FailOpen));
         assert_eq!((set.max_limit, set.may_be_unlimited, set.display_names.len()), (None, Some(false), 2));
         assert_eq!((set.unit.as_str(), set.decimals), ("run", 2));
+        let renamed = changed("x --display-name en= --display-name zh=M --unit-name en=", set);
+        assert_eq!(renamed.display_names, [("zh".to_owned(), "M".to_owned())].into());
+        assert!(renamed.unit_names.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The commands on meters: create, update, delete, get, list.
 
 use super::content::ContentArgs;
-use super::scope::{EtagArgs, PAGE, ScopeArgs, entry};
+use super::scope::{EtagArgs, PAGE, ScopeArgs, entry, overtaken_again};
 use crate::cli::args::ConnectionArgs;
 use crate::cli::output::{Answer, Fault};
 use crate::cli::render::{self, View};
@@ -120,15 +120,23 @@ impl PutArgs {
     /// Without a file it reads, changes, and writes if nobody else wrote meanwhile.
     async fn update(self, client: Client, view: View) -> Result<Answer, Fault> {
         let tenant = self.scope.tenant();
-        let (meter, etag) = match &self.file {
-            Some(path) => (from_file(path)?, self.etag.named()),
+        let response = match &self.file {
+            Some(path) => {
+                let (meter, etag) = (Some(from_file(path)?), self.etag.named());
+                client.update_meter(UpdateMeterRequest { tenant, meter, etag }).await?
+            }
             None => {
-                let request = GetMeterRequest { tenant: tenant.clone(), meter: self.meter.unwrap_or_default() };
-                let now = client.get_meter(request).await?;
-                (self.content.changed(now.meter.unwrap_or_default()), self.etag.or(now.etag))
+                let meter = self.meter.unwrap_or_default();
+                let once = async || {
+                    let request = GetMeterRequest { tenant: tenant.clone(), meter: meter.clone() };
+                    let now = client.get_meter(request).await?;
+                    let meter = Some(self.content.clone().changed(now.meter.unwrap_or_default()));
+                    let etag = self.etag.or(now.etag);
+                    client.update_meter(UpdateMeterRequest { tenant: tenant.clone(), meter, etag }).await
+                };
+                overtaken_again(self.etag.is_named(), once).await?
             }
         };
-        let response = client.update_meter(UpdateMeterRequest { tenant, meter: Some(meter), etag }).await?;
         let text = format!("set\n{}", render::meters(&view, response.meter.as_slice()));
         Answer::new(&response, text)
     }

@@ -1,6 +1,6 @@
 //! The commands on plans: create, update, delete, get, list.
 
-use super::scope::{EtagArgs, PAGE, ScopeArgs, entry};
+use super::scope::{EtagArgs, PAGE, ScopeArgs, entry, overtaken_again};
 use crate::cli::args::ConnectionArgs;
 use crate::cli::output::{Answer, Fault};
 use crate::cli::render::{self, View};
@@ -9,6 +9,7 @@ use crate::engine::manage::document::plan_entry;
 use crate::proto::v1::*;
 use crate::services::convert;
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 /// `quotad plan`.
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ pub struct PutArgs {
 }
 
 /// What is said of a plan; what is not stays as it is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ContentArgs {
     /// A name for people
     #[arg(long)]
@@ -145,15 +146,23 @@ impl PutArgs {
     /// Without a file it reads, changes, and writes if nobody else wrote meanwhile.
     async fn update(self, client: Client, view: View) -> Result<Answer, Fault> {
         let tenant = self.scope.tenant();
-        let (plan, etag) = match &self.file {
-            Some(path) => (from_file(path)?, self.etag.named()),
+        let response = match &self.file {
+            Some(path) => {
+                let (plan, etag) = (Some(from_file(path)?), self.etag.named());
+                client.update_plan(UpdatePlanRequest { tenant, plan, etag }).await?
+            }
             None => {
-                let request = GetPlanRequest { tenant: tenant.clone(), plan: self.plan.unwrap_or_default() };
-                let now = client.get_plan(request).await?;
-                (self.content.changed(now.plan.unwrap_or_default()), self.etag.or(now.etag))
+                let plan = self.plan.unwrap_or_default();
+                let once = async || {
+                    let request = GetPlanRequest { tenant: tenant.clone(), plan: plan.clone() };
+                    let now = client.get_plan(request).await?;
+                    let plan = Some(self.content.clone().changed(now.plan.unwrap_or_default()));
+                    let etag = self.etag.or(now.etag);
+                    client.update_plan(UpdatePlanRequest { tenant: tenant.clone(), plan, etag }).await
+                };
+                overtaken_again(self.etag.is_named(), once).await?
             }
         };
-        let response = client.update_plan(UpdatePlanRequest { tenant, plan: Some(plan), etag }).await?;
         let text = format!("set\n{}", render::plans(&view, response.plan.as_slice()));
         Answer::new(&response, text)
     }
@@ -161,6 +170,14 @@ impl PutArgs {
 
 fn from_file(path: &str) -> Result<Plan, Fault> {
     entry(path, plan_entry).map(|plan| convert::plan::plan(&plan))
+}
+
+/// A plan with the quotas that the tenant, or the installation, sees of it.
+#[derive(Serialize)]
+struct WithQuotas {
+    #[serde(flatten)]
+    response: GetPlanResponse,
+    quotas: Vec<Quota>,
 }
 
 impl NameArgs {
@@ -173,17 +190,18 @@ impl NameArgs {
             ..Default::default()
         };
         let response = client.get_plan(GetPlanRequest { tenant, plan: self.plan }).await?;
-        let mut all = Vec::new();
+        let mut all = WithQuotas { response, quotas: Vec::new() };
         loop {
             let page = client.list_quotas(quotas.clone()).await?;
-            all.extend(page.quotas);
+            all.quotas.extend(page.quotas);
             if page.next_page_token.is_empty() {
                 break;
             }
             quotas.page_token = page.next_page_token;
         }
-        let text = format!("{}\n{}", render::plans(&view, response.plan.as_slice()), render::quotas(&view, &all));
-        Answer::new(&response, text)
+        let plan = render::plans(&view, all.response.plan.as_slice());
+        let text = format!("{plan}\n{}", render::quotas(&view, &all.quotas));
+        Answer::new(&all, text)
     }
 }
 

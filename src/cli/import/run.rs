@@ -3,6 +3,7 @@
 use super::file::{self, BadLine};
 use super::{check, record, summary};
 use crate::cli::args::ConnectionArgs;
+use crate::cli::catalog::{name_of, read};
 use crate::cli::output::{Answer, Fault};
 use crate::cli::render::View;
 use crate::client::Client;
@@ -52,7 +53,7 @@ pub struct ImportUsageArgs {
 
 impl ImportUsageArgs {
     pub(in crate::cli) async fn run(self, client: Client, view: View) -> Result<Answer, Fault> {
-        let bytes = crate::cli::catalog::read(&self.file)?;
+        let bytes = read(&self.file)?;
         let text = String::from_utf8(bytes).map_err(|_| self.bad(vec![(1, "the file is not UTF-8".to_owned())]))?;
         let uses = file::uses(&text, &self.name).map_err(|bad| self.bad(bad))?;
         let bad = check::check(&client, &uses).await?;
@@ -77,14 +78,17 @@ impl ImportUsageArgs {
             return Err(Fault::Halted { error, repeat });
         }
         if !outcome.refused.is_empty() {
-            let what =
-                format!("{}: {done} of {} lines are recorded; the server refused the rest", self.file, uses.len());
+            let what = format!(
+                "{}: {done} of {} lines are recorded; the server refused the rest",
+                name_of(&self.file),
+                uses.len()
+            );
             return Err(Fault::Lines { what, lines: outcome.refused });
         }
         summary::answer(view, &self.file, &uses, Some(&outcome))
     }
 
     fn bad(&self, lines: Vec<BadLine>) -> Fault {
-        Fault::Lines { what: format!("{}: nothing was recorded, because of", self.file), lines }
+        Fault::Lines { what: format!("{}: nothing was recorded, because of", name_of(&self.file)), lines }
     }
 }

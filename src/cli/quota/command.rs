@@ -1,7 +1,7 @@
 //! The commands: set, edit, delete, get, list, history.
 
 use super::limit;
-use crate::cli::args::{ConnectionArgs, value};
+use crate::cli::args::{ConnectionArgs, TENANT_VARIABLE, value};
 use crate::cli::output::{Answer, Fault};
 use crate::cli::render::{self, View};
 use crate::client::Client;
@@ -47,7 +47,8 @@ pub struct NameArgs {
     /// The meter
     #[arg(long)]
     meter: String,
-    /// Whose catalog it stands in [default: the subject's tenant; the installation's for tenants/-/... and plans]
+    /// Whose catalog it stands in, or '' for the installation's [default: the subject's tenant; of a plan $QUOTAD_TENANT, else the
+    /// installation's, as for tenants/-/...]
     #[arg(long)]
     tenant: Option<String>,
 }
@@ -163,8 +164,8 @@ pub struct GetArgs {
 pub struct ListArgs {
     #[command(flatten)]
     connection: ConnectionArgs,
-    /// Whose catalog, with what it sees of the installation's [default: the installation's alone]
-    #[arg(long)]
+    /// Whose catalog, with what it sees of the installation's, or '' for that alone, as where nothing says which
+    #[arg(long, env = TENANT_VARIABLE)]
     tenant: Option<String>,
     /// Only this account, pattern or plan
     #[arg(long)]
@@ -201,12 +202,18 @@ impl QuotaArgs {
 impl NameArgs {
     /// The catalog that it stands in; empty: the installation's.
     fn tenant(&self) -> String {
+        self.choose(std::env::var(TENANT_VARIABLE).ok())
+    }
+
+    /// As [`tenant`](Self::tenant), with the environment's value as an argument.
+    fn choose(&self, variable: Option<String>) -> String {
         if let Some(tenant) = &self.tenant {
             return tenant.clone();
         }
         let mut parts = self.subject.split('/');
         match (parts.next(), parts.next()) {
-            (Some("plans"), _) | (_, Some("-")) => String::new(),
+            (Some("plans"), _) => variable.unwrap_or_default(),
+            (_, Some("-")) => String::new(),
             (Some(collection), Some(id)) => format!("{collection}/{id}"),
             // The server says what is wrong with it.
             _ => String::new(),

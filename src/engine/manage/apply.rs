@@ -1,11 +1,12 @@
 //! Makes the catalog be what a document says, and gives it back as a document.
 
+use super::alike;
 use super::diff::{Change, diff};
 use super::document::{DraftScope, Problems, read_draft};
 use super::export::{content_of, export_installation, export_tenant};
-use super::in_use::{Gone, Unused};
+use super::in_use::{Gone, Hindrance, Unused, priced_in};
 use super::validate::{Current, ScopeContent, validate};
-use crate::domain::name::{AccountName, NameError};
+use crate::domain::name::{AccountName, MeterName, NameError};
 use crate::domain::time::Timestamp;
 use crate::engine::ports::{CatalogStore, ScopeWrite, StoreError, WriteContext, Written};
 use std::collections::{BTreeMap, BTreeSet};
@@ -114,10 +115,10 @@ impl Catalogs {
             self.check_etag(request.tenant, request.etag).await?;
             let mut problems = problems.clone();
             let wanted = validate(&draft, &current, request.prune, &mut problems);
-            problems.into_result().map_err(ApplyError::Document)?;
-
             let (changes, writes) = differences(&wanted, &current, &request);
-            let gone = Gone::of(writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes));
+            refused(alike::hindrances(&current, &writes), &draft, problems)?;
+            let changes_below = writes.iter().filter(|scope| scope.tenant.is_none()).flat_map(|scope| &scope.changes);
+            let gone = Gone::of(changes_below, &current.installation.meters);
             self.check_unused(&gone, &draft, &mut unused).await?;
             let described = draft.iter().map(|scope| scope.tenant.clone()).collect();
             if writes.is_empty() || request.dry_run {
@@ -188,18 +189,21 @@ impl Catalogs {
     }
 
     async fn current(&self, draft: &[DraftScope]) -> Result<Current, StoreError> {
-        let mut current = Current { installation: self.store.load(None).await?, ..Current::default() };
+        let mut current = Current::default();
         for tenant in draft.iter().filter_map(|scope| scope.tenant.as_ref()) {
             current.tenants.insert(tenant.clone(), self.store.load(Some(tenant)).await?);
         }
+        // After the tenants: who wrote to it meanwhile has raised the version that theirs are expected to have.
+        current.installation = self.store.load(None).await?;
         Ok(current)
     }
 
-    /// What goes from the installation must not be named by a tenant that the document does not describe; within the
+    /// What goes from the installation must not be used by a tenant that the document does not describe; within the
     /// document that has been judged already.
     async fn check_unused(&self, gone: &Gone, draft: &[DraftScope], unused: &mut Unused) -> Result<(), ApplyError> {
         let described = draft.iter().filter_map(|scope| scope.tenant.as_deref()).collect();
-        self.used_by_tenants(gone, &described, unused).await?.map_or(Ok(()), |who| Err(ApplyError::InUse(who)))
+        let used = self.used_by_tenants(gone, &described, unused).await?;
+        refused(used.map(|used| (None, used)).into_iter().collect(), draft, Problems::default())
     }
 }
 
@@ -216,6 +220,32 @@ fn differences(wanted: &[ScopeContent], current: &Current, request: &Apply<'_>) 
         changes.extend(diff.changes);
     }
     (changes, writes)
+}
+
+/// Refuses a document that has problems, or that something hinders, in the eyes of a scope. The unit of a meter is told where it stands.
+fn refused(
+    found: Vec<(Option<String>, Hindrance)>,
+    draft: &[DraftScope],
+    mut problems: Problems,
+) -> Result<(), ApplyError> {
+    let place = |name: &MeterName, tenant: Option<&String>| {
+        let scopes = draft.iter().filter(|scope| scope.tenant.is_none() || scope.tenant.as_ref() == tenant);
+        // Its own meter is the one that a tenant sees.
+        let mut said = scopes.flat_map(|scope| &scope.meters).filter(|meter| meter.value.name == *name);
+        said.next_back().map(|meter| meter.at.key("unit", meter.at.line))
+    };
+    let mut in_use = None;
+    for (tenant, hindrance) in found {
+        if let Hindrance::Priced { meter, whose } = &hindrance
+            && let Some(at) = place(meter, tenant.as_ref())
+        {
+            problems.add(&at, priced_in(whose));
+        } else {
+            in_use = in_use.or(Some(hindrance));
+        }
+    }
+    problems.into_result().map_err(ApplyError::Document)?;
+    in_use.map_or(Ok(()), |hindrance| Err(ApplyError::InUse(hindrance.to_string())))
 }
 
 /// The etag of a version.

@@ -1,9 +1,10 @@
 //! Meters, plans and rate cards, one by one, as an administrator sets them: judged as in a document.
 
+use super::alike::Sight;
 use super::apply::{ApplyError, Catalogs, etag_of};
 use super::document::{DraftScope, Found, Problems};
 use super::export::content_of;
-use super::in_use::{Gone, Unused};
+use super::in_use::{Gone, Hindrance, Unused, priced_in};
 use super::quotas::{ATTEMPTS, Context, QuotaError, check_unlocked};
 use super::records::judged;
 use crate::domain::account::Plan;
@@ -12,7 +13,7 @@ use crate::domain::name::MeterName;
 use crate::domain::quota::Subject;
 use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
-use crate::engine::ports::{CatalogData, CatalogWrite, QuotaKey, ScopeWrite, StoreError, WriteContext, Written};
+use crate::engine::ports::{Cards, CatalogData, CatalogWrite, QuotaKey, ScopeWrite, StoreError, WriteContext, Written};
 use std::collections::BTreeSet;
 use std::fmt;
 use thiserror::Error;
@@ -86,7 +87,7 @@ pub enum DefinitionError {
     /// It is not there.
     #[error("there is no {0}")]
     NotFound(DefinitionName),
-    /// It can't be deleted, because of those that name it.
+    /// It can't be deleted, or be so, because of those that name it.
     #[error("{1}")]
     InUse(DefinitionName, String),
     /// The quotas of the plan can't be changed.
@@ -127,8 +128,9 @@ impl Catalogs {
     ) -> Result<String, DefinitionError> {
         // Every tenant is looked at before it is this call's turn, so that nobody waits for that; then only those that wrote meanwhile.
         let mut unused = Unused::default();
-        if let (None, DefinitionChange::Delete(name)) = (context.tenant, change) {
-            self.used_by_tenants(&name.gone(), &BTreeSet::new(), &mut unused).await?;
+        if context.tenant.is_none() {
+            let gone = self.gone_by(context, change).await?;
+            self.used_by_tenants(&gone, &BTreeSet::new(), &mut unused).await?;
         }
         let _turn = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
@@ -136,18 +138,23 @@ impl Catalogs {
             let current = self.load_for_definition(context, change).await?;
             // After the load: an etag that still holds now held for everything that was read.
             self.check_etag(context.tenant, context.etag).await?;
-            let changes = change.judge(context, &current)?;
+            let changes = match change.judge(context, &current) {
+                Err(DefinitionError::Invalid(mut problems)) => {
+                    problems.append_elsewhere(self.unit_faults(context, change, &current, &mut unused).await?);
+                    return Err(DefinitionError::Invalid(problems));
+                }
+                judged => judged?,
+            };
             if changes.is_empty() {
                 return Ok(self.etag(context.tenant).await?);
             }
-            let mut by = WriteContext::new(context.actor, context.now);
-            if let DefinitionChange::Delete(name) = change {
-                if let Some(who) = self.user_of(context.tenant, &changes, &current, &mut unused).await? {
-                    return Err(DefinitionError::InUse(name.clone(), who));
-                }
-                // No tenant must have begun to use what is the installation's meanwhile.
-                by.expect_latest = context.tenant.is_none().then_some(latest);
+            let gone = Gone::of(changes.iter(), &current.meters);
+            if let Some(why) = self.hindrance(context.tenant, (&gone, &changes), &current, &mut unused).await? {
+                return Err(DefinitionError::InUse(change.name(), why.to_string()));
             }
+            let mut by = WriteContext::new(context.actor, context.now);
+            // No tenant must have begun to use what is the installation's meanwhile.
+            by.expect_latest = (context.tenant.is_none() && !gone.is_empty()).then_some(latest);
             let tenant = context.tenant.map(str::to_owned);
             let write = ScopeWrite { tenant, expect_version: Some(current.version), changes };
             if let Written::Done(version) = self.store.write(&by, &[write]).await? {
@@ -157,38 +164,107 @@ impl Catalogs {
         Err(ApplyError::Contention.into())
     }
 
-    /// What it takes to judge a change: little, but where something may go that others name.
+    /// What the catalog has against a meter, a plan or a rate card of which something could not be read, so that one answer can say all.
+    /// Nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn faults_of_definition(
+        &self,
+        context: Context<'_>,
+        change: DefinitionChange<'_>,
+    ) -> Result<Problems, StoreError> {
+        // What is left of a card that was read in part may lack what was not read.
+        let (DefinitionChange::Create(found) | DefinitionChange::Update(found)) = change else {
+            return Ok(Problems::default());
+        };
+        if !matches!(found.value, Definition::Meter(_)) {
+            return Ok(Problems::default());
+        }
+        let current = self.load_for_definition(context, change).await?;
+        let mut problems = match change.judge(context, &current) {
+            Err(DefinitionError::Invalid(problems)) => problems,
+            _ => Problems::default(),
+        };
+        problems.append_elsewhere(self.unit_faults(context, change, &current, &mut Unused::default()).await?);
+        Ok(problems)
+    }
+
+    /// What keeps a meter from having the unit that it is to have, said of that field.
+    async fn unit_faults(
+        &self,
+        context: Context<'_>,
+        change: DefinitionChange<'_>,
+        current: &CatalogData,
+        unused: &mut Unused,
+    ) -> Result<Problems, StoreError> {
+        let mut problems = Problems::default();
+        if let DefinitionChange::Create(found) | DefinitionChange::Update(found) = change {
+            let changes = [found.value.clone().put()];
+            let gone = Gone::of(changes.iter(), &current.meters);
+            let hindrance = self.hindrance(context.tenant, (&gone, &changes), current, unused).await?;
+            if let Some(Hindrance::Priced { whose, .. }) = hindrance {
+                problems.add(&found.at.key("unit", found.at.line), priced_in(&whose));
+            }
+        }
+        Ok(problems)
+    }
+
+    /// What a change will probably take away from the installation.
+    async fn gone_by(&self, context: Context<'_>, change: DefinitionChange<'_>) -> Result<Gone, StoreError> {
+        match change {
+            DefinitionChange::Create(_) => Ok(Gone::default()),
+            DefinitionChange::Update(found) => {
+                let data = self.load_for_definition(context, change).await?;
+                Ok(Gone::of([found.value.clone().put()].iter(), &data.meters))
+            }
+            DefinitionChange::Delete(name) => Ok(name.gone()),
+        }
+    }
+
+    /// What it takes to judge a change: little, but where something may go that others name. Of rate cards only the one that it is about.
     async fn load_for_definition(
         &self,
         context: Context<'_>,
         change: DefinitionChange<'_>,
     ) -> Result<CatalogData, StoreError> {
-        match change {
-            DefinitionChange::Delete(DefinitionName::Meter(_) | DefinitionName::Plan(_)) => {
-                self.store.load(context.tenant).await
+        match (change, &change.name()) {
+            (_, DefinitionName::RateCard(meter, from)) => {
+                self.store.load_definitions(context.tenant, Cards::From(meter, *from)).await
             }
-            _ => self.store.load_records(context.tenant, &[]).await,
+            (DefinitionChange::Delete(_), _) => self.store.load(context.tenant).await,
+            _ => self.store.load_definitions(context.tenant, Cards::None).await,
         }
     }
 
-    /// Who uses what a scope deletes, in words. Where the installation has one of the same name, that takes the place of a tenant's.
-    async fn user_of(
+    /// What keeps a scope from taking something away. Where the installation has one of the same name, that takes the place of a
+    /// tenant's.
+    async fn hindrance(
         &self,
         tenant: Option<&str>,
-        changes: &[CatalogWrite],
+        (gone, changes): (&Gone, &[CatalogWrite]),
         current: &CatalogData,
         unused: &mut Unused,
-    ) -> Result<Option<String>, StoreError> {
-        let gone = Gone::of(changes.iter());
-        let mut missed = gone.clone();
-        if tenant.is_some() && !gone.is_empty() {
-            let below = self.store.load_records(None, &[]).await?;
-            if let Some(other) = counts_otherwise(changes, &below.meters) {
-                return Ok(Some(other));
-            }
-            missed.meters.retain(|name| below.meters.iter().all(|meter| meter.name != *name));
-            missed.plans.retain(|name| below.plans.iter().all(|plan| plan.name != *name));
+    ) -> Result<Option<Hindrance>, StoreError> {
+        if gone.is_empty() {
+            return Ok(None);
         }
+        let below = match tenant {
+            Some(_) => self.store.load_definitions(None, Cards::None).await?,
+            None => CatalogData::default(),
+        };
+        let with_cards = match gone.units.first() {
+            Some(meter) => Some(self.store.load_definitions(tenant, Cards::Of(meter)).await?),
+            None => None,
+        };
+        let before = Sight::of(with_cards.as_ref().unwrap_or(current));
+        let after = before.clone().written(changes).over(&Sight::of(&below));
+        if let Some(hindrance) = before.hindrances(&after, tenant).pop() {
+            return Ok(Some(hindrance));
+        }
+        let mut missed = gone.clone();
+        missed.meters.retain(|name| below.meters.iter().all(|meter| meter.name != *name));
+        missed.plans.retain(|name| below.plans.iter().all(|plan| plan.name != *name));
         let used = missed.used_in(&gone.taken_from(content_of(tenant, current)));
         match tenant {
             None if used.is_none() => self.used_by_tenants(&missed, &BTreeSet::new(), unused).await,
@@ -197,33 +273,15 @@ impl Catalogs {
     }
 }
 
-/// Of a tenant's meter that goes where one of the installation takes its place: that must mean the same by what was counted.
-fn counts_otherwise(changes: &[CatalogWrite], installation: &[Meter]) -> Option<String> {
-    changes.iter().find_map(|change| {
-        let CatalogWrite::DeleteMeter(own) = change else { return None };
-        let other = installation.iter().find(|meter| meter.name == own.name)?;
-        let same = (other.rules.family, other.decimals) == (own.rules.family, own.decimals);
-        (!same).then(|| {
-            format!(
-                "the meter {} of the installation would take its place, and has another family or other decimals",
-                own.name
-            )
-        })
-    })
-}
-
-/// The unit of a meter is what its rate cards price in.
-fn keeps_unit(standing: &Definition, wanted: &Definition, data: &CatalogData) -> Result<(), DefinitionError> {
-    let (Definition::Meter(standing), Definition::Meter(wanted)) = (standing, wanted) else { return Ok(()) };
-    if standing.unit == wanted.unit || data.rate_cards.iter().all(|card| card.meter != wanted.name) {
-        return Ok(());
-    }
-    let name = DefinitionName::Meter(wanted.name.clone());
-    let text = format!("the unit of the meter {} is what its rate cards price in: delete these first", wanted.name);
-    Err(DefinitionError::InUse(name, text))
-}
-
 impl DefinitionChange<'_> {
+    /// What it is about.
+    fn name(self) -> DefinitionName {
+        match self {
+            DefinitionChange::Create(found) | DefinitionChange::Update(found) => found.value.name(),
+            DefinitionChange::Delete(name) => name.clone(),
+        }
+    }
+
     /// What it writes, if it fits the catalog; nothing where all is so already.
     fn judge(self, context: Context<'_>, data: &CatalogData) -> Result<Vec<CatalogWrite>, DefinitionError> {
         match self {
@@ -239,7 +297,6 @@ impl DefinitionChange<'_> {
                 let name = found.value.name();
                 let standing = own(context.tenant, data, &name).ok_or(DefinitionError::NotFound(name))?;
                 judged(context, alone(found), data).map_err(DefinitionError::Invalid)?;
-                keeps_unit(&standing, &found.value, data)?;
                 Ok(if standing == found.value { Vec::new() } else { vec![found.value.clone().put()] })
             }
             DefinitionChange::Delete(name) => {

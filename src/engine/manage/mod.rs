@@ -3,9 +3,11 @@
 //! `document` reads YAML into a draft with places; `validate` judges it against the catalog; `diff` finds what must be
 //! written; `apply` does it in one transaction and runs a lost race again; `export` and `emit` write YAML. `quotas` sets them
 //! one by one, `records` accounts and pools, `definitions` meters, plans and rate cards, by the same judgement (`members` is its part
-//! about accounts and pools); `in_use` tells who still names what is to go; `parent` asks what is left above; `requests` does so where
+//! about accounts and pools); `in_use` tells who still names what is to go, `alike`
+//! which meter can't stand for another; `parent` asks what is left above; `requests` does so where
 //! somebody asked for more; `moves` gives accounts other names.
 
+mod alike;
 mod apply;
 mod definitions;
 mod diff;

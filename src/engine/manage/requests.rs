@@ -97,7 +97,7 @@ impl Catalogs {
             if request.state != RequestState::Pending {
                 return Err(RequestError::Resolved(request.state));
             }
-            // What is given is given to the account as it is called today; the request keeps the name that it was made with.
+            // What is given is given to the account as it is called today, also where a move ended before the request was kept.
             let asked = LimitRequest { account, ..request.clone() };
             let (mut changes, granted) = match decision {
                 Decision::Reject => (Vec::new(), Vec::new()),
@@ -112,7 +112,7 @@ impl Catalogs {
                 if matches!(decision, Decision::Reject) { RequestState::Rejected } else { RequestState::Approved };
             let (resolver, comment) = (context.actor.to_owned(), comment.to_owned());
             let resolution = Some(Resolution { resolver, comment, time: context.now, granted });
-            let resolved = LimitRequest { state, resolution, ..request };
+            let resolved = LimitRequest { state, resolution, ..asked };
             changes.push(CatalogWrite::ResolveRequest(Box::new(resolved.clone())));
             let tenant = Some(tenant.to_owned());
             let write = ScopeWrite { tenant, expect_version: Some(current.version), changes };

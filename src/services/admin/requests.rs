@@ -126,7 +126,10 @@ pub async fn list(
     let after = page::decode(&request.page_token, &scope, &mut bad).and_then(|text| cursor(&text));
     bad.finish()?;
     let tenant = tenant.ok_or_else(|| internal("a list without tenant passed"))?;
-    let account = below.flatten().map(|account: AccountName| account.to_string());
+    let account = match below.flatten() {
+        Some(account) => Some(today(&catalogs, &tenant, &account).await?),
+        None => None,
+    };
     let filter = RequestFilter { account, state, after, limit: size + 1 };
     let found = catalogs.requests(tenant.as_str(), &filter).await.map_err(from_store)?;
     let mut limit_requests: Vec<v1::LimitRequest> = found.iter().take(size as usize).map(shown).collect();
@@ -175,6 +178,12 @@ pub async fn resolve(
     tracing::info!(actor = desk.actor, account = %resolved.account, meter = %resolved.meter, state, "more was decided on");
     let quota = own.as_ref().map(|own| quota(own, desk.now));
     Ok(v1::ResolveLimitRequestResponse { limit_request: Some(shown(&resolved)), quota })
+}
+
+/// The name that an account has today.
+async fn today(catalogs: &Publisher, tenant: &AccountName, account: &AccountName) -> Result<String, Status> {
+    let snapshot = catalogs.snapshot(tenant.as_str()).await.map_err(from_store)?;
+    Ok(snapshot.today(account).to_string())
 }
 
 fn cursor(text: &str) -> Option<(Timestamp, String)> {

@@ -4,7 +4,10 @@ use super::apply::scope;
 use super::errors::from_definition;
 use super::quotas::Desk;
 use super::records::needed;
+use crate::domain::account::Plan;
+use crate::domain::meter::Meter;
 use crate::domain::name::{AccountName, MeterName};
+use crate::domain::rate_card::RateCard;
 use crate::domain::time::Timestamp;
 use crate::engine::manage::document::account::plan_name;
 use crate::engine::manage::document::{Found, Place, Problems};
@@ -23,7 +26,7 @@ use tonic::Status;
 /// INVALID_FIELD with every bad field, else as [`from_definition`] says; so for every function here.
 pub async fn create_meter(desk: Desk, request: v1::CreateMeterRequest) -> Result<v1::CreateMeterResponse, Status> {
     let v1::CreateMeterRequest { tenant, meter, etag } = request;
-    let (meter, etag) = put_meter(&desk, (&tenant, meter, &etag), false).await?;
+    let (meter, etag) = put(&desk, (&tenant, meter, &etag), METER, false).await?;
     Ok(v1::CreateMeterResponse { meter: Some(meter), etag })
 }
 
@@ -31,19 +34,8 @@ pub async fn create_meter(desk: Desk, request: v1::CreateMeterRequest) -> Result
 #[allow(clippy::missing_errors_doc)]
 pub async fn update_meter(desk: Desk, request: v1::UpdateMeterRequest) -> Result<v1::UpdateMeterResponse, Status> {
     let v1::UpdateMeterRequest { tenant, meter, etag } = request;
-    let (meter, etag) = put_meter(&desk, (&tenant, meter, &etag), true).await?;
+    let (meter, etag) = put(&desk, (&tenant, meter, &etag), METER, true).await?;
     Ok(v1::UpdateMeterResponse { meter: Some(meter), etag })
-}
-
-async fn put_meter(
-    desk: &Desk,
-    (tenant, meter, etag): (&str, Option<v1::Meter>, &str),
-    is_there: bool,
-) -> Result<(v1::Meter, String), Status> {
-    let (tenant, found) = read(tenant, "meter", meter, meter::draft)?;
-    let shown = meter::meter(&found.value);
-    let found = Found { at: found.at, value: Definition::Meter(found.value) };
-    Ok((shown, put(desk, tenant.as_ref(), etag, ("meter", &found), is_there).await?))
 }
 
 /// DeleteMeter.
@@ -60,7 +52,7 @@ pub async fn delete_meter(desk: Desk, request: v1::DeleteMeterRequest) -> Result
 #[allow(clippy::missing_errors_doc)]
 pub async fn create_plan(desk: Desk, request: v1::CreatePlanRequest) -> Result<v1::CreatePlanResponse, Status> {
     let v1::CreatePlanRequest { tenant, plan, etag } = request;
-    let (plan, etag) = put_plan(&desk, (&tenant, plan, &etag), false).await?;
+    let (plan, etag) = put(&desk, (&tenant, plan, &etag), PLAN, false).await?;
     Ok(v1::CreatePlanResponse { plan: Some(plan), etag })
 }
 
@@ -68,19 +60,8 @@ pub async fn create_plan(desk: Desk, request: v1::CreatePlanRequest) -> Result<v
 #[allow(clippy::missing_errors_doc)]
 pub async fn update_plan(desk: Desk, request: v1::UpdatePlanRequest) -> Result<v1::UpdatePlanResponse, Status> {
     let v1::UpdatePlanRequest { tenant, plan, etag } = request;
-    let (plan, etag) = put_plan(&desk, (&tenant, plan, &etag), true).await?;
+    let (plan, etag) = put(&desk, (&tenant, plan, &etag), PLAN, true).await?;
     Ok(v1::UpdatePlanResponse { plan: Some(plan), etag })
-}
-
-async fn put_plan(
-    desk: &Desk,
-    (tenant, plan, etag): (&str, Option<v1::Plan>, &str),
-    is_there: bool,
-) -> Result<(v1::Plan, String), Status> {
-    let (tenant, found) = read(tenant, "plan", plan, plan::draft)?;
-    let shown = plan::plan(&found.value);
-    let found = Found { at: found.at, value: Definition::Plan(found.value) };
-    Ok((shown, put(desk, tenant.as_ref(), etag, ("plan", &found), is_there).await?))
 }
 
 /// DeletePlan.
@@ -100,7 +81,7 @@ pub async fn create_rate_card(
     request: v1::CreateRateCardRequest,
 ) -> Result<v1::CreateRateCardResponse, Status> {
     let v1::CreateRateCardRequest { tenant, rate_card, etag } = request;
-    let (card, etag) = put_rate_card(&desk, (&tenant, rate_card, &etag), false).await?;
+    let (card, etag) = put(&desk, (&tenant, rate_card, &etag), RATE_CARD, false).await?;
     Ok(v1::CreateRateCardResponse { rate_card: Some(card), etag })
 }
 
@@ -111,19 +92,8 @@ pub async fn update_rate_card(
     request: v1::UpdateRateCardRequest,
 ) -> Result<v1::UpdateRateCardResponse, Status> {
     let v1::UpdateRateCardRequest { tenant, rate_card, etag } = request;
-    let (card, etag) = put_rate_card(&desk, (&tenant, rate_card, &etag), true).await?;
+    let (card, etag) = put(&desk, (&tenant, rate_card, &etag), RATE_CARD, true).await?;
     Ok(v1::UpdateRateCardResponse { rate_card: Some(card), etag })
-}
-
-async fn put_rate_card(
-    desk: &Desk,
-    (tenant, card, etag): (&str, Option<v1::RateCard>, &str),
-    is_there: bool,
-) -> Result<(v1::RateCard, String), Status> {
-    let (tenant, found) = read(tenant, "rate_card", card, rate_card::draft)?;
-    let shown = rate_card::rate_card(&found.value);
-    let found = Found { at: found.at, value: Definition::RateCard(found.value) };
-    Ok((shown, put(desk, tenant.as_ref(), etag, ("rate_card", &found), is_there).await?))
 }
 
 /// DeleteRateCard.
@@ -161,32 +131,52 @@ pub fn named<T, E: Display>(field: &str, name: Result<T, E>, bad: &mut Violation
 /// How one resource is read, for its owner.
 type Draft<P, T> = fn(P, Option<&str>, &Place, &mut Problems) -> Option<Found<T>>;
 
-/// The tenant and what stands in `field`, or one status with all that is wrong.
-fn read<P, T>(
-    tenant: &str,
-    field: &str,
-    value: Option<P>,
+/// A kind of them: the field that it comes in, how it is read for its owner, how it is shown, and as what it is kept.
+struct Kind<P, T> {
+    field: &'static str,
     draft: Draft<P, T>,
-) -> Result<(Option<AccountName>, Found<T>), Status> {
-    let mut bad = Violations::default();
-    let tenant = scope(tenant, &mut bad);
-    let (at, mut problems) = (Place::field(field), Problems::default());
-    let owner = tenant.as_ref().map(AccountName::as_str);
-    let found = needed(value, &at, &mut problems).and_then(|value| draft(value, owner, &at, &mut problems));
-    bad.add_all(&problems);
-    bad.finish()?;
-    Ok((tenant, found.ok_or_else(|| internal("a request without what it needs passed"))?))
+    show: fn(&T) -> P,
+    keep: fn(T) -> Definition,
 }
 
-async fn put(
+const METER: Kind<v1::Meter, Meter> =
+    Kind { field: "meter", draft: meter::draft, show: meter::meter, keep: Definition::Meter };
+const PLAN: Kind<v1::Plan, Plan> = Kind { field: "plan", draft: plan::draft, show: plan::plan, keep: Definition::Plan };
+const RATE_CARD: Kind<v1::RateCard, RateCard> =
+    Kind { field: "rate_card", draft: rate_card::draft, show: rate_card::rate_card, keep: Definition::RateCard };
+
+/// Makes one, or makes one that is there be so; answers it as it is shown, with the etag. One status says all that is wrong.
+async fn put<P, T>(
     desk: &Desk,
-    tenant: Option<&AccountName>,
-    etag: &str,
-    (field, found): (&str, &Found<Definition>),
+    (tenant, value, etag): (&str, Option<P>, &str),
+    kind: Kind<P, T>,
     is_there: bool,
-) -> Result<String, Status> {
-    let change = if is_there { DefinitionChange::Update(found) } else { DefinitionChange::Create(found) };
-    changed(desk, tenant, etag, field, change).await.inspect(|_| told(desk, tenant, "set", &found.value.name()))
+) -> Result<(P, String), Status> {
+    let mut bad = Violations::default();
+    let tenant = scope(tenant, &mut bad);
+    let (at, mut problems) = (Place::field(kind.field), Problems::default());
+    let owner = tenant.as_ref().map(AccountName::as_str);
+    let found = needed(value, &at, &mut problems).and_then(|value| (kind.draft)(value, owner, &at, &mut problems));
+    let found = found.map(|Found { at, value }| ((kind.show)(&value), Found { at, value: (kind.keep)(value) }));
+    if let Some((_, found)) = &found
+        && bad.is_empty()
+        && !problems.is_empty()
+    {
+        let more =
+            desk.catalogs.faults_of_definition(desk.context(tenant.as_ref(), etag), change_to(found, is_there)).await;
+        // Where the catalog can't be asked, what is known is enough of an answer.
+        problems.append_elsewhere(more.unwrap_or_default());
+    }
+    bad.add_all(&problems);
+    bad.finish()?;
+    let (shown, found) = found.ok_or_else(|| internal("a request without what it needs passed"))?;
+    let etag = changed(desk, tenant.as_ref(), etag, kind.field, change_to(&found, is_there)).await?;
+    told(desk, tenant.as_ref(), "set", &found.value.name());
+    Ok((shown, etag))
+}
+
+fn change_to(found: &Found<Definition>, is_there: bool) -> DefinitionChange<'_> {
+    if is_there { DefinitionChange::Update(found) } else { DefinitionChange::Create(found) }
 }
 
 async fn delete(

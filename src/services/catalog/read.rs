@@ -12,7 +12,7 @@ use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::time::Timestamp;
 use crate::engine::manage::document::account::plan_name;
 use crate::engine::manage::{etag_of, records};
-use crate::engine::ports::{CatalogData, QuotaPage};
+use crate::engine::ports::{Cards, CatalogData, QuotaPage};
 use crate::engine::publish::Publisher;
 use crate::proto::v1;
 use crate::services::convert::{self, account, meter, plan, pool, quota, rate_card};
@@ -30,7 +30,7 @@ pub async fn get_meter(catalogs: Arc<Publisher>, request: v1::GetMeterRequest) -
     let tenant = scope(&request.tenant, &mut bad);
     let name = named("meter", request.meter.parse::<MeterName>(), &mut bad);
     bad.finish()?;
-    let (etag, data) = frame_with_etag(&catalogs, tenant.as_ref()).await?;
+    let (etag, data) = with_etag(&catalogs, tenant.as_ref(), Cards::None).await?;
     let found = data.meters.iter().find(|meter| Some(&meter.name) == name.as_ref());
     let found = found.ok_or_else(|| missing(Reason::MeterNotFound, "meter", format!("no meter {}", request.meter)))?;
     Ok(v1::GetMeterResponse { meter: Some(meter::meter(found)), etag })
@@ -46,7 +46,7 @@ pub async fn list_meters(
     let tenant = scope(&request.tenant, &mut bad);
     let page = Page::read(request.page_size, &request.page_token, &["meters", &request.tenant], &mut bad);
     bad.finish()?;
-    let data = frame(&catalogs, tenant.as_ref()).await?;
+    let data = definitions(&catalogs, tenant.as_ref(), Cards::None).await?;
     let (meters, next_page_token) = page.cut(data.meters.iter().map(|meter| (meter.name.to_string(), meter)).collect());
     Ok(v1::ListMetersResponse { meters: meters.into_iter().map(meter::meter).collect(), next_page_token })
 }
@@ -58,7 +58,7 @@ pub async fn get_plan(catalogs: Arc<Publisher>, request: v1::GetPlanRequest) -> 
     let tenant = scope(&request.tenant, &mut bad);
     let name = named("plan", plan_name(&request.plan), &mut bad);
     bad.finish()?;
-    let (etag, data) = frame_with_etag(&catalogs, tenant.as_ref()).await?;
+    let (etag, data) = with_etag(&catalogs, tenant.as_ref(), Cards::None).await?;
     let found = data.plans.iter().find(|plan| Some(&plan.name) == name.as_ref());
     let found = found.ok_or_else(|| missing(Reason::PlanNotFound, "plan", format!("no plan {}", request.plan)))?;
     Ok(v1::GetPlanResponse { plan: Some(plan::plan(found)), etag })
@@ -74,7 +74,7 @@ pub async fn list_plans(
     let tenant = scope(&request.tenant, &mut bad);
     let page = Page::read(request.page_size, &request.page_token, &["plans", &request.tenant], &mut bad);
     bad.finish()?;
-    let data = frame(&catalogs, tenant.as_ref()).await?;
+    let data = definitions(&catalogs, tenant.as_ref(), Cards::None).await?;
     let (plans, next_page_token) = page.cut(data.plans.iter().map(|plan| (plan.name.clone(), plan)).collect());
     Ok(v1::ListPlansResponse { plans: plans.into_iter().map(plan::plan).collect(), next_page_token })
 }
@@ -91,11 +91,12 @@ pub async fn get_rate_card(
     let name = named("meter", request.meter.parse::<MeterName>(), &mut bad);
     let from = request.from_time.as_ref().and_then(|time| beginning(time, &mut bad));
     bad.finish()?;
-    let (etag, data) = frame_with_etag(&catalogs, tenant.as_ref()).await?;
-    let cards: Vec<RateCard> = data.rate_cards.into_iter().filter(|card| Some(&card.meter) == name.as_ref()).collect();
+    let meter = name.ok_or_else(|| internal("a request without a meter passed"))?;
+    let cards = from.map_or(Cards::Of(&meter), |from| Cards::From(&meter, from));
+    let (etag, CatalogData { rate_cards: cards, .. }) = with_etag(&catalogs, tenant.as_ref(), cards).await?;
     let found = match from {
         // A tenant's own wins, as in force.
-        Some(from) => cards.iter().filter(|card| card.from == from).max_by_key(|card| card.tenant.is_some()),
+        Some(_) => cards.iter().max_by_key(|card| card.tenant.is_some()),
         None => in_force(&cards, now).0,
     };
     let found = found.ok_or_else(|| match from {
@@ -120,9 +121,9 @@ pub async fn list_rate_cards(
     let tenant = scope(&tenant, &mut bad);
     let meter = (!meter.is_empty()).then(|| named("meter", meter.parse::<MeterName>(), &mut bad)).flatten();
     bad.finish()?;
-    let data = frame(&catalogs, tenant.as_ref()).await?;
-    let wanted = data.rate_cards.iter().filter(|card| meter.as_ref().is_none_or(|meter| card.meter == *meter));
-    let (cards, next_page_token) = page.cut(wanted.map(|card| (key_of(card), card)).collect());
+    let cards = meter.as_ref().map_or(Cards::All, Cards::Of);
+    let data = definitions(&catalogs, tenant.as_ref(), cards).await?;
+    let (cards, next_page_token) = page.cut(data.rate_cards.iter().map(|card| (key_of(card), card)).collect());
     let rate_cards = cards.into_iter().map(rate_card::without_prices).collect();
     Ok(v1::ListRateCardsResponse { rate_cards, next_page_token })
 }
@@ -273,15 +274,23 @@ async fn records_of(
     Ok((today, data))
 }
 
-/// What a tenant sees of meters, plans and rate cards.
-async fn frame(catalogs: &Publisher, tenant: Option<&AccountName>) -> Result<CatalogData, Status> {
-    catalogs.store().load_for(tenant.map(AccountName::as_str), &[]).await.map_err(from_store)
+/// What a tenant sees of meters, plans and some rate cards.
+async fn definitions(
+    catalogs: &Publisher,
+    tenant: Option<&AccountName>,
+    cards: Cards<'_>,
+) -> Result<CatalogData, Status> {
+    catalogs.store().load_definitions(tenant.map(AccountName::as_str), cards).await.map_err(from_store)
 }
 
 /// The same, with an etag that is no newer.
-async fn frame_with_etag(catalogs: &Publisher, tenant: Option<&AccountName>) -> Result<(String, CatalogData), Status> {
+async fn with_etag(
+    catalogs: &Publisher,
+    tenant: Option<&AccountName>,
+    cards: Cards<'_>,
+) -> Result<(String, CatalogData), Status> {
     let etag = catalogs.etag(tenant.map(AccountName::as_str)).await.map_err(from_store)?;
-    Ok((etag, frame(catalogs, tenant).await?))
+    Ok((etag, definitions(catalogs, tenant, cards).await?))
 }
 
 /// A name whose absence has been a violation.

@@ -37,6 +37,13 @@ fn delete(meter: &str) -> DeleteMeterRequest {
     DeleteMeterRequest { meter: meter.into(), ..Default::default() }
 }
 
+/// A tenant without a record.
+const LATE: &str = "tenants/late";
+
+fn described(tenant: &str, yaml: &str, prune: bool) -> ApplyRequest {
+    ApplyRequest { tenant: tenant.into(), yaml: yaml.into(), prune, ..Default::default() }
+}
+
 fn get(tenant: &str, meter: &str) -> GetMeterRequest {
     GetMeterRequest { tenant: tenant.into(), meter: meter.into() }
 }
@@ -175,15 +182,9 @@ async fn a_meter_in_use_stays(engine: &Engine) {
     in_use(&format!("the pool {account}")).await;
     one.delete_pool(DeletePoolRequest { tenant: TENANT.into(), account, ..Default::default() }).await.unwrap();
     let card = "rate_cards: [{meter: labels, from: 2020-01-01T00:00:00Z}]";
-    let apply = |tenant: &str, yaml: &str, prune| ApplyRequest {
-        tenant: tenant.into(),
-        yaml: yaml.into(),
-        prune,
-        ..Default::default()
-    };
-    one.apply(apply("tenants/late", card, false)).await.unwrap();
+    one.apply(described(LATE, card, false)).await.unwrap();
     in_use("a rate card of tenants/late").await;
-    one.apply(apply("tenants/late", "name: tenants/late", true)).await.unwrap();
+    one.apply(described(LATE, "name: tenants/late", true)).await.unwrap();
     one.delete_meter(delete("labels")).await.unwrap();
     assert_eq!(audit(one, "labels").await, ["delete", "create"]);
 }
@@ -322,9 +323,44 @@ async fn a_meter_that_cards_price_keeps_its_unit(engine: &Engine) {
     assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
     let other_threshold = Meter { warn_percent: Some(50), ..meter("labels") };
     other.update_meter(update(other_threshold)).await.unwrap();
+    let yaml = "meters:\n  - name: labels\n    unit: frame\n";
+    let fault = refused(one.apply(described("", yaml, false)).await);
+    assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "CATALOG_INVALID"), vec!["meters[0].unit"]));
     let gone = DeleteRateCardRequest { meter: "labels".into(), from_time, ..Default::default() };
     one.delete_rate_card(gone).await.unwrap();
+
+    // Those of a tenant keep it as well, but for one that has a meter of its own of that name.
+    let card = "rate_cards: [{meter: labels, from: 2020-01-01T00:00:00Z}]";
+    one.apply(described(LATE, card, false)).await.unwrap();
+    one.apply(described("tenants/apart", &format!("meters: [{{name: labels}}]\n{card}"), false)).await.unwrap();
+    let why = "the rate cards of tenants/late price in: delete these first";
+    let fault = refused(other.update_meter(update(other_unit.clone())).await);
+    assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
+    assert!(fault.fields[0].1.ends_with(why), "{fault:?}");
+    // Nor does the tenant make one of its own between its cards and that.
+    let own = CreateMeterRequest { tenant: LATE.into(), ..create(other_unit.clone()) };
+    assert!(refused(one.create_meter(own).await).fields[0].1.ends_with(why));
+    // One answer says all: what can't be read, what can't be changed, and what is in use.
+    let wrong = Meter { decimals: 3, family: MeterFamily::Allocation.into(), ..other_unit.clone() };
+    for (wrong, more) in
+        [(wrong.clone(), None), (Meter { warn_percent: Some(101), decimals: 11, ..wrong }, Some("warn_percent"))]
+    {
+        let fault = refused(other.update_meter(update(wrong)).await);
+        assert_eq!(fault.kind(), (InvalidArgument, "INVALID_FIELD"));
+        let names = fault.names().into_iter().collect::<Vec<_>>();
+        let fields = ["decimals", "family", "unit"].into_iter().chain(more).map(|field| format!("meter.{field}"));
+        assert_eq!(names.len(), 3 + usize::from(more.is_some()), "each once: {fault:?}");
+        assert!(fields.into_iter().all(|field| names.contains(&&*field)), "{fault:?}");
+    }
+    // Whether the document says something of the tenant or not.
+    for tenants in ["", "tenants: [{name: tenants/late, plans: [{name: p}]}, {name: tenants/apart}]"] {
+        let fault = refused(one.apply(described("", &format!("{yaml}{tenants}"), false)).await);
+        assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "CATALOG_INVALID"), vec!["meters[0].unit"]));
+        assert!(fault.fields[0].1.ends_with(why), "{fault:?}");
+    }
+    one.apply(described(LATE, "name: tenants/late", true)).await.unwrap();
     other.update_meter(update(other_unit)).await.unwrap();
+    assert_eq!(audit(one, "labels").await, ["update", "update", "create"]);
 }
 
 /// What was counted on a tenant's meter is read by the installation's once that takes its place.
@@ -332,11 +368,27 @@ async fn an_own_meter_goes_only_for_one_that_counts_alike(engine: &Engine) {
     let (one, other) = (&engine.one, engine.other());
     let own = Meter { family: MeterFamily::Allocation.into(), ..meter("stock") };
     one.create_meter(CreateMeterRequest { tenant: TENANT.into(), ..create(own) }).await.unwrap();
+    one.apply(described(LATE, "meters: [{name: stock, decimals: 2}]", false)).await.unwrap();
     other.create_meter(create(meter("stock"))).await.unwrap();
     let gone = DeleteMeterRequest { tenant: TENANT.into(), ..delete("stock") };
     let fault = refused(one.delete_meter(gone.clone()).await);
     assert_eq!((fault.kind(), fault.names()), ((FailedPrecondition, "METER_IN_USE"), vec!["meter"]));
     assert!(fault.fields[0].1.contains("another family"), "{fault:?}");
+    // Nor by a document that does not name it.
+    let empty = || described(LATE, "name: tenants/late", true);
+    let fault = refused(one.apply(empty()).await);
+    assert_eq!((fault.kind(), fault.names()), ((InvalidArgument, "CATALOG_INVALID"), vec!["prune"]));
+    assert!(fault.fields[0].1.contains("of tenants/late, and has another family"), "{fault:?}");
     other.delete_meter(delete("stock")).await.unwrap();
     one.delete_meter(gone).await.unwrap();
+    one.apply(empty()).await.unwrap();
+
+    // Cards price in the unit of the one that they were made for.
+    other.create_meter(create(meter("cost"))).await.unwrap();
+    let card = "rate_cards: [{meter: cost, from: 2020-01-01T00:00:00Z}]";
+    one.apply(described(LATE, &format!("meters: [{{name: cost, unit: CNY}}]\n{card}"), false)).await.unwrap();
+    let own = DeleteMeterRequest { tenant: LATE.into(), ..delete("cost") };
+    assert!(refused(one.delete_meter(own).await).fields[0].1.contains("another unit"));
+    assert!(refused(one.apply(described(LATE, card, true)).await).fields[0].1.contains("another unit"));
+    one.apply(empty()).await.unwrap();
 }

@@ -168,6 +168,12 @@ async fn a_request_follows_its_account() {
         assert!(matches!(outcome, Some(move_account_response::Outcome::Moved(_))), "{outcome:?}");
     }
     let annie = format!("{TENANT}/teams/u/users/annie");
+    // By whatever name it is asked for.
+    for account in [ask("no").account, annie.clone(), format!("{TENANT}/teams/t"), format!("{TENANT}/teams/u")] {
+        let request = ListLimitRequestsRequest { tenant: TENANT.into(), account, ..Default::default() };
+        let found = api.list_limit_requests(request).await.unwrap().limit_requests;
+        assert!(found.len() == 3 && found.iter().all(|request| request.account == annie), "{found:?}");
+    }
     let resolve = |id: &str, decision: LimitRequestState, limits| ResolveLimitRequestRequest {
         tenant: TENANT.into(),
         limit_request_id: id.into(),
@@ -179,11 +185,20 @@ async fn a_request_follows_its_account() {
         let answer = api.resolve_limit_request(resolve(id, LimitRequestState::Approved, given)).await.unwrap();
         let quota = answer.quota.unwrap();
         assert_eq!((quota.subject.as_str(), quota.limits), (annie.as_str(), limits(amount)));
-        assert_eq!(answer.limit_request.unwrap().account, ask(id).account, "as it was asked");
+        assert_eq!(answer.limit_request.unwrap().account, annie);
         assert_eq!(api.windows(&annie, "job.runs").await[0].limit, Some(amount));
     }
     let answer = api.resolve_limit_request(resolve("no", LimitRequestState::Rejected, Vec::new())).await.unwrap();
     assert_eq!(answer.limit_request.unwrap().state(), LimitRequestState::Rejected);
+    let back = format!("{TENANT}/teams/u/users/ann");
+    let request =
+        MoveAccountRequest { tenant: TENANT.into(), account: annie, new_name: back.clone(), ..Default::default() };
+    api.move_account(request).await.unwrap();
+    let all = api.list_limit_requests(ListLimitRequestsRequest { tenant: TENANT.into(), ..Default::default() }).await;
+    assert!(all.unwrap().limit_requests.iter().all(|request| request.account == back));
+    let request = GetLimitRequestRequest { tenant: TENANT.into(), limit_request_id: "wanted".into() };
+    let shown = api.get_limit_request(request).await.unwrap().limit_request.unwrap();
+    assert_eq!((shown.account.as_str(), shown.state()), (back.as_str(), LimitRequestState::Approved));
 }
 
 async fn pages(api: &Api) {

@@ -18,7 +18,7 @@ mod tempdir;
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use {
     certificates::{authority, certificate},
-    cli::{Output, cli},
+    cli::{Output, cli, cli_with},
     collector::Collector,
     port::unused_addr,
     postgres::Postgres,

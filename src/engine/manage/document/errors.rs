@@ -86,6 +86,12 @@ impl Problems {
         self.more += other.more;
     }
 
+    /// Adds those of another, but for places of which something is said already.
+    pub fn append_elsewhere(&mut self, mut other: Problems) {
+        other.list.retain(|problem| self.list.iter().all(|known| known.at != problem.at));
+        self.append(other);
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

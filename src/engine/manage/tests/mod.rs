@@ -1,5 +1,6 @@
 //! Tests of documents, their judgement, and their way back.
 
+mod alike;
 mod changes;
 mod faults;
 mod helpers;

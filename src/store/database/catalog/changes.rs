@@ -7,7 +7,7 @@ use super::read::{INSTALLATION, load_frame, number, version};
 use super::statements::{ACCOUNT_CHANGED, CHOICE_CHANGED, FRAME_CHANGED, NAME_CHANGED, POOL_CHANGED, QUOTA_CHANGED};
 use super::{name_rows, pool_rows, rows};
 use crate::domain::quota::Subject;
-use crate::engine::ports::{CatalogChanges, ChangedQuota, StoreError};
+use crate::engine::ports::{Cards, CatalogChanges, ChangedQuota, StoreError};
 
 /// Of so many changes of one kind the whole is as quickly loaded.
 const MOST: usize = 10_000;
@@ -30,7 +30,7 @@ pub(super) async fn changes(
         values.text(tenant).int(since);
     });
     if number(frame.await?)? > 0 {
-        changes.frame = Some(load_frame(connection, Some(tenant)).await?);
+        changes.frame = Some(load_frame(connection, Some(tenant), Cards::All).await?);
     }
     add_accounts(connection, tenant, since, &mut changes).await?;
     add_pools(connection, tenant, since, &mut changes).await?;

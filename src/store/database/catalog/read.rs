@@ -6,14 +6,15 @@ use super::super::row::Row;
 use super::super::values::Values;
 use super::statements::{
     ACCOUNT, CHOICE, METER_LIST, METER_REMOVED, NAME, NAME_MOVING, PLAN_LIST, POOL, QUOTA_GET, QUOTA_LOCKED,
-    QUOTA_VERSIONS, RATE_CARD_LIST, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
+    QUOTA_VERSIONS, RATE_CARD_BETWEEN, RATE_CARD_LIST, SEQUENCE_GET, SEQUENCE_LOCK, TENANTS, VERSION_GET, VERSIONS,
 };
 use super::{name_rows, page, pool_rows, rate_cards, rows};
 use crate::domain::account::Account;
 use crate::domain::moved::NameRecord;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::Subject;
-use crate::engine::ports::{CatalogData, QuotaKey, QuotaVersion, StoreError};
+use crate::domain::rate_card::card_name;
+use crate::engine::ports::{Cards, CatalogData, QuotaKey, QuotaVersion, StoreError};
 use std::collections::BTreeSet;
 
 /// The scope of the installation.
@@ -22,7 +23,7 @@ pub(super) const INSTALLATION: &str = "";
 /// Everything that a tenant sees, or the installation's own.
 pub(super) async fn load(database: &Database, tenant: Option<&str>) -> Result<CatalogData, StoreError> {
     let mut transaction = database.snapshot().await?;
-    let mut data = load_frame(&mut transaction, tenant).await?;
+    let mut data = load_frame(&mut transaction, tenant, Cards::All).await?;
     for scope in [Some(INSTALLATION), tenant].into_iter().flatten() {
         page::all_accounts(&mut transaction, scope, &mut data.accounts).await?;
         page::all_pools(&mut transaction, scope, &mut data.pools).await?;
@@ -30,6 +31,18 @@ pub(super) async fn load(database: &Database, tenant: Option<&str>) -> Result<Ca
         page::all_names(&mut transaction, scope, &mut data.names).await?;
         page::all_quotas(&mut transaction, scope, &mut data.quotas).await?;
     }
+    transaction.commit().await?;
+    Ok(data)
+}
+
+/// Of what a scope sees meters, plans and some rate cards.
+pub(super) async fn load_definitions(
+    database: &Database,
+    tenant: Option<&str>,
+    cards: Cards<'_>,
+) -> Result<CatalogData, StoreError> {
+    let mut transaction = database.snapshot().await?;
+    let data = load_frame(&mut transaction, tenant, cards).await?;
     transaction.commit().await?;
     Ok(data)
 }
@@ -120,7 +133,7 @@ pub(super) async fn load_for(
     quotas: &[QuotaKey],
 ) -> Result<CatalogData, StoreError> {
     let mut transaction = database.snapshot().await?;
-    let mut data = load_frame(&mut transaction, tenant).await?;
+    let mut data = load_frame(&mut transaction, tenant, Cards::None).await?;
     let scopes = [Some(INSTALLATION), tenant].into_iter().flatten();
     for scope in scopes {
         for (subject, meter) in quotas {
@@ -155,7 +168,7 @@ pub(super) async fn load_records(
     names: &[AccountName],
 ) -> Result<CatalogData, StoreError> {
     let mut transaction = database.snapshot().await?;
-    let mut data = load_frame(&mut transaction, tenant).await?;
+    let mut data = load_frame(&mut transaction, tenant, Cards::None).await?;
     add_records(&mut transaction, tenant, names.iter(), &mut data).await?;
     transaction.commit().await?;
     Ok(data)
@@ -191,12 +204,17 @@ pub(super) async fn account(connection: &mut Connection, name: &str) -> Result<O
     row.await?.map(|row| rows::account_from_json(name, &row.text(0)?, row.int(1)?)).transpose()
 }
 
-/// What a scope sees without accounts and quotas.
-pub(super) async fn load_frame(connection: &mut Connection, tenant: Option<&str>) -> Result<CatalogData, StoreError> {
+/// What a scope sees without accounts and quotas, and of the rate cards some.
+pub(super) async fn load_frame(
+    connection: &mut Connection,
+    tenant: Option<&str>,
+    cards: Cards<'_>,
+) -> Result<CatalogData, StoreError> {
     let mut data =
         CatalogData { version: version(connection, tenant.unwrap_or(INSTALLATION)).await?, ..CatalogData::default() };
     for scope in [Some(INSTALLATION), tenant].into_iter().flatten() {
         add_frame(connection, scope, &mut data).await?;
+        add_cards(connection, scope, cards, &mut data).await?;
     }
     Ok(data)
 }
@@ -216,11 +234,39 @@ async fn add_frame(connection: &mut Connection, scope: &str, data: &mut CatalogD
     let plans = plans.iter().map(|row| rows::plan_from_json(scope, &row.text(0)?, &row.text(1)?));
     let plans: Vec<_> = plans.collect::<Result<_, _>>()?;
     data.plans = merge(std::mem::take(&mut data.plans), plans, |plan| plan.name.clone());
+    Ok(())
+}
 
-    for row in connection.fetch(RATE_CARD_LIST, of(scope)).await? {
+/// Adds some of one scope's rate cards.
+async fn add_cards(
+    connection: &mut Connection,
+    scope: &str,
+    cards: Cards<'_>,
+    data: &mut CatalogData,
+) -> Result<(), StoreError> {
+    let rows = match cards {
+        Cards::None => return Ok(()),
+        Cards::All => connection.fetch(RATE_CARD_LIST, of(scope)).await?,
+        // A card's name is its meter's, a blank and a time; ! is the character after the blank.
+        Cards::Of(meter) => between(connection, scope, &format!("{meter} "), &format!("{meter}!")).await?,
+        // No other name begins with a card's.
+        Cards::From(meter, from) => {
+            let name = card_name(meter, from);
+            between(connection, scope, &name, &format!("{name}!")).await?
+        }
+    };
+    for row in rows {
         data.rate_cards.push(rate_cards::from_definition(scope, &row.text(1)?)?);
     }
     Ok(())
+}
+
+/// A scope's rate cards from one name to before another.
+async fn between(connection: &mut Connection, scope: &str, first: &str, end: &str) -> Result<Vec<Row>, StoreError> {
+    let found = connection.fetch(RATE_CARD_BETWEEN, |values| {
+        values.text(scope).text(first).text(end);
+    });
+    found.await
 }
 
 fn merge<T, K: Ord>(weak: Vec<T>, strong: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {

@@ -54,6 +54,8 @@ pub(super) const METER_LIST: Sql = sql!("catalog_meter_list");
 pub(super) const PLAN_LIST: Sql = sql!("catalog_plan_list");
 /// The rate cards of a scope.
 pub(super) const RATE_CARD_LIST: Sql = sql!("catalog_rate_card_list");
+/// Those whose names are in a range.
+pub(super) const RATE_CARD_BETWEEN: Sql = sql!("catalog_rate_card_between");
 /// A page of the accounts of a scope.
 pub(super) const ACCOUNT_PAGE: Sql = sql!("catalog_account_page");
 /// The accounts that changed.

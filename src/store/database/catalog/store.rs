@@ -9,8 +9,8 @@ use crate::domain::moved::NameRecord;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::quota::{Quota, Subject};
 use crate::engine::ports::{
-    Boxed, CatalogChanges, CatalogData, CatalogNews, CatalogStore, QuotaKey, QuotaPage, QuotaVersion, ScopeWrite,
-    StoreError, WriteContext, Written,
+    Boxed, Cards, CatalogChanges, CatalogData, CatalogNews, CatalogStore, QuotaKey, QuotaPage, QuotaVersion,
+    ScopeWrite, StoreError, WriteContext, Written,
 };
 use std::sync::Arc;
 
@@ -53,6 +53,14 @@ impl DatabaseCatalog {
 impl CatalogStore for DatabaseCatalog {
     fn load<'a>(&'a self, tenant: Option<&'a str>) -> Boxed<'a, Result<CatalogData, StoreError>> {
         Box::pin(read::load(&self.database, tenant))
+    }
+
+    fn load_definitions<'a>(
+        &'a self,
+        tenant: Option<&'a str>,
+        cards: Cards<'a>,
+    ) -> Boxed<'a, Result<CatalogData, StoreError>> {
+        Box::pin(read::load_definitions(&self.database, tenant, cards))
     }
 
     fn load_for<'a>(

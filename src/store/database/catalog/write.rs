@@ -181,13 +181,18 @@ impl Writer<'_> {
         row.await?.map(|row| row.text(0)).transpose()
     }
 
-    /// What the ledger calls an account and what is below it. Says nothing of a change of the catalog: those beside it do.
+    /// What the ledger, and requests for more, call an account and what is below it. Says nothing of a change of the catalog: those
+    /// beside it do.
     async fn rename(&mut self, old: &AccountName, new: &AccountName) -> Result<bool, StoreError> {
         let tenant = Uid::of(self.scope).to_bytes();
         let renamed = self.connection.execute(sql!("account_rename"), |values| {
             values.bytes(&tenant).text(old.as_str()).text(new.as_str());
         });
-        renamed.await.map(|_| false)
+        renamed.await?;
+        let renamed = self.execute(sql!("limit_request_rename"), |values| {
+            values.text(old.as_str()).text(new.as_str());
+        });
+        renamed.await.map(|()| false)
     }
 
     /// The current version is closed and a new one made, unless it says the same already.

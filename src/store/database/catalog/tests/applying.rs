@@ -2,13 +2,14 @@
 
 use super::helpers::{World, request};
 use crate::engine::manage::{Apply, ApplyError, ChangeKind};
-use crate::engine::ports::CatalogStore;
+use crate::engine::ports::{Cards, CatalogStore};
 use crate::store::database::connection::Product;
 use crate::store::database::tests::support::on_both;
 
 on_both!(
     every_example_applies_once_and_exports,
     a_tenant_sees_the_installation_and_its_own,
+    rate_cards_are_loaded_where_they_are_asked_for,
     what_is_not_named_stays_unless_pruned,
     plans_in_use_stay,
     a_dry_run_and_a_faulty_document_change_nothing,
@@ -68,6 +69,41 @@ async fn a_tenant_sees_the_installation_and_its_own(product: Product) {
     assert_eq!(world.store.version(Some("tenants/unknown")).await.unwrap(), 4);
     let each = [(None, 4), (Some("tenants/a".to_owned()), 2), (Some("tenants/b".to_owned()), 3)];
     assert_eq!(world.store.versions().await.unwrap(), each);
+}
+
+async fn rate_cards_are_loaded_where_they_are_asked_for(product: Product) {
+    let world = World::new(product).await;
+    // Names that sort around those of m.
+    let cards = |meters: &[&str]| {
+        let card = |meter: &&str| {
+            format!("{{meter: {meter}, from: 2026-01-01T00:00:00Z}}, {{meter: {meter}, from: 2027-01-01T00:00:00Z}}")
+        };
+        meters.iter().map(card).collect::<Vec<_>>().join(", ")
+    };
+    let meters = ["m", "m-x", "m.x", "m_x", "m1"];
+    let named = meters.map(|meter| format!("{{name: {meter}}}")).join(", ");
+    world.apply(&format!("meters: [{named}]\nrate_cards: [{}]\n", cards(&meters))).await;
+    world.apply_to("tenants/a", &format!("rate_cards: [{}]\n", cards(&["m"]))).await;
+    let (m, begin) = ("m".parse().unwrap(), "2027-01-01T00:00:00Z".parse().unwrap());
+    let a = Some("tenants/a");
+    let all = world.store.load(a).await.unwrap();
+    assert_eq!(all.rate_cards.len(), 12);
+    for (cards, tenant, expected) in [
+        (Cards::None, a, 0),
+        (Cards::Of(&m), a, 4),
+        (Cards::Of(&m), None, 2),
+        (Cards::From(&m, begin), a, 2),
+        (Cards::From(&m, begin), Some("tenants/b"), 1),
+        (Cards::All, a, 12),
+    ] {
+        let data = world.store.load_definitions(tenant, cards).await.unwrap();
+        assert_eq!((data.rate_cards.len(), data.meters.len()), (expected, 5), "{cards:?}");
+        assert!(cards == Cards::All || data.rate_cards.iter().all(|card| card.meter == m), "{cards:?}");
+    }
+    assert_eq!(world.store.load_definitions(a, Cards::All).await.unwrap(), all);
+    // What judges quotas and records prices nothing.
+    assert_eq!(world.store.load_for(a, &[]).await.unwrap().rate_cards, []);
+    assert_eq!(world.store.load_records(a, &[]).await.unwrap().rate_cards, []);
 }
 
 async fn what_is_not_named_stays_unless_pruned(product: Product) {
