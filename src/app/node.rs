@@ -108,6 +108,17 @@ impl Node {
         })
     }
 
+    /// Runs beside the calls on the runtime of one thread, and writes what they leave where they are: nobody wakes another thread
+    /// then. Does nothing on a store that is not in this process.
+    pub fn write_here(&self) -> impl Future<Output = ()> + Send + use<> {
+        let counters = self.holdings.embedded.as_ref().map(|embedded| embedded.counters.clone());
+        async move {
+            if let Some(counters) = counters {
+                counters.write_here().await;
+            }
+        }
+    }
+
     /// Flushes what is left, writes everything and closes.
     pub async fn close(self) {
         self.stop.cancel();

@@ -293,7 +293,11 @@ async fn start(
     };
     // A start that fails drops runtimes, which blocks.
     let started = tokio::task::block_in_place(|| server::start(&config, &methods, build));
-    started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr).into())
+    let running = started.map_err(|error| format!("can't listen for gRPC on {}: {error}", options.grpc_addr))?;
+    for core in running.handles() {
+        core.spawn(node.write_here());
+    }
+    Ok(running)
 }
 
 /// Counts operations of streams in as the calls that they would be.

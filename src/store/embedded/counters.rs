@@ -2,6 +2,7 @@
 
 use super::group::Shared;
 use super::partition::Partition;
+use super::writer::write_here;
 use crate::domain::entry::Entry;
 use crate::domain::name::Uid;
 use crate::domain::reservation::Reservation;
@@ -26,6 +27,17 @@ impl EmbeddedCounters {
         EmbeddedCounters { shared }
     }
 
+    /// Writes what the calls on this thread's runtime leave, until it is dropped; elsewhere the journal's thread does so. Does
+    /// nothing where answers do not wait for the operating system alone.
+    pub fn write_here(&self) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.shared.clone();
+        async move {
+            if shared.writes_here {
+                write_here(shared).await;
+            }
+        }
+    }
+
     /// Runs something on a partition, unless it can't be used; then wakes the journal if there is something to write.
     ///
     /// A panic goes on to the caller, and the partition is loaded again from disk: its value may be half changed. What
@@ -44,7 +56,7 @@ impl EmbeddedCounters {
             }
         };
         if pending {
-            self.shared.wake.notify_one();
+            self.shared.left();
         }
         result.map_or_else(|panic| resume_unwind(panic), Ok)
     }

@@ -1,44 +1,57 @@
-//! Group commit: one thread writes what all callers left meanwhile, in one go, and then lets them answer.
+//! What callers and those who write the journal share: the partitions, who is told that something waits, and who may write.
 
-use super::journal::{Journal, JournalRow};
+use super::journal::JournalRow;
 use super::partition::Partition;
-use super::recover;
-use super::tail::Group;
+use super::writer::{Batch, Commit};
 use crate::domain::name::Uid;
-use crate::engine::operation::Caps;
-use crate::engine::ports::{Clock, Ledger, StoreError};
+use crate::engine::ports::{Clock, StoreError};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use tokio::sync::{Mutex, Notify, watch};
 
-/// Group commits between two looks at what may be removed.
-const TRIM_EVERY: u32 = 64;
-/// How long the journal keeps what the ledger has: a power cut may take the ledger's last seconds, which reach the disk
-/// only with its checkpoints, and then the journal must still have them.
-const KEEP: Duration = Duration::from_secs(10);
-/// How long the thread lets callers gather after a commit that several shared: a commit costs the same for few as for
-/// many, and this is no longer than one takes on a busy machine.
-const GATHER: Duration = Duration::from_micros(300);
-/// How long the thread waits before it tries a failed partition again.
-const RETRY: Duration = Duration::from_millis(200);
+thread_local! {
+    /// Who writes what this thread's calls leave, and of which store, if that is done here.
+    static HERE: RefCell<Option<(usize, Arc<Notify>)>> = const { RefCell::new(None) };
+}
 
-/// What callers and the journal's thread share.
+/// What callers and those who write share.
 pub struct Shared {
     /// The partitions.
     pub partitions: Vec<Slot>,
-    /// Something waits to be written, or to be loaded again.
+    /// Wakes the journal's thread: something waits to be written and nobody else does it, or is to be loaded again.
     pub wake: Notify,
+    /// Held by who writes; nothing in it once the store is closed.
+    pub commit: Mutex<Option<Commit>>,
     /// The store's clock.
     pub clock: Arc<dyn Clock>,
     /// Whether answers wait for the disk.
     pub waits: bool,
+    /// Whether cores write what their own calls leave.
+    pub writes_here: bool,
     stop: AtomicBool,
+}
+
+/// That this thread's calls have what they leave written here, until it is dropped.
+pub struct Here(Arc<Notify>);
+
+impl Here {
+    /// Resolves when something waits to be written.
+    pub async fn notified(&self) {
+        self.0.notified().await;
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        // At the end of a thread it may be gone already.
+        let _ = HERE.try_with(|here| here.replace(None));
+    }
 }
 
 /// One partition and its place in the journal.
 pub struct Slot {
-    place: Mutex<Place>,
+    place: std::sync::Mutex<Place>,
     /// The last entry on disk.
     pub written: watch::Sender<u64>,
     flushed: AtomicU64,
@@ -46,9 +59,9 @@ pub struct Slot {
 
 /// A partition, as long as it can be used.
 pub struct Place {
-    usable: Option<Partition>,
+    pub usable: Option<Partition>,
     /// The value that can't be trusted any more, until the partition is loaded again from disk.
-    broken: Option<Partition>,
+    pub broken: Option<Partition>,
 }
 
 impl Place {
@@ -74,12 +87,12 @@ impl Place {
     }
 
     /// The value, usable or not: what waits in either is to be written.
-    fn any(&mut self) -> Option<&mut Partition> {
+    pub fn any(&mut self) -> Option<&mut Partition> {
         self.usable.as_mut().or(self.broken.as_mut())
     }
 
     /// Ends the partition if it has nothing left to write; whether it has ended.
-    fn end(&mut self) -> bool {
+    pub fn end(&mut self) -> bool {
         if self.any().is_some_and(|partition| partition.tail.has_pending()) {
             return false;
         }
@@ -95,6 +108,11 @@ impl Slot {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The last entry that the ledger has.
+    pub fn flushed(&self) -> u64 {
+        self.flushed.load(Ordering::Relaxed)
+    }
+
     /// The ledger has everything up to `seq`.
     pub fn trimmed(&self, seq: u64) {
         self.flushed.fetch_max(seq, Ordering::Relaxed);
@@ -103,105 +121,54 @@ impl Slot {
 
 impl Shared {
     /// Partitions as they were loaded.
-    pub fn new(partitions: Vec<Partition>, clock: Arc<dyn Clock>, waits: bool) -> Shared {
+    pub fn new(
+        partitions: Vec<Partition>,
+        commit: Commit,
+        clock: Arc<dyn Clock>,
+        (waits, writes_here): (bool, bool),
+    ) -> Shared {
         let slot = |partition: Partition| Slot {
             written: watch::Sender::new(partition.tail.written),
             flushed: AtomicU64::new(partition.tail.flushed),
-            place: Mutex::new(Place { usable: Some(partition), broken: None }),
+            place: std::sync::Mutex::new(Place { usable: Some(partition), broken: None }),
         };
         Shared {
             partitions: partitions.into_iter().map(slot).collect(),
             wake: Notify::new(),
+            commit: Mutex::new(Some(commit)),
             clock,
             waits,
+            writes_here,
             stop: AtomicBool::new(false),
         }
     }
 
-    /// Ends the journal's thread after what is pending.
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.wake.notify_one();
-    }
-}
-
-/// The journal's thread.
-pub struct Writer {
-    /// What it shares with the callers.
-    pub shared: Arc<Shared>,
-    /// The files.
-    pub journal: Journal,
-    /// From which a broken partition is loaded again.
-    pub ledger: Arc<dyn Ledger>,
-    /// Bounds of the partitions.
-    pub caps: Caps,
-    /// What may be removed.
-    pub removable: Removable,
-}
-
-/// By partition, up to which entry the journal may be trimmed: what the ledger has had for long enough.
-pub struct Removable {
-    since: Instant,
-    up_to: Vec<u64>,
-}
-
-impl Removable {
-    /// Nothing yet.
-    pub fn new() -> Removable {
-        Removable { since: Instant::now(), up_to: Vec::new() }
-    }
-}
-
-/// Entries on their way to the file, with those who wait for each.
-struct Batch {
-    rows: Vec<JournalRow>,
-    groups: Vec<Arc<Group>>,
-    /// Effects of all rows together.
-    effects: usize,
-}
-
-impl Writer {
-    /// Writes until stopped.
-    pub async fn run(mut self) {
-        let mut commits: u32 = 0;
-        let mut whole = true;
-        loop {
-            if whole {
-                self.shared.wake.notified().await;
-            } else {
-                // What could not be loaded is tried again even if nobody calls.
-                let _ = tokio::time::timeout(RETRY, self.shared.wake.notified()).await;
-            }
-            while let Some(batch) = self.take() {
-                // Callers that come one by one wait for nobody.
-                let crowded = batch.effects > batch.rows.len();
-                self.write(batch).await;
-                if crowded {
-                    // This thread has nothing else to do, and a timer of the runtime is too coarse.
-                    std::thread::sleep(GATHER);
-                }
-                commits = commits.wrapping_add(1);
-                if commits.is_multiple_of(TRIM_EVERY) {
-                    self.trim();
-                }
-            }
-            let stopping = self.shared.stop.load(Ordering::SeqCst);
-            if !stopping {
-                whole = self.mend().await;
-            } else if self.end() {
-                self.trim();
-                return;
-            } else {
-                // A call came in between; what it left is written first.
-                self.shared.wake.notify_one();
-            }
+    /// Says that something waits to be written.
+    pub fn left(&self) {
+        let told_here = HERE.with_borrow(|here| {
+            let own = here.as_ref().filter(|(of, _)| *of == self.id());
+            own.map(|(_, notify)| notify.notify_one()).is_some()
+        });
+        if !told_here {
+            self.wake.notify_one();
         }
     }
 
+    /// From now on it is told here what this thread's calls leave.
+    pub fn write_here(&self) -> Here {
+        let notify = Arc::<Notify>::default();
+        HERE.with(|here| here.replace(Some((self.id(), notify.clone()))));
+        Here(notify)
+    }
+
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Takes what every partition left since the last time.
-    fn take(&self) -> Option<Batch> {
+    pub fn take(&self) -> Option<Batch> {
         let mut batch = Batch { rows: Vec::new(), groups: Vec::new(), effects: 0 };
-        for (index, slot) in self.shared.partitions.iter().enumerate() {
+        for (slot, partition) in self.partitions.iter().zip(0_u32..) {
             let taken = {
                 let mut place = slot.lock();
                 let Some(partition) = place.any() else { continue };
@@ -213,7 +180,6 @@ impl Writer {
                 taken
             };
             if let Some((seq, entry, group)) = taken {
-                let partition = u32::try_from(index).unwrap_or(u32::MAX);
                 batch.effects += entry.effects.len();
                 batch.rows.push(JournalRow { partition, seq, bytes: entry.encode() });
                 batch.groups.push(group);
@@ -222,87 +188,14 @@ impl Writer {
         (!batch.rows.is_empty()).then_some(batch)
     }
 
-    async fn write(&mut self, batch: Batch) {
-        match self.journal.append(&batch.rows) {
-            Ok(()) => {
-                for (row, group) in batch.rows.iter().zip(batch.groups) {
-                    let slot = &self.shared.partitions[row.partition as usize];
-                    {
-                        let mut place = slot.lock();
-                        if let Some(partition) = place.any() {
-                            partition.tail.written = row.seq;
-                            partition.in_flight.retain(|(seq, _)| *seq > row.seq);
-                        }
-                        // Within the lock: whoever finds an entry written, or its group finished, finds it at the head as well.
-                        slot.written.send_replace(row.seq);
-                    }
-                    group.finish(Ok(()));
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "group commit failed; its callers are refused and the partitions are loaded again");
-                let why = error.to_string();
-                for (row, group) in batch.rows.iter().zip(batch.groups) {
-                    {
-                        let mut place = self.shared.partitions[row.partition as usize].lock();
-                        place.break_off();
-                        // What was decided meanwhile rests on what is not written.
-                        if let Some(partition) = place.any() {
-                            partition.tail.abandon(&why);
-                        }
-                    }
-                    group.finish(Err(why.clone()));
-                }
-                // Callers are refused at once meanwhile; a full disk needs a moment anyway.
-                tokio::time::sleep(RETRY).await;
-            }
-        }
+    /// Whether the store is about to close.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 
-    /// Loads broken partitions from disk again: what was decided and not written never happened. Whether all are usable.
-    async fn mend(&mut self) -> bool {
-        let shared = self.shared.clone();
-        let mut whole = true;
-        for (slot, index) in shared.partitions.iter().zip(0_u32..) {
-            let Some(last) = slot.lock().broken.as_ref().map(|broken| broken.now) else { continue };
-            let now = shared.clock.now().max(last);
-            match recover::load(index, &self.journal, &*self.ledger, self.caps, now).await {
-                Ok(mut partition) => {
-                    let mut place = slot.lock();
-                    if let Some(broken) = place.broken.take() {
-                        partition.adopt_versions(&broken);
-                    }
-                    slot.written.send_replace(partition.tail.written);
-                    place.usable = Some(partition);
-                    tracing::info!(partition = index, "the partition is loaded again");
-                }
-                Err(error) => {
-                    whole = false;
-                    tracing::error!(partition = index, %error, "the partition can't be loaded; it is tried again");
-                }
-            }
-        }
-        whole
-    }
-
-    /// Ends the partitions that have nothing left to write; whether all have ended.
-    fn end(&self) -> bool {
-        // Each is asked, also after one that has not ended.
-        let mut all = true;
-        for slot in &self.shared.partitions {
-            all &= slot.lock().end();
-        }
-        all
-    }
-
-    fn trim(&mut self) {
-        if let Err(error) = self.journal.trim(&self.removable.up_to) {
-            tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
-        }
-        if self.removable.since.elapsed() >= KEEP {
-            let flushed = |slot: &Slot| slot.flushed.load(Ordering::Relaxed);
-            let up_to = self.shared.partitions.iter().map(flushed).collect();
-            self.removable = Removable { since: Instant::now(), up_to };
-        }
+    /// Ends the journal's thread after what is pending.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
     }
 }

@@ -1,4 +1,4 @@
-//! The embedded store: counters in this process, their journal in a file. It needs no server at all.
+//! The embedded store: counters in this process, their journal in files. It needs no server at all.
 
 mod adjust;
 mod admit;
@@ -16,6 +16,8 @@ mod settle;
 mod step;
 mod table;
 mod tail;
+mod waiters;
+mod writer;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 //! Opens and closes the embedded store: loads its partitions and starts the journal's thread.
 
 use super::counters::EmbeddedCounters;
-use super::group::{Removable, Shared, Writer};
+use super::group::Shared;
 use super::journal::{self, Journal, Safety};
 use super::recover;
+use super::writer::{Commit, Writer};
 use crate::engine::operation::Caps;
 use crate::engine::ports::{Clock, Ledger, StoreError};
 use std::path::PathBuf;
@@ -52,9 +53,10 @@ impl Embedded {
         }
         // Only now that nothing speaks against the two.
         journal.set_installation(&options.installation)?;
-        let shared = Arc::new(Shared::new(partitions, options.clock.clone(), options.waits));
-        let writer =
-            Writer { shared: shared.clone(), journal, ledger, caps: options.caps, removable: Removable::new() };
+        let writes_here = options.waits && options.safety == Safety::Process;
+        let commit = Commit::new(journal);
+        let shared = Arc::new(Shared::new(partitions, commit, options.clock.clone(), (options.waits, writes_here)));
+        let writer = Writer { shared: shared.clone(), ledger, caps: options.caps };
         let writer = spawn("journal", writer.run())?;
         let counters = Arc::new(EmbeddedCounters::new(shared.clone()));
         Ok(Embedded { counters, shared, writer })

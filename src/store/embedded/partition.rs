@@ -2,7 +2,8 @@
 
 use super::ids::Ids;
 use super::table::{Slot, Table};
-use super::tail::{Group, Tail};
+use super::tail::Tail;
+use super::waiters::Group;
 use crate::domain::counter::{Counter, Parts};
 use crate::domain::entry::{Effect, Kind, Line, LineLevel, Note, RequestStamp};
 use crate::domain::name::{IdKey, Uid};

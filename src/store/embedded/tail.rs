@@ -1,6 +1,7 @@
 //! The end of a partition's journal: effects that wait for the next group commit, and entries that the ledger may not
 //! have yet.
 
+use super::waiters::Group;
 use crate::domain::counter::Parts;
 use crate::domain::entry::{Effect, Entry};
 use crate::domain::name::IdKey;
@@ -8,8 +9,7 @@ use crate::domain::reservation::Reservation;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::CounterKey;
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 /// Flushed entries that stay in memory, so that an answer of the ledger that is a little old can still be completed.
 const SLACK: u64 = 256;
@@ -27,37 +27,6 @@ pub struct Tail {
     entries: VecDeque<(u64, Arc<Entry>)>,
     pending: Vec<Effect>,
     group: Arc<Group>,
-}
-
-/// One group commit: those who wait for it share it.
-#[derive(Default)]
-pub struct Group {
-    result: OnceLock<Result<(), String>>,
-    done: Notify,
-}
-
-impl Group {
-    /// Ends the wait.
-    pub fn finish(&self, result: Result<(), String>) {
-        if self.result.set(result).is_ok() {
-            self.done.notify_waiters();
-        }
-    }
-
-    /// Resolves when the group is on disk, or could not be written.
-    ///
-    /// # Errors
-    /// Why it could not be written.
-    pub async fn finished(&self) -> Result<(), String> {
-        loop {
-            let mut wait = std::pin::pin!(self.done.notified());
-            wait.as_mut().enable();
-            if let Some(result) = self.result.get() {
-                return result.clone();
-            }
-            wait.await;
-        }
-    }
 }
 
 impl Tail {
