@@ -163,8 +163,13 @@ pub enum DecodeError {
 impl Entry {
     /// The entry as bytes, the format first.
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_behind(Vec::new())
+    }
+
+    /// The same behind what is there already, whose memory may have been used before.
+    pub fn encode_behind(&self, mut out: Vec<u8>) -> Vec<u8> {
         // About what an effect takes: growing by doubling copies everything twice.
-        let mut out = Vec::with_capacity(64 + 512 * self.effects.len());
+        out.reserve(64 + 512 * self.effects.len());
         out.push(FORMAT);
         let noted = |(at, effect): (usize, &Effect)| Some((u32::try_from(at).ok()?, effect.note.clone()?));
         let notes: Vec<(u32, Note)> = self.effects.iter().enumerate().filter_map(noted).collect();

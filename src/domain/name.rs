@@ -184,9 +184,9 @@ impl Pattern {
     }
 }
 
-/// A validated meter name.
+/// A validated meter name, and the number behind it, which every look-up goes by.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MeterName(Arc<str>);
+pub struct MeterName(Arc<str>, MeterId);
 
 impl std::str::FromStr for MeterName {
     type Err = NameError;
@@ -199,7 +199,8 @@ impl std::str::FromStr for MeterName {
                 && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
         };
         if text.len() <= MAX_ID && text.split('.').all(word) {
-            Ok(MeterName(text.into()))
+            let id = u64::from_be_bytes(first(&Sha256::digest(text.as_bytes())));
+            Ok(MeterName(text.into(), MeterId(id)))
         } else {
             Err(NameError::BadMeter)
         }
@@ -214,7 +215,7 @@ impl MeterName {
 
     /// The number behind it: the first 8 bytes of its SHA-256. The catalog refuses two meters with the same.
     pub fn id(&self) -> MeterId {
-        MeterId(u64::from_be_bytes(first(&Sha256::digest(self.0.as_bytes()))))
+        self.1
     }
 }
 

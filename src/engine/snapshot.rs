@@ -37,7 +37,7 @@ pub struct Snapshot {
     hasher: foldhash::fast::RandomState,
 }
 
-type Chains = HashMap<(Arc<str>, MeterId), Arc<Chain>, foldhash::fast::RandomState>;
+type Chains = HashMap<(AccountName, MeterId), Arc<Chain>, foldhash::fast::RandomState>;
 
 /// An account's chain on one meter: the tenant first, the account itself last.
 pub struct Chain {
@@ -172,7 +172,7 @@ impl Snapshot {
 
     /// The chain of an account on a meter with the limits in force at `now`. Looked up once, then kept until a raise ends.
     pub fn chain(&self, account: &AccountName, meter: &Meter, now: Timestamp) -> Arc<Chain> {
-        let key = (Arc::<str>::from(account.as_str()), meter.name.id());
+        let key = (account.clone(), meter.name.id());
         let shard = &self.chains[(self.hasher.hash_one(&key) as usize) % SHARDS];
         if let Some(chain) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
             && chain.valid.contains(now)

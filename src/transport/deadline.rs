@@ -11,12 +11,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tower::Service;
 
 use super::methods::{Methods, Rank};
 use super::refusal;
+use super::timer::Timer;
 use crate::telemetry::calls;
 use crate::telemetry::pace::Pace;
 
@@ -46,7 +47,7 @@ pub(super) enum DeadlineFuture<F> {
         /// When the time is up.
         until: Instant,
         /// Made at the first wait, because a timer costs more than a call that never waits.
-        timer: Option<Pin<Box<Sleep>>>,
+        timer: Option<Timer>,
     },
 }
 
@@ -101,8 +102,7 @@ where
         {
             return Poll::Ready(answer);
         }
-        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(*until)));
-        timer.as_mut().poll(cx).map(|()| {
+        timer.get_or_insert_with(|| Timer::begin(*until, cx)).poll(cx).map(|()| {
             *inner = None;
             Ok(refusal::deadline_exceeded())
         })

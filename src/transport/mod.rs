@@ -19,4 +19,5 @@ pub mod shed;
 mod size;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod web;

@@ -20,6 +20,7 @@ use super::direct::Answers;
 use super::layers::Layers;
 use super::methods::Methods;
 use super::shed::InFlight;
+use super::timer;
 use crate::telemetry::pace::Pace;
 
 /// HTTP/2 pings on a silent connection, and how long the answer may take.
@@ -243,6 +244,7 @@ fn start_core(
     let serving = serve(config.clone(), layers, answers, connections, Arc::clone(&open));
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         runtime.block_on(async move {
+            tokio::spawn(timer::watch());
             if let Some(all_ended) = halt.run_until_cancelled(serving).await {
                 // Nobody may be waiting; then nobody is told.
                 let _ = drained_sender.send(all_ended);

@@ -181,7 +181,7 @@ impl Shared {
             };
             if let Some((seq, entry, group)) = taken {
                 batch.effects += entry.effects.len();
-                batch.rows.push(JournalRow { partition, seq, bytes: entry.encode() });
+                batch.rows.push(JournalRow { partition, seq, entry });
                 batch.groups.push(group);
             }
         }

@@ -192,7 +192,7 @@ async fn an_older_ledger_and_a_foreign_journal_are_refused() {
     let folder = Folder::new();
     let journal = || Journal::open(&folder.0.join("journal"), Safety::Process).unwrap();
     let entry = crate::domain::entry::Entry { time: Timestamp::from_millis(1), effects: vec![] };
-    let row = |seq| JournalRow { partition: 0, seq, bytes: entry.encode() };
+    let row = |seq| JournalRow { partition: 0, seq, entry: entry.clone().into() };
     journal().set_installation("another").unwrap();
     journal().append(&[row(1), row(2), row(3)]).unwrap();
     remove_all_but_the_numbers(&folder.0.join("journal"));

@@ -1,5 +1,6 @@
 //! A segment's text: a header with the format, then frames, each with its length and a checksum.
 
+use crate::domain::entry::Entry;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a segment begins with; the last byte is the format.
@@ -30,29 +31,6 @@ pub(super) struct Damage {
 }
 
 impl<'a> Frame<'a> {
-    /// Adds it to a text.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        out.extend([0; PREFIX]);
-        match self {
-            Frame::Installation(id) => {
-                out.push(INSTALLATION);
-                out.extend(id.as_bytes());
-            }
-            Frame::Newest(partition, seq) => numbered(out, NEWEST, *partition, *seq),
-            Frame::Entry(partition, seq, entry) => {
-                numbered(out, ENTRY, *partition, *seq);
-                out.extend(*entry);
-            }
-        }
-        let (prefix, body) = out[start..].split_at_mut(PREFIX);
-        // Of a group commit an entry has 2^32 bytes only if it has millions of effects, which callers in work are not.
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        prefix[..4].copy_from_slice(&length.to_le_bytes());
-        prefix[4..8].copy_from_slice(&(!length).to_le_bytes());
-        prefix[8..].copy_from_slice(&xxh3_64(body).to_le_bytes());
-    }
-
     fn decode(body: &'a [u8]) -> Option<Frame<'a>> {
         let (kind, rest) = body.split_first()?;
         if *kind == INSTALLATION {
@@ -69,10 +47,44 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn numbered(out: &mut Vec<u8>, kind: u8, partition: u32, seq: u64) {
-    out.push(kind);
-    out.extend(partition.to_le_bytes());
-    out.extend(seq.to_le_bytes());
+/// Adds to a text the installation that all entries are of.
+pub(super) fn write_installation(text: Vec<u8>, id: &str) -> Vec<u8> {
+    framed(text, |mut text| {
+        text.push(INSTALLATION);
+        text.extend(id.as_bytes());
+        text
+    })
+}
+
+/// Adds the number of a partition's newest entry.
+pub(super) fn write_newest(text: Vec<u8>, partition: u32, seq: u64) -> Vec<u8> {
+    framed(text, |text| numbered(text, NEWEST, partition, seq))
+}
+
+/// Adds an entry.
+pub(super) fn write_entry(text: Vec<u8>, partition: u32, seq: u64, entry: &Entry) -> Vec<u8> {
+    framed(text, |text| entry.encode_behind(numbered(text, ENTRY, partition, seq)))
+}
+
+fn numbered(mut text: Vec<u8>, kind: u8, partition: u32, seq: u64) -> Vec<u8> {
+    text.push(kind);
+    text.extend(partition.to_le_bytes());
+    text.extend(seq.to_le_bytes());
+    text
+}
+
+/// Adds a frame, whose body is written where it stays.
+fn framed(mut text: Vec<u8>, body: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+    let start = text.len();
+    text.extend([0; PREFIX]);
+    let mut text = body(text);
+    let (prefix, body) = text[start..].split_at_mut(PREFIX);
+    // An entry has 2^32 bytes only if it has millions of effects, which callers in work are not.
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    prefix[..4].copy_from_slice(&length.to_le_bytes());
+    prefix[4..8].copy_from_slice(&(!length).to_le_bytes());
+    prefix[8..].copy_from_slice(&xxh3_64(body).to_le_bytes());
+    text
 }
 
 /// The whole frames of a segment, and the length up to which it is whole: what a process that died, or a power cut, left
@@ -117,20 +129,21 @@ fn is_hollow(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const FRAMES: [Frame<'static>; 5] = [
-        Frame::Installation("one"),
-        Frame::Newest(1, 7),
-        Frame::Entry(1, 8, b"first"),
-        Frame::Entry(0, u64::MAX, b""),
-        Frame::Entry(0, 3, &[0; 70]),
-    ];
+    use crate::domain::time::Timestamp;
 
     /// A segment, and where each frame ends.
     fn segment() -> (Vec<u8>, Vec<usize>) {
+        let entry = |time| Entry { time: Timestamp::from_millis(time), effects: Vec::new() };
         let (mut text, mut ends) = (HEADER.to_vec(), Vec::new());
-        for frame in FRAMES {
-            frame.write(&mut text);
+        let frames: [&dyn Fn(Vec<u8>) -> Vec<u8>; 5] = [
+            &|text| write_installation(text, "one"),
+            &|text| write_newest(text, 1, 7),
+            &|text| write_entry(text, 1, 8, &entry(5)),
+            &|text| write_entry(text, 0, u64::MAX, &entry(i64::MAX)),
+            &|text| write_entry(text, 0, 3, &entry(0)),
+        ];
+        for write in frames {
+            text = write(text);
             ends.push(text.len());
         }
         (text, ends)
@@ -139,25 +152,32 @@ mod tests {
     #[test]
     fn what_was_written_is_read_and_a_torn_end_is_left_out_wherever_it_was_torn() {
         let (text, ends) = segment();
-        assert_eq!(read(&text), Ok((FRAMES.to_vec(), text.len())));
+        let (frames, whole) = read(&text).unwrap();
+        assert_eq!((whole, &frames[..2]), (text.len(), &[Frame::Installation("one"), Frame::Newest(1, 7)][..]));
+        let numbers = frames[2..].iter().map(|frame| match frame {
+            Frame::Entry(partition, seq, bytes) => (*partition, *seq, Entry::decode(bytes).unwrap().time.millis()),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), [(1, 8, 5), (0, u64::MAX, i64::MAX), (0, 3, 0)]);
         for length in 0..text.len() {
             let complete = ends.iter().filter(|end| **end <= length).count();
             let least = if length < HEADER.len() { 0 } else { HEADER.len() };
             let whole = ends[..complete].last().copied().unwrap_or(least);
-            let expected = Ok((FRAMES[..complete].to_vec(), whole));
+            let expected = Ok((frames[..complete].to_vec(), whole));
             assert_eq!(read(&text[..length]), expected, "{length}");
             // The same where the file is as long as it was to become, and the rest of it empty.
             let mut hollow = text[..length].to_vec();
             hollow.resize(text.len() + 9, 0);
-            let (frames, hollow_whole) = read(&hollow).unwrap();
-            assert!(frames.len() >= complete && hollow_whole >= whole, "{length}");
-            assert_eq!(frames, FRAMES[..frames.len()], "{length}: nothing is there that was not written");
+            let (found, hollow_whole) = read(&hollow).unwrap();
+            assert!(found.len() >= complete && hollow_whole >= whole, "{length}");
+            assert_eq!(found, frames[..found.len()], "{length}: nothing is there that was not written");
         }
     }
 
     #[test]
     fn a_changed_byte_is_damage_and_never_another_entry() {
         let (text, ends) = segment();
+        let (whole, _) = read(&text).unwrap();
         for at in 0..text.len() {
             for bit in 0..8 {
                 let mut changed = text.clone();
@@ -166,7 +186,7 @@ mod tests {
                     Err(Damage { at: found }) => assert!(found <= at),
                     // The last frame may have been torn off just so.
                     Ok((frames, _)) => {
-                        assert!(at >= ends[ends.len() - 2] && frames == FRAMES[..4], "{at}: {frames:?}");
+                        assert!(at >= ends[ends.len() - 2] && frames == whole[..4], "{at}: {frames:?}");
                     }
                 }
             }

@@ -1,10 +1,12 @@
 //! Takes over a journal that an earlier version kept in SQLite, `journal.db`.
 
 use super::{Journal, JournalRow};
+use crate::domain::entry::Entry;
 use crate::engine::ports::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
+use std::sync::Arc;
 
 const INSTALLATION: &str = include_str!("../../../sql/journal/installation_get.sql");
 const NEWEST: &str = include_str!("../../../sql/journal/newest_all.sql");
@@ -51,8 +53,12 @@ impl Legacy {
     async fn read(&mut self, partition: u32, seq: u64) -> Result<Vec<JournalRow>, StoreError> {
         let query = sqlx::query_as(READ).bind(i64::from(partition)).bind(seq.cast_signed());
         let rows: Vec<(i64, Vec<u8>)> = query.fetch_all(&mut self.0).await.map_err(unreadable)?;
-        let row = |(seq, bytes): (i64, Vec<u8>)| JournalRow { partition, seq: seq.cast_unsigned(), bytes };
-        Ok(rows.into_iter().map(row).collect())
+        let row = |(seq, bytes): (i64, Vec<u8>)| {
+            let entry = Entry::decode(&bytes)
+                .map_err(|error| StoreError::Corrupt(format!("partition {partition}, entry {seq}: {error}")))?;
+            Ok(JournalRow { partition, seq: seq.cast_unsigned(), entry: Arc::new(entry) })
+        };
+        rows.into_iter().map(row).collect()
     }
 
     /// Closes the file.

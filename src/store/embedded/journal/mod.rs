@@ -14,7 +14,7 @@ pub(super) mod tests;
 use crate::domain::entry::Entry;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::StoreError;
-use frame::{Frame, HEADER};
+use frame::HEADER;
 use segment::{Segment, Survey, unreadable};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -28,6 +28,8 @@ pub(super) use legacy::{Legacy, import};
 
 /// Bytes of a segment after which another one is begun.
 const SEGMENT: u64 = 16 << 20;
+/// Bytes that are kept at most for the text of the next write.
+const KEPT: usize = 1 << 20;
 
 /// How safely a group commit is on disk when it ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +75,7 @@ pub struct JournalRow {
     /// The entry's number.
     pub seq: u64,
     /// The entry.
-    pub bytes: Vec<u8>,
+    pub entry: Arc<Entry>,
 }
 
 impl Journal {
@@ -120,10 +122,8 @@ impl Journal {
     /// [`StoreError::Unavailable`] if they can't be written (a full disk); what is left of them is removed before anything else
     /// is written.
     pub fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
-        self.text.clear();
-        for row in rows {
-            Frame::Entry(row.partition, row.seq, &row.bytes).write(&mut self.text);
-        }
+        let text = self.cleared();
+        self.text = rows.iter().fold(text, |text, row| frame::write_entry(text, row.partition, row.seq, &row.entry));
         self.write().map_err(unreadable)?;
         for row in rows {
             self.newest.insert(row.partition, row.seq);
@@ -181,8 +181,7 @@ impl Journal {
         if self.installation() == Some(id) && self.current.is_some() {
             return Ok(());
         }
-        self.text.clear();
-        Frame::Installation(id).write(&mut self.text);
+        self.text = frame::write_installation(self.cleared(), id);
         self.write().map_err(unreadable)?;
         self.installation = Some(id.to_owned());
         Ok(())
@@ -212,6 +211,14 @@ impl Journal {
 
     fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.older.iter().chain(self.current.as_ref().map(|current| &current.segment))
+    }
+
+    /// An empty text with the memory of the last one, unless that was an unusual lot.
+    fn cleared(&mut self) -> Vec<u8> {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        text.shrink_to(KEPT);
+        text
     }
 
     /// Writes the text at the end.
@@ -264,10 +271,10 @@ impl Journal {
         let path = segment::path(&self.folder, number);
         let mut text = HEADER.to_vec();
         if let Some(id) = &self.installation {
-            Frame::Installation(id).write(&mut text);
+            text = frame::write_installation(text, id);
         }
         for (partition, seq) in &self.newest {
-            Frame::Newest(*partition, *seq).write(&mut text);
+            text = frame::write_newest(text, *partition, *seq);
         }
         let file = self.create(&path, &text).inspect_err(|_| {
             // What there is of it holds nothing.

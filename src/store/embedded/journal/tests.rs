@@ -43,7 +43,7 @@ fn entry(time: i64) -> Entry {
 }
 
 fn row(partition: u32, seq: u64) -> JournalRow {
-    JournalRow { partition, seq, bytes: entry(seq.cast_signed() * 10).encode() }
+    JournalRow { partition, seq, entry: entry(seq.cast_signed() * 10).into() }
 }
 
 fn open(folder: &Folder) -> Journal {
@@ -222,7 +222,7 @@ async fn earlier(file: &Path, installation: &str, last: u64) {
     sqlx::query(id).bind(installation).execute(&mut connection).await.unwrap();
     for seq in 1..=last {
         let insert = sqlx::query("INSERT INTO journal (partition, seq, entry) VALUES (0, $1, $2)");
-        insert.bind(seq.cast_signed()).bind(row(0, seq).bytes).execute(&mut connection).await.unwrap();
+        insert.bind(seq.cast_signed()).bind(row(0, seq).entry.encode()).execute(&mut connection).await.unwrap();
     }
     sqlx::Connection::close(connection).await.unwrap();
 }
