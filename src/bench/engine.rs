@@ -40,7 +40,7 @@ impl Engine {
         let scratch = Scratch::new(&options.data_dir)?;
         let background =
             Builder::new_multi_thread().worker_threads(2).thread_name("quotad-background").enable_all().build()?;
-        let workload = Workload::new(options.levels);
+        let workload = options.workload();
         let settings = NodeOptions { data_dir: scratch.path().join("engine"), ..NodeOptions::default() };
         let node = background.block_on(async {
             let node = Node::open(settings).await?;

@@ -4,7 +4,7 @@
 //! of the same sizes on the same design of runtimes) and then every row, and a figure is the median over the rounds.
 //! Processor time is the operating system's own accounting, user and system together.
 //!
-//! `workload.rs` says what is asked; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
+//! `workload.rs` says what is asked and `spread.rs` of whom; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer each; `cpu.rs` and
 //! `meter.rs` measure; `report.rs` has the figures; `on_redis` is the same engine on the other store; `catalog.rs` puts very many
 //! quotas beside it.
 
@@ -21,6 +21,7 @@ mod options;
 mod report;
 mod rule;
 mod run;
+mod spread;
 mod wire;
 mod workload;
 
@@ -29,3 +30,4 @@ pub use on_redis::{Cost, Flushing, Memory, RedisReport, Served};
 pub use options::{Options, Part};
 pub use report::{Report, Row};
 pub use run::run;
+pub use spread::Spread;

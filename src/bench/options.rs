@@ -1,5 +1,7 @@
 //! What to measure, for how long, and with how much at a time.
 
+use super::spread::Spread;
+use super::workload::{ACCOUNTS, Workload};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,8 +39,14 @@ pub struct Options {
     pub connections: usize,
     /// Calls under way at a time.
     pub in_flight: usize,
-    /// Accounts on the path of a charge, two windows each.
+    /// Accounts on the path of a charge.
     pub levels: usize,
+    /// Windows of each of these.
+    pub windows: usize,
+    /// Accounts that are charged; without it 10,000.
+    pub accounts: Option<u64>,
+    /// How charges are spread over them.
+    pub spread: Spread,
     /// Quotas of the tenant that has many.
     pub quotas: usize,
 }
@@ -47,6 +55,16 @@ impl Options {
     /// Whether a part is asked for.
     pub fn wants(&self, part: Part) -> bool {
         self.parts.is_empty() || self.parts.contains(&part)
+    }
+
+    /// Accounts that are charged.
+    pub fn accounts(&self) -> u64 {
+        self.accounts.unwrap_or(ACCOUNTS)
+    }
+
+    /// What is asked.
+    pub(super) fn workload(&self) -> Workload {
+        Workload { windows: self.windows, accounts: self.accounts(), spread: self.spread, ..Workload::new(self.levels) }
     }
 }
 

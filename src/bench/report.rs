@@ -23,8 +23,14 @@ pub struct Report {
     pub connections: usize,
     /// Calls under way at a time.
     pub in_flight: usize,
-    /// Accounts on each path, two windows each.
+    /// Accounts on each path.
     pub levels: usize,
+    /// Windows of each account.
+    pub windows: usize,
+    /// Accounts that are charged.
+    pub accounts: u64,
+    /// How charges are spread over them: `uniform`, `skewed` or `hot`.
+    pub spread: &'static str,
     /// The rows, in the order of the layers.
     pub rows: Vec<Row>,
     /// The engine on Redis, where it was measured.
@@ -59,6 +65,8 @@ pub struct Row {
     pub p50_us: Option<f64>,
     /// The 99th percentile.
     pub p99_us: Option<f64>,
+    /// The 99.9th.
+    pub p999_us: Option<f64>,
 }
 
 impl Report {
@@ -73,6 +81,9 @@ impl Report {
             connections: options.connections,
             in_flight: options.in_flight,
             levels: options.levels,
+            windows: options.windows,
+            accounts: options.accounts(),
+            spread: options.spread.as_str(),
             rows: Vec::new(),
             redis: None,
             redis_missing: None,
@@ -96,8 +107,9 @@ impl Row {
             flusher_us: of(|sample| sample.flusher_us),
             per_core_second: cpu_us.filter(|us| *us > 0.0).map(|us| 1e6 / us),
             times_echo: echo.and_then(|echo| median(rounds.iter().zip(echo).filter_map(ratio).collect())),
-            p50_us: of(|sample| sample.latencies.percentile(50)),
-            p99_us: of(|sample| sample.latencies.percentile(99)),
+            p50_us: of(|sample| sample.latencies.quantile(500)),
+            p99_us: of(|sample| sample.latencies.quantile(990)),
+            p999_us: of(|sample| sample.latencies.quantile(999)),
         }
     }
 }

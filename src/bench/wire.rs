@@ -90,12 +90,12 @@ impl Wire {
         let addrs: Vec<String> =
             options.addr.iter().cloned().chain(servers.iter().map(|server| server.addr().to_owned())).collect();
         let addr = addrs.first().context("no server to measure")?.clone();
-        let workload = Workload::new(options.levels);
+        let workload = options.workload();
         let sizes = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let client = Client::connect(&addr)?;
             let yaml = workload.catalog();
             client.apply(v1::ApplyRequest { yaml: yaml.into(), ..Default::default() }).await?;
-            let request = workload.reserve(0);
+            let request = workload.reserve(workload.place(0), 0);
             let size = request.encoded_len();
             anyhow::Ok((size, client.reserve(request).await?.encoded_len()))
         })?;
@@ -189,7 +189,8 @@ impl Load {
     async fn consume(self, mut tally: Tally) -> Result<Histogram> {
         let mut client = QuotaServiceClient::new(self.channel);
         while tally.goes_on() {
-            let request = self.workload.consume(tally.numbers(1));
+            let number = tally.numbers(1);
+            let request = self.workload.consume(self.workload.place(number), number);
             let start = Instant::now();
             granted(client.consume(request).await?.get_ref())?;
             tally.done(start, 1);
@@ -201,11 +202,12 @@ impl Load {
         let mut client = QuotaServiceClient::new(self.channel);
         while tally.goes_on() {
             let number = tally.numbers(1);
-            let request = self.workload.reserve(number);
+            let place = self.workload.place(number);
+            let request = self.workload.reserve(place, number);
             let start = Instant::now();
             held(client.reserve(request).await?.get_ref())?;
             tally.done(start, 1);
-            let request = self.workload.commit(number);
+            let request = self.workload.commit(place, number);
             let start = Instant::now();
             client.commit(request).await?;
             tally.done(start, 1);
@@ -217,11 +219,13 @@ impl Load {
         use v1::batch_reserve_result::Result as One;
         let mut client = QuotaServiceClient::new(self.channel);
         while tally.goes_on() {
-            // A batch is one tenant's: every sixteenth number is.
+            // A batch is one tenant's.
             let first = tally.numbers(BATCH * 16);
+            let place = self.workload.place(first);
             let numbers = || (0..BATCH).map(|item| first + item * 16);
-            let tenant = self.workload.tenant(first);
-            let requests = numbers().map(|number| self.workload.reserve(number)).collect();
+            let items = || numbers().map(|number| (self.workload.within(place, number), number));
+            let tenant = place.tenant();
+            let requests = items().map(|(place, number)| self.workload.reserve(place, number)).collect();
             let start = Instant::now();
             let answer = client.batch_reserve(v1::BatchReserveRequest { tenant: tenant.clone(), requests }).await?;
             for result in answer.into_inner().results {
@@ -231,7 +235,7 @@ impl Load {
                 }
             }
             tally.done(start, BATCH);
-            let requests = numbers().map(|number| self.workload.commit(number)).collect();
+            let requests = items().map(|(place, number)| self.workload.commit(place, number)).collect();
             let start = Instant::now();
             client.batch_commit(v1::BatchCommitRequest { tenant, requests }).await?;
             tally.done(start, BATCH);
@@ -247,7 +251,7 @@ impl Load {
         let workload = self.workload;
         let ask = |tag: u64, starts: &mut HashMap<u64, Instant>| {
             starts.insert(tag, Instant::now());
-            let operation = Some(Operation::Consume(workload.consume(tag)));
+            let operation = Some(Operation::Consume(workload.consume(workload.place(tag), tag)));
             asked.send(v1::EnforceRequest { tag, operation }).ok().context("the stream ended")
         };
         for _ in 0..self.each {

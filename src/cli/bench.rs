@@ -3,7 +3,7 @@
 use super::bench_redis;
 use super::output::{self, Answer, Fault};
 use super::render::{Column, View};
-use crate::bench::{self, Options, Part, Report, Row, Size};
+use crate::bench::{self, Options, Part, Report, Row, Size, Spread};
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -39,9 +39,18 @@ pub struct BenchArgs {
     /// Calls under way at a time, all connections together
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
     in_flight: u16,
-    /// Accounts on the path of each charge, two windows each
+    /// Accounts on the path of each charge, 1 to 8; with 1, the charged accounts are the 16 tenants
     #[arg(long, value_name = "L", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=8))]
     levels: u8,
+    /// Windows of each of these accounts, 1 to 6
+    #[arg(long, value_name = "W", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=6))]
+    windows: u8,
+    /// Accounts that are charged, 1000 to 10000000 [default: 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    accounts: Option<u64>,
+    /// How the charges are spread over them
+    #[arg(long, value_enum, default_value = "uniform")]
+    spread: Spread,
     /// Quotas of the tenant that has many
     #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
     quotas: u32,
@@ -93,6 +102,9 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
         connections: args.connections.into(),
         in_flight: args.in_flight.into(),
         levels: args.levels.into(),
+        windows: args.windows.into(),
+        accounts: args.accounts,
+        spread: args.spread,
         quotas: usize::try_from(args.quotas)?,
     };
     let report = bench::run(&options, |what| note(&format!("{what} ...")))?;
@@ -135,11 +147,13 @@ fn text(report: &Report, view: &View) -> String {
         Column::Number("x echo"),
         Column::Number("p50 us"),
         Column::Number("p99 us"),
+        Column::Number("p99.9 us"),
     ];
     let table = view.table(&columns, report.rows.iter().map(cells).collect());
     format!(
         "quotad {version}, {build} build, {cores} cores shared with the load generator; {in_flight} calls under way over \
-         {connections} connections, {levels} levels x 2 windows, embedded, default durability\n\
+         {connections} connections, {levels} levels x {windows} windows, {accounts} accounts charged ({spread}), embedded, \
+         default durability\n\
          Each figure is the median of {rounds} runs of {seconds} s. CPU: user and system of the server, without the \
          flusher (which has its own column).\n{table}",
         version = report.version,
@@ -148,6 +162,9 @@ fn text(report: &Report, view: &View) -> String {
         in_flight = report.in_flight,
         connections = report.connections,
         levels = report.levels,
+        windows = report.windows,
+        accounts = grouped(report.accounts as f64),
+        spread = report.spread,
         rounds = report.rounds,
         seconds = report.seconds,
     )
@@ -194,6 +211,7 @@ fn cells(row: &Row) -> Vec<String> {
         figure(row.times_echo, 2),
         figure(row.p50_us, 0),
         figure(row.p99_us, 0),
+        figure(row.p999_us, 0),
     ]
 }
 

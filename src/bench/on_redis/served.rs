@@ -80,8 +80,9 @@ impl Row {
             batch: of(&|round| Some(round.batch)).unwrap_or_default(),
             raw_us: of(&|round| Some(round.raw_us)).unwrap_or_default(),
             of_raw: of(&|round| Some(round.sample.per_second * round.raw_us / 1e6)).unwrap_or_default(),
-            p50_us: of(&|round| round.sample.latencies.percentile(50)),
-            p99_us: of(&|round| round.sample.latencies.percentile(99)),
+            p50_us: of(&|round| round.sample.latencies.quantile(500)),
+            p99_us: of(&|round| round.sample.latencies.quantile(990)),
+            p999_us: of(&|round| round.sample.latencies.quantile(999)),
         }
     }
 }
