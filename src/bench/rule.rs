@@ -28,7 +28,7 @@ pub(super) fn round(options: &Options) -> anyhow::Result<Sample> {
     let mut counters: Vec<Vec<Counter>> =
         (0..levels).map(|level| vec![Counter::default(); (COUNTERS >> (2 * (levels - 1 - level))).max(1)]).collect();
     measure(options.time, 0, &Watched::here(), |meter| {
-        let mut tally = Tally::new(meter.clone());
+        let tally = Tally::new(meter.clone());
         let worker = std::thread::Builder::new().name("bench-rule".into()).spawn(move || {
             while tally.goes_on() {
                 let first = tally.numbers(BURST);

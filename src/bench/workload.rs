@@ -14,7 +14,7 @@ use std::fmt::Write;
 /// The meter.
 const METER: &str = "bench.units";
 /// Tenants: several, so that every partition has some.
-const TENANTS: u64 = 16;
+const TENANTS: u64 = Workload::TENANTS;
 /// Accounts that are charged where nothing else is said, all tenants together.
 pub(super) const ACCOUNTS: u64 = 10_000;
 /// A limit that is never reached.
@@ -57,6 +57,9 @@ impl Place {
 }
 
 impl Workload {
+    /// How many tenants there are.
+    pub(super) const TENANTS: u64 = 16;
+
     /// What is asked where nothing else is said, with so many accounts on each path.
     pub(super) fn new(levels: usize) -> Workload {
         Workload { levels: levels.clamp(1, 8), windows: 2, accounts: ACCOUNTS, spread: Spread::Uniform }
@@ -137,6 +140,11 @@ impl Workload {
         name
     }
 
+    /// A Check over gRPC.
+    pub(super) fn check(self, place: Place) -> v1::CheckRequest {
+        v1::CheckRequest { tenant: place.tenant(), charges: vec![self.charge(place)] }
+    }
+
     /// A charge of 1.
     fn charge(self, place: Place) -> v1::Charge {
         v1::Charge { account: self.account(place), meter: METER.into(), amount: Some(1), ..Default::default() }
@@ -165,6 +173,12 @@ impl Workload {
             charges: vec![self.charge(place)],
             ..Default::default()
         }
+    }
+
+    /// A Consume that charges all of these, which are one tenant's.
+    pub(super) fn consume_all(self, places: &[Place], number: u64) -> Option<v1::ConsumeRequest> {
+        let charges = places.iter().map(|place| self.charge(*place)).collect();
+        Some(v1::ConsumeRequest { charges, ..self.consume(*places.first()?, number) })
     }
 
     /// A Reserve or Consume of the engine; `None` if a name is none, which a test excludes.

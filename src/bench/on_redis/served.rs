@@ -6,9 +6,9 @@ use super::report::Served;
 use super::script::Script;
 use super::server::Server;
 use crate::bench::meter;
-use crate::bench::options::Options;
+use crate::bench::options::{Call, Options};
 use crate::bench::report::median;
-use crate::bench::wire::{Call, Replicas, Wire};
+use crate::bench::wire::{Replicas, Wire};
 use anyhow::Result;
 
 /// What is called.
