@@ -117,6 +117,7 @@ impl Caller {
                 self.client.commit(request).await?;
                 tally.done(start, 1);
             }
+            // Of the mix is left what it is made of; batches and streams are not made one by one.
             Call::Consume | Call::Mix | Call::Batch | Call::Stream => {
                 let request = self.workload.consume(place, number);
                 let start = begin();

@@ -13,17 +13,21 @@ use anyhow::{Context, Result, bail};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::Code;
 
 /// Charges of one Consume: as many as there may be.
-const CHARGES: u64 = 16;
+pub(super) const CHARGES: u64 = 16;
 /// Accounts that the Consumes of all tenants charge, one Consume of each.
 pub(super) const BLOCK: u64 = CHARGES * Workload::TENANTS;
 /// Consumes under way on one stream.
 const AT_A_TIME: usize = 32;
 /// Reserves of a batch.
 pub(super) const BATCH: u64 = 64;
+/// How long the ledger may take.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Longer than a measurement, in seconds.
 const TTL: i64 = 4 * 3600;
 
@@ -84,6 +88,31 @@ async fn stream(mut caller: Caller, first: u64, next: impl Fn() -> Option<(u64, 
         }
     }
     Ok(Histogram::default())
+}
+
+/// Waits until the ledger has what the server answered before, of every tenant; `first` as above.
+///
+/// # Errors
+/// A call that fails or is denied, a ledger that does not get there in ten minutes.
+pub(super) fn carried(target: &Target, first: u64) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut caller = target.connect(0, 1, 1).await?.pop().context("no connection")?;
+        for tenant in 0..Workload::TENANTS {
+            let consume = caller.workload.consume(Place::of(tenant), first + tenant);
+            let consume = v1::ConsumeRequest { wait_for_durable: true, ..consume };
+            let begin = Instant::now();
+            let answer = loop {
+                match caller.client.consume(consume.clone()).await {
+                    // The server does not wait for ever; a repeat waits on.
+                    Err(status) if status.code() == Code::Unavailable && begin.elapsed() < PATIENCE => {}
+                    answer => break answer?,
+                }
+            };
+            granted(answer.get_ref())?;
+        }
+        Ok(())
+    })
 }
 
 /// Opens so many batches of 64 holds and leaves them open.

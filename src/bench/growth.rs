@@ -8,7 +8,7 @@ use super::meter::Sample;
 use super::options::{Call, Options};
 use super::report::{Row, median};
 use super::spread::Spread;
-use super::wire::{Replicas, Wire};
+use super::wire::{Replicas, STEP_ACCOUNTS, Wire};
 use anyhow::Result;
 use serde::Serialize;
 use std::ops::Range;
@@ -24,12 +24,18 @@ const MOST: u64 = 1_000_000;
 const HOLDS: [u64; 2] = [4, 16];
 /// How often the first accounts are charged, likewise.
 const REHEARSALS: usize = 8;
+/// Steps of accounts that are left without what was looked up for them, and weighed; before them others.
+const IDLE: [u64; 2] = [8, 16];
 
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Growth {
     /// Size by size.
     pub sizes: Vec<Grown>,
+    /// Accounts that were charged before a change of the catalog, on a server of their own, and weighed.
+    pub idle: u64,
+    /// The memory of each, in bytes, where the system tells it: its counters, without the limits that were looked up for it.
+    pub bytes_each_idle: Option<f64>,
     /// Holds that were left open at the last size, and weighed.
     pub holds: u64,
     /// The memory of each, in bytes, where the system tells it.
@@ -89,7 +95,27 @@ pub(super) fn run(options: &Options, progress: &dyn Fn(&str)) -> Result<Growth> 
     let holds = many.hold(weighed, options.connections)?;
     let more = many.resident().zip(before);
     let bytes_each_hold = more.map(|(after, before)| (after as f64 - before as f64) / holds as f64);
-    Ok(Growth { sizes, holds, bytes_each_hold })
+    drop((few, many));
+
+    progress("growth: accounts are made and their limits forgotten");
+    let mut idle = Wire::start(options, &Replicas::embedded())?;
+    let [rehearsed, weighed] = IDLE;
+    forgotten(&mut idle, 0..rehearsed, options)?;
+    let before = idle.resident();
+    forgotten(&mut idle, rehearsed..rehearsed + weighed, options)?;
+    let more = idle.resident().zip(before);
+    let idle = weighed * STEP_ACCOUNTS;
+    let bytes_each_idle = more.map(|(after, before)| (after as f64 - before as f64) / idle as f64);
+    Ok(Growth { sizes, idle, bytes_each_idle, holds, bytes_each_hold })
+}
+
+/// Fills a server step by step and lets it forget, after each, the limits that it looked up: what they took is used again.
+fn forgotten(wire: &mut Wire, steps: Range<u64>, options: &Options) -> Result<()> {
+    for step in steps {
+        wire.fill(step * STEP_ACCOUNTS..(step + 1) * STEP_ACCOUNTS, options.connections)?;
+        wire.forget()?;
+    }
+    Ok(())
 }
 
 /// A server that has just been filled.

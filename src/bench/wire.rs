@@ -16,10 +16,12 @@ use prost::Message;
 use std::ops::Range;
 use std::time::Duration;
 
-/// How long the ledger may take to have what a step of filling brought.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long servers may take to have little to do once the ledger has all.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Accounts that are charged before the ledger is waited for; whole blocks.
-const STEP_ACCOUNTS: usize = 100 * fill::BLOCK as usize;
+const STEP: usize = 100 * fill::BLOCK as usize;
+/// The same as a number of accounts.
+pub(super) const STEP_ACCOUNTS: u64 = STEP as u64;
 /// Batches of holds likewise.
 const STEP_BATCHES: u64 = 100;
 
@@ -80,8 +82,7 @@ impl Wire {
         let workload = options.workload();
         let sizes = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let client = Client::connect(&addr)?;
-            let yaml = workload.catalog();
-            client.apply(v1::ApplyRequest { yaml: yaml.into(), ..Default::default() }).await?;
+            apply(&client, workload).await?;
             let request = workload.reserve(workload.place(0), 0);
             let size = request.encoded_len();
             anyhow::Ok((size, client.reserve(request).await?.encoded_len()))
@@ -138,12 +139,24 @@ impl Wire {
         self.workload.accounts = accounts.end;
         let (target, watched) = self.target(Call::Consume, 1);
         // Step by step, and every step as large, so that what waits for the ledger takes as much memory at any size.
-        for start in accounts.clone().step_by(STEP_ACCOUNTS) {
-            let part = start..accounts.end.min(start + STEP_ACCOUNTS as u64);
-            fill::touch(&target, part, STEP_ACCOUNTS as u64 / 16, self.numbers(), connections)?;
-            settle(&watched.servers, PATIENCE);
+        for start in accounts.clone().step_by(STEP) {
+            let part = start..accounts.end.min(start + STEP_ACCOUNTS);
+            fill::touch(&target, part, STEP_ACCOUNTS / fill::CHARGES, self.numbers(), connections)?;
+            self.carried(&target, &watched)?;
         }
         Ok(())
+    }
+
+    /// Changes the limits of all accounts, so that the servers forget what they looked up for them.
+    ///
+    /// # Errors
+    /// A server that refuses it.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        self.workload.higher += 1;
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let client = Client::connect(self.addrs.first().context("no server")?)?;
+            apply(&client, self.workload).await
+        })
     }
 
     /// Opens holds and leaves them open, step by step as well; answers how many.
@@ -154,9 +167,16 @@ impl Wire {
         let (target, watched) = self.target(Call::Pair, 1);
         for _ in 0..steps {
             fill::hold(&target, STEP_BATCHES, self.numbers(), connections)?;
-            settle(&watched.servers, PATIENCE);
+            self.carried(&target, &watched)?;
         }
         Ok(steps * STEP_BATCHES * fill::BATCH)
+    }
+
+    /// Waits until the ledger has all, and the servers have little to do.
+    fn carried(&mut self, target: &Target, watched: &Watched) -> Result<()> {
+        fill::carried(target, self.numbers())?;
+        settle(&watched.servers, PATIENCE);
+        Ok(())
     }
 
     /// Memory of the servers, where the system tells.
@@ -185,4 +205,11 @@ impl Wire {
         self.next += 1 << 32;
         first
     }
+}
+
+/// Applies the benchmark's catalog.
+async fn apply(client: &Client, workload: Workload) -> Result<()> {
+    let yaml = workload.catalog();
+    client.apply(v1::ApplyRequest { yaml: yaml.into(), ..Default::default() }).await?;
+    Ok(())
 }

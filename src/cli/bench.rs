@@ -23,10 +23,10 @@ use std::time::Duration;
   quotad bench --only grpc --calls mix --levels 5 --windows 3 --accounts 1000000 --spread skewed
                                                  what your own load would cost
   quotad bench --only grpc --calls consume,pair --rate half
-                                                 latency at half of what this machine can do, and
+                                                 latency at half of what this machine can do
   quotad bench --only grpc --calls mix --rate 5000   at a rate: calls begin at their times, whatever the answers do
-  quotad bench --only growth --accounts 10000000 cost and memory from a thousand to ten million accounts (up to a
-                                                 million unless you say so; ten take about half an hour and 20 GB of disk)
+  quotad bench --only growth                     cost and memory from a thousand accounts to a million, about five minutes;
+                                                 with --accounts 10000000 to ten million, with a lot of memory
 
 It starts servers of its own on temporary data and ends them. With --addr, the server gets tenants/bench-00 to -15 with
 limits and use of their own; nothing else in it changes. The machine is shared with the load generator: compare ratios
@@ -129,6 +129,17 @@ fn contradictions(options: &Options) -> Vec<String> {
         options.accounts.is_some() && !growth,
         options.levels > 1,
         "--accounts: with --levels 1 the charged accounts are the 16 tenants",
+    );
+    let chosen = [Part::Engine, Part::Grpc, Part::Redis].into_iter().any(|part| options.wants(part));
+    demand(
+        options.spread != Spread::Uniform,
+        chosen,
+        "--spread: --only leaves out engine, grpc and redis, whose charges it spreads",
+    );
+    demand(
+        options.accounts.is_some(),
+        chosen || growth,
+        "--accounts: --only leaves out engine, grpc, redis and growth",
     );
     lines
 }
@@ -260,6 +271,8 @@ mod tests {
             ("--rate 5 --calls batch,stream", &["--rate"]),
             ("--levels 1 --only growth", &["--levels"]),
             ("--levels 1 --accounts 1000", &["--accounts"]),
+            ("--only growth,catalog --spread skewed", &["--spread"]),
+            ("--only rule --accounts 2000", &["--accounts"]),
         ] {
             let found = found(line);
             assert_eq!(found.len(), names.len(), "{found:?}");

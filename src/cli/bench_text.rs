@@ -123,7 +123,10 @@ pub(super) fn growth(report: &Report, growth: &Growth, view: &View) -> String {
     format!(
         "Growth, embedded, {levels} levels x {windows} windows, {build} build: Consume over gRPC by all accounts in turn, beside a \
          server that stays at the fewest; bytes each: memory of an account with its part of those above it.\n{table}\n\
-         An open hold takes {hold} bytes ({holds} were opened).",
+         Without the limits that were looked up for it, an account takes {idle_bytes} bytes ({idle} were weighed); an open hold \
+         takes {hold} bytes ({holds} were opened).",
+        idle_bytes = figure(growth.bytes_each_idle, 0),
+        idle = grouped(growth.idle as f64),
         levels = report.levels,
         windows = report.windows,
         build = report.build,
