@@ -70,8 +70,8 @@ pub(super) fn run(options: &Options, progress: &dyn Fn(&str)) -> Result<Growth> 
     let options = &Options { accounts: Some(FEWEST), spread: Spread::Uniform, addr: None, ..options.clone() };
     let mut few = Wire::start(options, &Replicas::embedded())?;
     let mut many = Wire::start(options, &Replicas::embedded())?;
-    few.fill(0..FEWEST, options.connections)?;
     for _ in 0..REHEARSALS {
+        few.fill(0..FEWEST, options.connections)?;
         many.fill(0..FEWEST, options.connections)?;
     }
     let (mut sizes, mut from) = (Vec::new(), 0);
@@ -82,7 +82,13 @@ pub(super) fn run(options: &Options, progress: &dyn Fn(&str)) -> Result<Growth> 
         let mut rounds: [Vec<Sample>; 2] = Default::default();
         for round in 1..=options.rounds {
             progress(&format!("growth: Consume with {accounts} accounts, beside {FEWEST}, round {round}"));
-            for (wire, samples) in [&mut few, &mut many].into_iter().zip(&mut rounds) {
+            let [beside, measured] = &mut rounds;
+            let mut turns = [(&mut few, beside), (&mut many, measured)];
+            // Whoever comes second finds the machine as the first left it.
+            if round % 2 == 0 {
+                turns.reverse();
+            }
+            for (wire, samples) in turns {
                 samples.push(wire.round(options, Call::Consume, 1)?);
             }
         }
