@@ -8,20 +8,21 @@ use tokio::task::LocalSet;
 /// Waits for the end of workers and answers what they saw.
 pub(super) type Wait = Box<dyn FnOnce() -> Result<Histogram>>;
 
-/// Starts `work` on every core's runtime; what it answers waits for all of them and adds up what they saw.
+/// Starts what `work` makes on so many cores' runtimes; what it answers waits for all of them and adds up what they saw.
 ///
 /// # Errors
 /// Threads that can't be started; later, the first worker's error.
-pub(super) fn on_every_core<F>(cores: usize, mut work: impl FnMut(usize) -> F) -> Result<Wait>
+pub(super) fn on_every_core<W, F>(cores: usize, mut work: impl FnMut(usize) -> W) -> Result<Wait>
 where
-    F: Future<Output = Result<Histogram>> + Send + 'static,
+    W: FnOnce() -> F + Send + 'static,
+    F: Future<Output = Result<Histogram>>,
 {
     let mut threads: Vec<JoinHandle<Result<Histogram>>> = Vec::new();
     for core in 0..cores {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let work = work(core);
         let thread = Builder::new().name(format!("bench-core-{core}"));
-        threads.push(thread.spawn(move || LocalSet::new().block_on(&runtime, work)).context("a worker's thread")?);
+        threads.push(thread.spawn(move || LocalSet::new().block_on(&runtime, work())).context("a worker's thread")?);
     }
     Ok(Box::new(move || {
         let mut sum = Histogram::default();

@@ -40,7 +40,7 @@ impl Engine {
         let scratch = Scratch::new(&options.data_dir)?;
         let background =
             Builder::new_multi_thread().worker_threads(2).thread_name("quotad-background").enable_all().build()?;
-        let workload = Workload::new(options.levels);
+        let workload = options.workload();
         let settings = NodeOptions { data_dir: scratch.path().join("engine"), ..NodeOptions::default() };
         let node = background.block_on(async {
             let node = Node::open(settings).await?;
@@ -78,7 +78,7 @@ pub(super) fn calls_of(
     measure(options.time, first, &Watched::here(), |meter| {
         calls::on_every_core(cores(), |core| {
             let (authority, meter) = (authority.clone(), meter.clone());
-            async move {
+            move || async move {
                 let tasks = (core..in_flight).step_by(cores());
                 let tasks = tasks.map(|_| worker(authority.clone(), make, meter.clone(), call)).collect();
                 calls::all(tasks).await
@@ -101,7 +101,7 @@ async fn worker(
     meter: Arc<Meter>,
     call: Call,
 ) -> anyhow::Result<super::histogram::Histogram> {
-    let mut tally = Tally::new(meter);
+    let tally = Tally::new(meter);
     while tally.goes_on() {
         let request = make(tally.numbers(1)).context("a name that is none")?;
         let start = std::time::Instant::now();

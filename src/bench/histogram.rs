@@ -36,9 +36,9 @@ impl Histogram {
         self.total += other.total;
     }
 
-    /// The least latency, in microseconds, that `percent` of all do not exceed; `None` if nothing was counted.
-    pub(super) fn percentile(&self, percent: u64) -> Option<f64> {
-        let wanted = (self.total * percent).div_ceil(100).max(1);
+    /// The least latency, in microseconds, that `permille` of a thousand do not exceed; `None` if nothing was counted.
+    pub(super) fn quantile(&self, permille: u64) -> Option<f64> {
+        let wanted = (self.total * permille).div_ceil(1000).max(1);
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
             seen += count;
@@ -80,17 +80,19 @@ mod tests {
     }
 
     #[test]
-    fn percentiles() {
+    fn quantiles() {
         let mut all = Histogram::default();
-        assert_eq!(all.percentile(50), None);
+        assert_eq!(all.quantile(500), None);
         for micros in 1..=20 {
             all.record(Duration::from_micros(micros));
         }
         let mut more = Histogram::default();
         more.record(Duration::from_millis(5));
         all.merge(&more);
-        assert_eq!(all.percentile(50), Some(11.0));
-        assert_eq!(all.percentile(0), Some(1.0));
-        assert_eq!(all.percentile(100), Some(5_119.0));
+        assert_eq!(all.quantile(500), Some(11.0));
+        assert_eq!(all.quantile(0), Some(1.0));
+        assert_eq!(all.quantile(999), Some(5_119.0));
+        assert_eq!(all.quantile(950), Some(20.0));
+        assert_eq!(all.quantile(1000), Some(5_119.0));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::cpu::Cpu;
 use super::histogram::Histogram;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -20,26 +21,40 @@ pub(super) struct Meter {
     done: AtomicU64,
     measuring: AtomicBool,
     stopped: AtomicBool,
+    /// There was no room for a call that was to begin.
+    full: AtomicBool,
     /// The next charge's number.
     next: AtomicU64,
+}
+
+impl Meter {
+    /// Whether to go on.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Tells all workers to end.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What one worker saw.
 #[derive(Debug)]
 pub(super) struct Tally {
     meter: Arc<Meter>,
-    latencies: Histogram,
+    latencies: RefCell<Histogram>,
 }
 
 impl Tally {
     /// A worker's.
     pub(super) fn new(meter: Arc<Meter>) -> Tally {
-        Tally { meter, latencies: Histogram::default() }
+        Tally { meter, latencies: RefCell::default() }
     }
 
     /// Whether to go on.
     pub(super) fn goes_on(&self) -> bool {
-        !self.meter.stopped.load(Ordering::Relaxed)
+        self.meter.goes_on()
     }
 
     /// Numbers for so many charges, never given before; the first of them.
@@ -48,16 +63,23 @@ impl Tally {
     }
 
     /// A call that began at `start` is answered, with so many decisions in it.
-    pub(super) fn done(&mut self, start: Instant, decisions: u64) {
+    pub(super) fn done(&self, start: Instant, decisions: u64) {
         self.meter.done.fetch_add(decisions, Ordering::Relaxed);
         if self.meter.measuring.load(Ordering::Relaxed) {
-            self.latencies.record(start.elapsed());
+            self.latencies.borrow_mut().record(start.elapsed());
+        }
+    }
+
+    /// There is no room for a call that was to begin.
+    pub(super) fn full(&self) {
+        if self.meter.measuring.load(Ordering::Relaxed) {
+            self.meter.full.store(true, Ordering::Relaxed);
         }
     }
 
     /// What it saw.
     pub(super) fn finish(self) -> Histogram {
-        self.latencies
+        self.latencies.into_inner()
     }
 }
 
@@ -92,6 +114,8 @@ pub(super) struct Sample {
     pub(super) store_us: Option<f64>,
     /// Decisions from the first to the last, also those before and after the stretch that counts.
     pub(super) all: u64,
+    /// There was no room for a call that was to begin, in the stretch that counts.
+    pub(super) full: bool,
     /// Latencies of calls.
     pub(super) latencies: Histogram,
 }
@@ -125,10 +149,10 @@ where
     let counted = meter.done.load(Ordering::Relaxed) - warm;
     let (took, after, store_after) = (begin.elapsed(), cpu(), store());
 
-    meter.stopped.store(true, Ordering::Relaxed);
+    meter.stop();
     let latencies = wait()?;
     let all = meter.done.load(Ordering::Relaxed);
-    let settled = settle(&watched.servers);
+    let settled = settle(&watched.servers, SETTLE);
 
     let spent = |(after, before): (Cpu, Cpu)| after.since(before);
     let used = after.zip(before).map(spent);
@@ -142,6 +166,7 @@ where
         flusher_us: flushed.map(|flushed| each(flushed, all)),
         store_us: stored.map(|stored| each(stored.total, counted)),
         all,
+        full: meter.full.load(Ordering::Relaxed),
         latencies,
     })
 }
@@ -151,15 +176,15 @@ fn each(time: Duration, count: u64) -> f64 {
     time.as_secs_f64() * 1e6 / count.max(1) as f64
 }
 
-/// Waits until processes have next to nothing to do, so that one measurement does not disturb the next; answers what they
-/// have used by then.
-fn settle(processes: &[u32]) -> Option<Cpu> {
+/// Waits until processes have next to nothing to do, so that one measurement does not disturb the next, but no longer than
+/// `patience`; answers what they have used by then.
+pub(super) fn settle(processes: &[u32], patience: Duration) -> Option<Cpu> {
     let begin = Instant::now();
     let mut last = Cpu::of_all(processes)?;
     loop {
         thread::sleep(LOOK);
         let now = Cpu::of_all(processes)?;
-        if now.since(last).total <= LOOK / 10 || begin.elapsed() > SETTLE {
+        if now.since(last).total <= LOOK / 10 || begin.elapsed() > patience {
             return Some(now);
         }
         last = now;
@@ -173,7 +198,7 @@ mod tests {
     #[test]
     fn what_is_done_is_counted_and_an_error_ends_it() {
         let working = |meter: &Arc<Meter>| {
-            let mut tally = Tally::new(meter.clone());
+            let tally = Tally::new(meter.clone());
             let worker = thread::spawn(move || {
                 assert_eq!((tally.numbers(2), tally.numbers(1)), (7, 9));
                 while tally.goes_on() {
@@ -186,7 +211,7 @@ mod tests {
         };
         let sample = measure(Duration::from_millis(50), 7, &Watched::default(), working).unwrap();
         assert!(sample.per_second > 0.0 && sample.per_second <= 3_100.0, "{sample:?}");
-        assert!(sample.cpu_us.is_none() && sample.latencies.percentile(50).is_some());
+        assert!(sample.cpu_us.is_none() && sample.latencies.quantile(500).is_some());
 
         let failing = |_: &Arc<Meter>| Ok(|| Err(anyhow::anyhow!("refused")));
         assert!(measure(Duration::from_millis(1), 0, &Watched::default(), failing).is_err());

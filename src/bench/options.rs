@@ -1,5 +1,7 @@
 //! What to measure, for how long, and with how much at a time.
 
+use super::spread::Spread;
+use super::workload::{ACCOUNTS, Workload};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,6 +18,44 @@ pub enum Part {
     Redis,
     /// A catalog with many quotas beside one with few
     Catalog,
+    /// A server with ever more accounts beside one with few; only where it is named
+    Growth,
+}
+
+/// A call over gRPC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Call {
+    /// The echo, with a Reserve's sizes.
+    #[value(skip)]
+    Echo,
+    /// Consume
+    Consume,
+    /// Reserve, then Commit
+    Pair,
+    /// Check
+    Check,
+    /// Of ten calls three Check, three Consume, two Reserve and two Commit
+    Mix,
+    /// BatchReserve, then BatchCommit, of 64 each
+    Batch,
+    /// Consume on a stream
+    Stream,
+}
+
+impl Call {
+    /// Whether it is made one by one, and so may be made at a rate.
+    pub fn is_single(self) -> bool {
+        !matches!(self, Call::Batch | Call::Stream)
+    }
+}
+
+/// How often calls are made, open loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rate {
+    /// So many a second.
+    Fixed(u64),
+    /// Half of what was answered in a second, closed loop, in the same round.
+    Half,
 }
 
 /// How to run the benchmark.
@@ -37,16 +77,41 @@ pub struct Options {
     pub connections: usize,
     /// Calls under way at a time.
     pub in_flight: usize,
-    /// Accounts on the path of a charge, two windows each.
+    /// Accounts on the path of a charge.
     pub levels: usize,
+    /// Windows of each of these.
+    pub windows: usize,
+    /// Accounts that are charged; without it 10,000, and for growth 1,000,000.
+    pub accounts: Option<u64>,
+    /// How charges are spread over them.
+    pub spread: Spread,
+    /// Which calls over gRPC, beside the echo; empty: all.
+    pub calls: Vec<Call>,
+    /// Open loop too, at that rate.
+    pub rate: Option<Rate>,
     /// Quotas of the tenant that has many.
     pub quotas: usize,
 }
 
 impl Options {
-    /// Whether a part is asked for.
+    /// Whether a part is asked for: without any named all but growth, which takes longer.
     pub fn wants(&self, part: Part) -> bool {
-        self.parts.is_empty() || self.parts.contains(&part)
+        self.parts.contains(&part) || (self.parts.is_empty() && part != Part::Growth)
+    }
+
+    /// Whether a call over gRPC is asked for; the echo always is.
+    pub fn wants_call(&self, call: Call) -> bool {
+        call == Call::Echo || self.calls.is_empty() || self.calls.contains(&call)
+    }
+
+    /// Accounts that are charged.
+    pub fn accounts(&self) -> u64 {
+        self.accounts.unwrap_or(ACCOUNTS)
+    }
+
+    /// What is asked.
+    pub(super) fn workload(&self) -> Workload {
+        Workload { windows: self.windows, accounts: self.accounts(), spread: self.spread, ..Workload::new(self.levels) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The figures: one row for each thing measured, each figure the median over the rounds.
 
 use super::catalog::Size;
+use super::growth::Growth;
 use super::meter::Sample;
 use super::on_redis::RedisReport;
+use super::open::UNDER_WAY;
 use super::options::{Options, cores};
 use serde::Serialize;
 
@@ -23,16 +25,28 @@ pub struct Report {
     pub connections: usize,
     /// Calls under way at a time.
     pub in_flight: usize,
-    /// Accounts on each path, two windows each.
+    /// Accounts on each path.
     pub levels: usize,
+    /// Windows of each account.
+    pub windows: usize,
+    /// Accounts that are charged.
+    pub accounts: u64,
+    /// How charges are spread over them: `uniform`, `skewed` or `hot`.
+    pub spread: &'static str,
     /// The rows, in the order of the layers.
     pub rows: Vec<Row>,
+    /// The same at a rate, open loop, where one was asked for.
+    pub open: Vec<OpenRow>,
+    /// Calls that may be under way at a time there.
+    pub open_under_way: usize,
     /// The engine on Redis, where it was measured.
     pub redis: Option<RedisReport>,
     /// Why it was not, if it was asked for.
     pub redis_missing: Option<&'static str>,
     /// A catalog with few quotas, and one with many.
     pub catalog: Vec<Size>,
+    /// Ever more accounts, where that was asked for.
+    pub growth: Option<Growth>,
 }
 
 /// One thing measured. A figure that the system or this run can't give is `None`.
@@ -59,6 +73,31 @@ pub struct Row {
     pub p50_us: Option<f64>,
     /// The 99th percentile.
     pub p99_us: Option<f64>,
+    /// The 99.9th.
+    pub p999_us: Option<f64>,
+}
+
+/// A call made at a rate, open loop: each begins at its time whatever the answers do. Figures are medians of the rounds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OpenRow {
+    /// What.
+    pub name: &'static str,
+    /// Of which there are so many.
+    pub unit: &'static str,
+    /// So many were to begin in a second.
+    pub asked_per_second: f64,
+    /// So many were answered.
+    pub per_second: f64,
+    /// Microseconds of the server's processor time for each, all but the flusher.
+    pub cpu_us: Option<f64>,
+    /// Median latency in microseconds, from when the call was to begin; of a Commit from the answer to its Reserve.
+    pub p50_us: Option<f64>,
+    /// The 99th percentile.
+    pub p99_us: Option<f64>,
+    /// The 99.9th.
+    pub p999_us: Option<f64>,
+    /// Rounds in which the server did not keep up: as many calls as may be were under way.
+    pub full_rounds: usize,
 }
 
 impl Report {
@@ -73,10 +112,16 @@ impl Report {
             connections: options.connections,
             in_flight: options.in_flight,
             levels: options.levels,
+            windows: options.windows,
+            accounts: options.accounts(),
+            spread: options.spread.as_str(),
             rows: Vec::new(),
+            open: Vec::new(),
+            open_under_way: UNDER_WAY,
             redis: None,
             redis_missing: None,
             catalog: Vec::new(),
+            growth: None,
         }
     }
 }
@@ -96,8 +141,28 @@ impl Row {
             flusher_us: of(|sample| sample.flusher_us),
             per_core_second: cpu_us.filter(|us| *us > 0.0).map(|us| 1e6 / us),
             times_echo: echo.and_then(|echo| median(rounds.iter().zip(echo).filter_map(ratio).collect())),
-            p50_us: of(|sample| sample.latencies.percentile(50)),
-            p99_us: of(|sample| sample.latencies.percentile(99)),
+            p50_us: of(|sample| sample.latencies.quantile(500)),
+            p99_us: of(|sample| sample.latencies.quantile(990)),
+            p999_us: of(|sample| sample.latencies.quantile(999)),
+        }
+    }
+}
+
+impl OpenRow {
+    /// The medians of some rounds, each with the rate that was asked for.
+    pub(super) fn new(name: &'static str, unit: &'static str, rounds: &[(u64, Sample)]) -> OpenRow {
+        let of =
+            |figure: fn(&Sample) -> Option<f64>| median(rounds.iter().filter_map(|(_, one)| figure(one)).collect());
+        OpenRow {
+            name,
+            unit,
+            asked_per_second: median(rounds.iter().map(|(rate, _)| *rate as f64).collect()).unwrap_or_default(),
+            per_second: of(|sample| Some(sample.per_second)).unwrap_or_default(),
+            cpu_us: of(|sample| sample.cpu_us),
+            p50_us: of(|sample| sample.latencies.quantile(500)),
+            p99_us: of(|sample| sample.latencies.quantile(990)),
+            p999_us: of(|sample| sample.latencies.quantile(999)),
+            full_rounds: rounds.iter().filter(|(_, sample)| sample.full).count(),
         }
     }
 }
@@ -126,6 +191,7 @@ mod tests {
             flusher_us: None,
             store_us: None,
             all: 0,
+            full: per_second > 5.0,
             latencies: Histogram::default(),
         }
     }
@@ -138,6 +204,13 @@ mod tests {
         assert_eq!((row.per_second, row.cpu_us, row.times_echo), (2.0, Some(15.0), Some(1.5)));
         assert_eq!((row.per_core_second.map(f64::round), row.p50_us), (Some(66_667.0), None));
         assert_eq!(Row::new("x", "call", &[sample(2.0, None)], Some(&echo)).times_echo, None);
+    }
+
+    #[test]
+    fn an_open_row_says_what_was_asked_and_how_often_the_server_did_not_keep_up() {
+        let rounds = [(4, sample(4.0, Some(1.0))), (12, sample(9.0, Some(3.0))), (8, sample(7.0, None))];
+        let row = OpenRow::new("x", "call", &rounds);
+        assert_eq!((row.asked_per_second, row.per_second, row.cpu_us, row.full_rounds), (8.0, 7.0, Some(2.0), 2));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::meter::{Sample, Tally, Watched, measure};
 use super::options::Options;
+use super::workload::WINDOWS;
 use crate::domain::admission::{self, Demand};
 use crate::domain::counter::{Counter, Parts, WindowPlan};
 use crate::domain::time::Timestamp;
-use crate::domain::window::{WindowKind, WindowSpec};
+use crate::domain::window::WindowSpec;
 use crate::engine::ports::Clock;
 use crate::store::clock::SystemClock;
 use std::hint::black_box;
@@ -22,12 +23,12 @@ const BURST: u64 = 1_000;
 /// Windows that do not compile, which can't be.
 pub(super) fn round(options: &Options) -> anyhow::Result<Sample> {
     let now = SystemClock.now();
-    let plans = plans(now)?;
+    let plans = plans(now, options.windows)?;
     let levels = options.levels;
     let mut counters: Vec<Vec<Counter>> =
         (0..levels).map(|level| vec![Counter::default(); (COUNTERS >> (2 * (levels - 1 - level))).max(1)]).collect();
     measure(options.time, 0, &Watched::here(), |meter| {
-        let mut tally = Tally::new(meter.clone());
+        let tally = Tally::new(meter.clone());
         let worker = std::thread::Builder::new().name("bench-rule".into()).spawn(move || {
             while tally.goes_on() {
                 let first = tally.numbers(BURST);
@@ -59,9 +60,10 @@ fn decide(counters: &mut [Vec<Counter>], plans: &[WindowPlan], number: u64, now:
     }
 }
 
-fn plans(now: Timestamp) -> anyhow::Result<Vec<WindowPlan>> {
-    [WindowKind::Day, WindowKind::Month]
+fn plans(now: Timestamp, windows: usize) -> anyhow::Result<Vec<WindowPlan>> {
+    WINDOWS
         .into_iter()
+        .take(windows)
         .map(|kind| {
             let window = WindowSpec::of(kind).compile("UTC").map_err(|error| anyhow::anyhow!("{error}"))?;
             Ok(WindowPlan {

@@ -1,27 +1,19 @@
-//! The whole benchmark: layer by layer, and over gRPC round by round with the yardstick first.
+//! The whole benchmark, layer by layer.
 
 use super::catalog;
 use super::engine::{self, Engine};
+use super::growth;
 use super::meter::Sample;
 use super::on_redis;
 use super::options::{Options, Part};
 use super::report::{Report, Row};
+use super::rows;
 use super::rule;
-use super::wire::{self, Replicas, Wire};
 
 /// What is measured of the engine.
 const ENGINE: [(engine::Call, &str, &str); 2] = [
     (engine::Call::Pair, "engine: Reserve and Commit", "pair"),
     (engine::Call::Consume, "engine: Consume", "decision"),
-];
-
-/// What is measured over gRPC; the first is the yardstick.
-const WIRE: [(wire::Call, &str, &str); 5] = [
-    (wire::Call::Echo, "gRPC: bare echo", "call"),
-    (wire::Call::Consume, "gRPC: Consume", "decision"),
-    (wire::Call::Pair, "gRPC: Reserve, Commit", "call"),
-    (wire::Call::Batch, "gRPC: batches of 64", "item"),
-    (wire::Call::Stream, "gRPC: stream of Consume", "decision"),
 ];
 
 /// Runs what `options` want and says, by `progress`, what is being done.
@@ -48,18 +40,7 @@ pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report>
         report.rows.extend(rows);
     }
     if options.wants(Part::Grpc) {
-        let mut wire = Wire::start(options, &Replicas::embedded())?;
-        let mut samples: [Vec<Sample>; WIRE.len()] = Default::default();
-        for round in 1..=options.rounds {
-            for ((call, name, _), samples) in WIRE.iter().zip(&mut samples) {
-                progress(&format!("{name}, round {round}"));
-                samples.push(wire.round(options, *call, 1)?);
-            }
-        }
-        let rows = WIRE.iter().zip(&samples);
-        report
-            .rows
-            .extend(rows.map(|((_, name, unit), rounds)| Row::new(name, unit, rounds, Some(samples[0].as_slice()))));
+        rows::run(options, &progress, &mut report)?;
     }
     if options.wants(Part::Redis) {
         match on_redis::run(options, &progress)? {
@@ -71,6 +52,9 @@ pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report>
     }
     if options.wants(Part::Catalog) {
         report.catalog = catalog::run(options, &progress)?;
+    }
+    if options.wants(Part::Growth) {
+        report.growth = Some(growth::run(options, &progress)?);
     }
     Ok(report)
 }

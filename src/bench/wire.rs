@@ -1,42 +1,29 @@
 //! Over gRPC: a load generator in this process, the servers and the bare echo in processes of their own.
 
+use super::caller::Target;
 use super::calls;
 use super::child::{Scratch, Server};
-use super::echo;
-use super::histogram::Histogram;
-use super::meter::{Meter, Sample, Tally, Watched, measure};
-use super::options::{Options, cores};
+use super::fill;
+use super::memory::resident;
+use super::meter::{Sample, Watched, measure, settle};
+use super::open;
+use super::options::{Call, Options, cores};
 use super::workload::Workload;
 use crate::client::Client;
-use crate::proto::v1::quota_service_client::QuotaServiceClient;
-use crate::proto::v1::{self, enforce_request::Operation};
-use anyhow::{Context, Result, bail};
+use crate::proto::v1;
+use anyhow::{Context, Result};
 use prost::Message;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Instant;
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::{Channel, Endpoint};
-use tonic_prost::ProstCodec;
+use std::ops::Range;
+use std::time::Duration;
 
-/// Items of a batch.
-const BATCH: u64 = 64;
-
-/// What is called.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Call {
-    /// The echo, with a Reserve's sizes.
-    Echo,
-    /// Consume.
-    Consume,
-    /// Reserve, then Commit.
-    Pair,
-    /// BatchReserve, then BatchCommit, of 64 each.
-    Batch,
-    /// Consume on a stream.
-    Stream,
-}
+/// How long servers may take to have little to do once the ledger has all.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Accounts that are charged before the ledger is waited for; whole blocks.
+const STEP: usize = 100 * fill::BLOCK as usize;
+/// The same as a number of accounts.
+pub(super) const STEP_ACCOUNTS: u64 = STEP as u64;
+/// Batches of holds likewise.
+const STEP_BATCHES: u64 = 100;
 
 /// Where servers keep what, and how many share it.
 #[derive(Clone, Debug)]
@@ -83,6 +70,8 @@ impl Wire {
             let data = scratch.path().join(format!("server-{number}"));
             let data = data.to_str().context("the temporary folder's name is not Unicode")?;
             let mut args = vec!["serve", "--data-dir", data, "--grpc-addr", any, "--http-addr", any];
+            // A measurement may be longer than connections live.
+            args.extend(["--max-connection-age-seconds", "0"]);
             args.extend(replicas.args.iter().map(String::as_str));
             servers.push(Server::start(&options.program, &args)?);
         }
@@ -90,12 +79,11 @@ impl Wire {
         let addrs: Vec<String> =
             options.addr.iter().cloned().chain(servers.iter().map(|server| server.addr().to_owned())).collect();
         let addr = addrs.first().context("no server to measure")?.clone();
-        let workload = Workload::new(options.levels);
+        let workload = options.workload();
         let sizes = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
             let client = Client::connect(&addr)?;
-            let yaml = workload.catalog();
-            client.apply(v1::ApplyRequest { yaml: yaml.into(), ..Default::default() }).await?;
-            let request = workload.reserve(0);
+            apply(&client, workload).await?;
+            let request = workload.reserve(workload.place(0), 0);
             let size = request.encoded_len();
             anyhow::Ok((size, client.reserve(request).await?.encoded_len()))
         })?;
@@ -103,11 +91,101 @@ impl Wire {
         Ok(Wire { servers, store, echo, addrs, sizes, workload, next: 1, _scratch: scratch })
     }
 
-    /// Measures one round of a call on the first `replicas` servers, to which the connections are dealt.
+    /// Measures one round of a call, closed loop, on the first `replicas` servers, to which the connections are dealt.
     ///
     /// # Errors
     /// A call that fails or is denied.
     pub(super) fn round(&mut self, options: &Options, call: Call, replicas: usize) -> Result<Sample> {
+        let (target, watched) = self.target(call, replicas);
+        let (first, connections) = (self.numbers(), options.connections);
+        let each = match call {
+            // A batch is many decisions: with as many batches as calls, the server would only queue them.
+            Call::Batch => options.in_flight.div_ceil(8),
+            _ => options.in_flight,
+        }
+        .div_ceil(connections);
+        measure(options.time, first, &watched, |meter| {
+            calls::on_every_core(cores(), |core| {
+                let (target, meter) = (target.clone(), meter.clone());
+                move || async move {
+                    let mut workers = Vec::new();
+                    for caller in target.connect(core, cores(), connections).await? {
+                        // A stream has all its calls under way on one task.
+                        let tasks = if call == Call::Stream { 1 } else { each };
+                        workers.extend((0..tasks).map(|_| caller.clone().run(call, each, meter.clone())));
+                    }
+                    calls::all(workers).await
+                }
+            })
+        })
+    }
+
+    /// Measures one round of a call, open loop, so many requests a second, on the first server.
+    ///
+    /// # Errors
+    /// A call that fails or is denied.
+    pub(super) fn open(&mut self, options: &Options, call: Call, rate: u64) -> Result<Sample> {
+        let (target, watched) = self.target(call, 1);
+        let first = self.numbers();
+        measure(options.time, first, &watched, |meter| open::start(&target, call, rate, options.connections, meter))
+    }
+
+    /// Charges the accounts with these numbers once each, waits until the ledger has it, and lets what is measured from now on be
+    /// for one of all accounts up to there.
+    ///
+    /// # Errors
+    /// A call that fails or is denied.
+    pub(super) fn fill(&mut self, accounts: Range<u64>, connections: usize) -> Result<()> {
+        self.workload.accounts = accounts.end;
+        let (target, watched) = self.target(Call::Consume, 1);
+        // Step by step, and every step as large, so that what waits for the ledger takes as much memory at any size.
+        for start in accounts.clone().step_by(STEP) {
+            let part = start..accounts.end.min(start + STEP_ACCOUNTS);
+            fill::touch(&target, part, STEP_ACCOUNTS / fill::CHARGES, self.numbers(), connections)?;
+            self.carried(&target, &watched)?;
+        }
+        Ok(())
+    }
+
+    /// Changes the limits of all accounts, so that the servers forget what they looked up for them.
+    ///
+    /// # Errors
+    /// A server that refuses it.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        self.workload.higher += 1;
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let client = Client::connect(self.addrs.first().context("no server")?)?;
+            apply(&client, self.workload).await
+        })
+    }
+
+    /// Opens holds and leaves them open, step by step as well; answers how many.
+    ///
+    /// # Errors
+    /// A call that fails or is denied.
+    pub(super) fn hold(&mut self, steps: u64, connections: usize) -> Result<u64> {
+        let (target, watched) = self.target(Call::Pair, 1);
+        for _ in 0..steps {
+            fill::hold(&target, STEP_BATCHES, self.numbers(), connections)?;
+            self.carried(&target, &watched)?;
+        }
+        Ok(steps * STEP_BATCHES * fill::BATCH)
+    }
+
+    /// Waits until the ledger has all, and the servers have little to do.
+    fn carried(&mut self, target: &Target, watched: &Watched) -> Result<()> {
+        fill::carried(target, self.numbers())?;
+        settle(&watched.servers, PATIENCE);
+        Ok(())
+    }
+
+    /// Memory of the servers, where the system tells.
+    pub(super) fn resident(&self) -> Option<u64> {
+        self.servers.iter().map(|server| resident(server.id())).sum()
+    }
+
+    /// Where a call goes, and whose processor time counts.
+    fn target(&self, call: Call, replicas: usize) -> (Target, Watched) {
         let (addrs, watched) = match call {
             Call::Echo => {
                 let watched = Watched { servers: vec![self.echo.id()], store: None };
@@ -118,166 +196,20 @@ impl Wire {
                 (self.addrs.iter().take(replicas).cloned().collect(), Watched { servers, store: self.store })
             }
         };
+        (Target { addrs, workload: self.workload, sizes: self.sizes }, watched)
+    }
+
+    /// The first of more numbers than a round can use: none is used twice.
+    fn numbers(&mut self) -> u64 {
         let first = self.next;
-        // More than a round can use: numbers are not used twice.
         self.next += 1 << 32;
-        let (sizes, workload, connections) = (self.sizes, self.workload, options.connections);
-        let each = match call {
-            // A batch is many decisions: with as many batches as calls, the server would only queue them.
-            Call::Batch => options.in_flight.div_ceil(8),
-            _ => options.in_flight,
-        }
-        .div_ceil(connections);
-        measure(options.time, first, &watched, |meter| {
-            calls::on_every_core(cores(), |core| {
-                let (addrs, meter) = (addrs.clone(), meter.clone());
-                async move {
-                    let mut workers = Vec::new();
-                    for connection in (core..connections).step_by(cores()) {
-                        let addr = &addrs[connection / cores() % addrs.len()];
-                        let channel = Endpoint::from_shared(format!("http://{addr}"))?.tcp_nodelay(true);
-                        let channel = channel.connect().await.with_context(|| format!("can't connect to {addr}"))?;
-                        let load = Load { channel, workload, meter: meter.clone(), call, each, sizes };
-                        // A stream has all its calls under way on one task.
-                        let tasks = if call == Call::Stream { 1 } else { each };
-                        workers.extend((0..tasks).map(|_| load.clone().run()));
-                    }
-                    calls::all(workers).await
-                }
-            })
-        })
+        first
     }
 }
 
-/// One worker on a connection.
-#[derive(Clone)]
-struct Load {
-    channel: Channel,
-    workload: Workload,
-    meter: Arc<Meter>,
-    call: Call,
-    each: usize,
-    sizes: (usize, usize),
-}
-
-impl Load {
-    async fn run(self) -> Result<Histogram> {
-        let tally = Tally::new(self.meter.clone());
-        match self.call {
-            Call::Echo => self.echo(tally).await,
-            Call::Consume => self.consume(tally).await,
-            Call::Pair => self.pair(tally).await,
-            Call::Batch => self.batch(tally).await,
-            Call::Stream => self.stream(tally).await,
-        }
-    }
-
-    async fn echo(self, mut tally: Tally) -> Result<Histogram> {
-        let mut grpc = tonic::client::Grpc::new(self.channel);
-        let request = echo::request(self.sizes.0, self.sizes.1);
-        let path = http::uri::PathAndQuery::from_static(echo::PATH);
-        while tally.goes_on() {
-            let start = Instant::now();
-            grpc.ready().await?;
-            let codec = ProstCodec::<Vec<u8>, Vec<u8>>::default();
-            grpc.unary(tonic::Request::new(request.clone()), path.clone(), codec).await?;
-            tally.done(start, 1);
-        }
-        Ok(tally.finish())
-    }
-
-    async fn consume(self, mut tally: Tally) -> Result<Histogram> {
-        let mut client = QuotaServiceClient::new(self.channel);
-        while tally.goes_on() {
-            let request = self.workload.consume(tally.numbers(1));
-            let start = Instant::now();
-            granted(client.consume(request).await?.get_ref())?;
-            tally.done(start, 1);
-        }
-        Ok(tally.finish())
-    }
-
-    async fn pair(self, mut tally: Tally) -> Result<Histogram> {
-        let mut client = QuotaServiceClient::new(self.channel);
-        while tally.goes_on() {
-            let number = tally.numbers(1);
-            let request = self.workload.reserve(number);
-            let start = Instant::now();
-            held(client.reserve(request).await?.get_ref())?;
-            tally.done(start, 1);
-            let request = self.workload.commit(number);
-            let start = Instant::now();
-            client.commit(request).await?;
-            tally.done(start, 1);
-        }
-        Ok(tally.finish())
-    }
-
-    async fn batch(self, mut tally: Tally) -> Result<Histogram> {
-        use v1::batch_reserve_result::Result as One;
-        let mut client = QuotaServiceClient::new(self.channel);
-        while tally.goes_on() {
-            // A batch is one tenant's: every sixteenth number is.
-            let first = tally.numbers(BATCH * 16);
-            let numbers = || (0..BATCH).map(|item| first + item * 16);
-            let tenant = self.workload.tenant(first);
-            let requests = numbers().map(|number| self.workload.reserve(number)).collect();
-            let start = Instant::now();
-            let answer = client.batch_reserve(v1::BatchReserveRequest { tenant: tenant.clone(), requests }).await?;
-            for result in answer.into_inner().results {
-                match result.result {
-                    Some(One::Response(response)) => held(&response)?,
-                    other => bail!("an item of a batch failed: {other:?}"),
-                }
-            }
-            tally.done(start, BATCH);
-            let requests = numbers().map(|number| self.workload.commit(number)).collect();
-            let start = Instant::now();
-            client.batch_commit(v1::BatchCommitRequest { tenant, requests }).await?;
-            tally.done(start, BATCH);
-        }
-        Ok(tally.finish())
-    }
-
-    async fn stream(self, mut tally: Tally) -> Result<Histogram> {
-        let mut client = QuotaServiceClient::new(self.channel);
-        // At most `each` are under way, so that the channel is bounded by them.
-        let (asked, requests) = tokio::sync::mpsc::unbounded_channel();
-        let mut starts: HashMap<u64, Instant> = HashMap::new();
-        let workload = self.workload;
-        let ask = |tag: u64, starts: &mut HashMap<u64, Instant>| {
-            starts.insert(tag, Instant::now());
-            let operation = Some(Operation::Consume(workload.consume(tag)));
-            asked.send(v1::EnforceRequest { tag, operation }).ok().context("the stream ended")
-        };
-        for _ in 0..self.each {
-            ask(tally.numbers(1), &mut starts)?;
-        }
-        let mut answers = client.enforce(UnboundedReceiverStream::new(requests)).await?.into_inner();
-        while tally.goes_on() {
-            let answer = answers.next().await.context("the stream ended")??;
-            match answer.result {
-                Some(v1::enforce_response::Result::Consume(response)) => granted(&response)?,
-                other => bail!("an operation of a stream failed: {other:?}"),
-            }
-            let start = starts.remove(&answer.tag).context("an answer to nothing")?;
-            tally.done(start, 1);
-            ask(tally.numbers(1), &mut starts)?;
-        }
-        Ok(tally.finish())
-    }
-}
-
-fn held(response: &v1::ReserveResponse) -> Result<()> {
-    match &response.outcome {
-        Some(v1::reserve_response::Outcome::Granted(_)) => Ok(()),
-        other => bail!("a charge of the benchmark was denied: {other:?}"),
-    }
-}
-
-fn granted(response: &v1::ConsumeResponse) -> Result<()> {
-    match &response.outcome {
-        Some(v1::consume_response::Outcome::Granted(_)) => Ok(()),
-        other => bail!("a charge of the benchmark was denied: {other:?}"),
-    }
+/// Applies the benchmark's catalog.
+async fn apply(client: &Client, workload: Workload) -> Result<()> {
+    let yaml = workload.catalog();
+    client.apply(v1::ApplyRequest { yaml: yaml.into(), ..Default::default() }).await?;
+    Ok(())
 }

@@ -1,8 +1,10 @@
 //! What is asked: who is charged, under which catalog, by which requests.
 
+use super::spread::{Spread, in_turn, skewed};
 use crate::app::Node;
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::price::Quantities;
+use crate::domain::window::WindowKind;
 use crate::engine::call::{ChargeRequest, ReserveCall, SettleCall};
 use crate::engine::manage::Apply;
 use crate::proto::v1;
@@ -12,22 +14,57 @@ use std::fmt::Write;
 /// The meter.
 const METER: &str = "bench.units";
 /// Tenants: several, so that every partition has some.
-const TENANTS: usize = 16;
-/// Accounts that are charged, all tenants together.
-pub(super) const ACCOUNTS: usize = 10_000;
+const TENANTS: u64 = Workload::TENANTS;
+/// Accounts that are charged where nothing else is said, all tenants together.
+pub(super) const ACCOUNTS: u64 = 10_000;
 /// A limit that is never reached.
 const LIMIT: u64 = 1 << 50;
+/// The windows of each limit, the first so many of these.
+pub(super) const WINDOWS: [WindowKind; 6] =
+    [WindowKind::Day, WindowKind::Month, WindowKind::Hour, WindowKind::Week, WindowKind::Year, WindowKind::Lifetime];
 
-/// Accounts at the end of a chain of some levels, all of them limited by the day and by the month.
-#[derive(Clone, Copy, Debug)]
+/// Accounts at the end of a chain of some levels, all of them limited in some windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Workload {
-    levels: usize,
+    /// Accounts on each path, at least the tenant.
+    pub(super) levels: usize,
+    /// Windows of each account's limit.
+    pub(super) windows: usize,
+    /// Accounts that are charged, at least one for each tenant. With one level these are the tenants themselves.
+    pub(super) accounts: u64,
+    /// How charges are spread over them.
+    pub(super) spread: Spread,
+    /// The limit of each window is higher by that: so the catalog can change without a change to any decision.
+    pub(super) higher: u64,
+}
+
+/// Whom a charge is for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Place {
+    tenant: u64,
+    /// Within its tenant.
+    account: u64,
+}
+
+impl Place {
+    /// The account with this number, of all accounts of all tenants.
+    pub(super) fn of(account: u64) -> Place {
+        Place { tenant: account % TENANTS, account: account / TENANTS }
+    }
+
+    /// The tenant's name.
+    pub(super) fn tenant(self) -> String {
+        tenant_name(self.tenant)
+    }
 }
 
 impl Workload {
-    /// With so many accounts on each path, at least the tenant.
+    /// How many tenants there are.
+    pub(super) const TENANTS: u64 = 16;
+
+    /// What is asked where nothing else is said, with so many accounts on each path.
     pub(super) fn new(levels: usize) -> Workload {
-        Workload { levels: levels.clamp(1, 8) }
+        Workload { levels: levels.clamp(1, 8), windows: 2, accounts: ACCOUNTS, spread: Spread::Uniform, higher: 0 }
     }
 
     /// The tenants.
@@ -35,16 +72,20 @@ impl Workload {
         (0..TENANTS).map(tenant_name)
     }
 
-    /// The catalog. It stays within its own tenants, so that a server that has others may be measured too.
+    /// The catalog: patterns, so that any number of accounts needs no more of it. It stays within its own tenants, so that a
+    /// server that has others may be measured too.
     pub(super) fn catalog(self) -> String {
+        let limit = LIMIT + self.higher;
+        let limits: Vec<String> =
+            WINDOWS.iter().take(self.windows).map(|window| format!("{}: {limit}", window.as_str())).collect();
+        let limits = limits.join(", ");
         let mut yaml = String::from("tenants:\n");
         for name in Workload::tenants() {
             // Writing into a string can't fail.
             let _ = write!(yaml, "  - name: {name}\n    meters:\n      - {{name: {METER}, unit: unit}}\n    quotas:\n");
             let mut subject = name;
             for level in 1..=self.levels {
-                let limits = format!("{{day: {LIMIT}, month: {LIMIT}}}");
-                let _ = writeln!(yaml, "      - {{subject: {subject}, meter: {METER}, limits: {limits}}}");
+                let _ = writeln!(yaml, "      - {{subject: {subject}, meter: {METER}, limits: {{{limits}}}}}");
                 let _ = write!(subject, "/{}/-", collection(level));
             }
         }
@@ -70,57 +111,84 @@ impl Workload {
         Ok(())
     }
 
-    /// The tenant of the charge number `number`.
-    pub(super) fn tenant(self, number: u64) -> String {
-        tenant_name(account(number) % TENANTS)
+    /// Whom the charge number `number` is for.
+    pub(super) fn place(self, number: u64) -> Place {
+        match self.spread {
+            Spread::Uniform => self.within(Place { tenant: number % TENANTS, account: 0 }, number),
+            Spread::Skewed => Place::of(skewed(number, self.accounts)),
+            Spread::Hot => Place::of(0),
+        }
+    }
+
+    /// The same of a charge that must be within this place's tenant, as all of a batch are.
+    pub(super) fn within(self, place: Place, number: u64) -> Place {
+        // Every sixteenth account is one of the tenant's.
+        let count = self.accounts.saturating_sub(place.tenant).div_ceil(TENANTS).max(1);
+        let account = match self.spread {
+            Spread::Uniform => in_turn(number / TENANTS, count),
+            Spread::Skewed => skewed(number, count),
+            Spread::Hot => place.account,
+        };
+        Place { account, ..place }
     }
 
     /// The charged account.
-    fn account(self, number: u64) -> String {
-        // Within its tenant.
-        let account = account(number) / TENANTS;
-        let mut name = self.tenant(number);
+    fn account(self, place: Place) -> String {
+        let mut name = place.tenant();
         for level in 1..self.levels {
             // The last level has every account, those above have ever fewer.
-            let id = account >> (2 * (self.levels - 1 - level));
+            let id = place.account >> (2 * (self.levels - 1 - level));
             let _ = write!(name, "/{}/{id}", collection(level));
         }
         name
     }
 
-    fn charge(self, number: u64) -> v1::Charge {
-        v1::Charge { account: self.account(number), meter: METER.into(), amount: Some(1), ..Default::default() }
+    /// A Check over gRPC.
+    pub(super) fn check(self, place: Place) -> v1::CheckRequest {
+        v1::CheckRequest { tenant: place.tenant(), charges: vec![self.charge(place)] }
     }
 
-    /// A Reserve over gRPC.
-    pub(super) fn reserve(self, number: u64) -> v1::ReserveRequest {
+    /// A charge of 1.
+    fn charge(self, place: Place) -> v1::Charge {
+        v1::Charge { account: self.account(place), meter: METER.into(), amount: Some(1), ..Default::default() }
+    }
+
+    /// The Reserve number `number` over gRPC.
+    pub(super) fn reserve(self, place: Place, number: u64) -> v1::ReserveRequest {
         v1::ReserveRequest {
-            tenant: self.tenant(number),
+            tenant: place.tenant(),
             reservation_id: id(number),
-            charges: vec![self.charge(number)],
+            charges: vec![self.charge(place)],
             ..Default::default()
         }
     }
 
     /// Its Commit.
-    pub(super) fn commit(self, number: u64) -> v1::CommitRequest {
-        v1::CommitRequest { tenant: self.tenant(number), reservation_id: id(number), ..Default::default() }
+    pub(super) fn commit(self, place: Place, number: u64) -> v1::CommitRequest {
+        v1::CommitRequest { tenant: place.tenant(), reservation_id: id(number), ..Default::default() }
     }
 
-    /// A Consume over gRPC.
-    pub(super) fn consume(self, number: u64) -> v1::ConsumeRequest {
+    /// The Consume number `number` over gRPC.
+    pub(super) fn consume(self, place: Place, number: u64) -> v1::ConsumeRequest {
         v1::ConsumeRequest {
-            tenant: self.tenant(number),
+            tenant: place.tenant(),
             reservation_id: id(number),
-            charges: vec![self.charge(number)],
+            charges: vec![self.charge(place)],
             ..Default::default()
         }
     }
 
+    /// A Consume that charges all of these, which are one tenant's.
+    pub(super) fn consume_all(self, places: &[Place], number: u64) -> Option<v1::ConsumeRequest> {
+        let charges = places.iter().map(|place| self.charge(*place)).collect();
+        Some(v1::ConsumeRequest { charges, ..self.consume(*places.first()?, number) })
+    }
+
     /// A Reserve or Consume of the engine; `None` if a name is none, which a test excludes.
     pub(super) fn call(self, number: u64) -> Option<ReserveCall> {
+        let place = self.place(number);
         let charge = ChargeRequest {
-            account: self.account(number).parse::<AccountName>().ok()?,
+            account: self.account(place).parse::<AccountName>().ok()?,
             meter: METER.parse::<MeterName>().ok()?,
             amount: Some(1),
             quantities: Quantities::default(),
@@ -129,7 +197,7 @@ impl Workload {
             also: Vec::new(),
         };
         Some(ReserveCall {
-            tenant: AccountName::tenant_from(&self.tenant(number)).ok()?,
+            tenant: AccountName::tenant_from(&place.tenant()).ok()?,
             reservation_id: Some(id(number)),
             request_id: None,
             charges: vec![charge],
@@ -151,12 +219,7 @@ impl Workload {
     }
 }
 
-/// Which account a charge is for: neighbours in number go to distinct accounts.
-fn account(number: u64) -> usize {
-    usize::try_from(number.wrapping_mul(7919) % ACCOUNTS as u64).unwrap_or(0)
-}
-
-fn tenant_name(tenant: usize) -> String {
+fn tenant_name(tenant: u64) -> String {
     format!("tenants/bench-{tenant:02}")
 }
 
@@ -187,11 +250,41 @@ mod tests {
     }
 
     #[test]
-    fn charges_go_to_distinct_accounts() {
-        let workload = Workload::new(3);
-        let accounts: HashSet<String> = (0..ACCOUNTS as u64).map(|number| workload.account(number)).collect();
-        assert_eq!(accounts.len(), ACCOUNTS);
-        let catalog = workload.catalog();
-        assert!(catalog.contains("subject: tenants/bench-07/teams/-/users/-,"), "{catalog}");
+    fn uniform_charges_reach_every_account_once_and_the_others_their_own() {
+        for accounts in [1_000, ACCOUNTS, 12_345] {
+            let workload = Workload { accounts, ..Workload::new(3) };
+            let names: HashSet<String> = (0..accounts).map(|number| workload.account(workload.place(number))).collect();
+            assert_eq!(names.len() as u64, accounts);
+            let all: HashSet<String> = (0..accounts).map(|account| workload.account(Place::of(account))).collect();
+            assert_eq!(names, all);
+        }
+        let hot = Workload { spread: Spread::Hot, ..Workload::new(3) };
+        assert!((0..100).all(|number| hot.account(hot.place(number)) == "tenants/bench-00/teams/0/users/0"));
+        let skewed = Workload { spread: Spread::Skewed, ..Workload::new(3) };
+        let first = (0..1_000).filter(|number| skewed.place(*number) == Place::of(0)).count();
+        assert!((50..100).contains(&first), "{first}");
+    }
+
+    #[test]
+    fn a_batch_stays_within_its_tenant() {
+        for spread in [Spread::Uniform, Spread::Skewed, Spread::Hot] {
+            let workload = Workload { spread, accounts: 1_000, ..Workload::new(3) };
+            let place = workload.place(12_345);
+            for number in 0..5_000 {
+                let other = workload.within(place, number);
+                assert_eq!(other.tenant, place.tenant);
+                assert!(other.account * TENANTS + other.tenant < 1_000, "{other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_catalog_has_a_pattern_for_each_level_and_so_many_windows() {
+        let catalog = Workload { windows: 6, ..Workload::new(3) }.catalog();
+        let line =
+            "subject: tenants/bench-07/teams/-/users/-, meter: bench.units, limits: {day: 1125899906842624, month:";
+        assert!(catalog.contains(line), "{catalog}");
+        assert!(catalog.contains("lifetime: 1125899906842624}"), "{catalog}");
+        assert!(!Workload::new(3).catalog().contains("hour"));
     }
 }

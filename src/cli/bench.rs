@@ -1,9 +1,10 @@
 //! `quotad bench`: what a decision costs on this machine.
 
-use super::bench_redis;
 use super::output::{self, Answer, Fault};
-use super::render::{Column, View};
-use crate::bench::{self, Options, Part, Report, Row, Size};
+use super::render::View;
+use super::{bench_redis, bench_text};
+use crate::bench::{self, Call, Options, Part, Rate, Report, Spread};
+use anyhow::ensure;
 use clap::Args;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
@@ -19,6 +20,13 @@ use std::time::Duration;
   quotad bench --only grpc --addr 127.0.0.1:50051   a server that runs already
   quotad bench --only redis                      on Redis, where redis-server is installed
   quotad bench --only catalog --quotas 1000000   a tenant with a million quotas of its own
+  quotad bench --only grpc --calls mix --levels 5 --windows 3 --accounts 1000000 --spread skewed
+                                                 what your own load would cost
+  quotad bench --only grpc --calls consume,pair --rate half
+                                                 latency at half of what this machine can do
+  quotad bench --only grpc --calls mix --rate 5000   at a rate: calls begin at their times, whatever the answers do
+  quotad bench --only growth                     cost and memory from a thousand accounts to a million, about five minutes;
+                                                 with --accounts 10000000 to ten million, with a lot of memory
 
 It starts servers of its own on temporary data and ends them. With --addr, the server gets tenants/bench-00 to -15 with
 limits and use of their own; nothing else in it changes. The machine is shared with the load generator: compare ratios
@@ -39,9 +47,24 @@ pub struct BenchArgs {
     /// Calls under way at a time, all connections together
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
     in_flight: u16,
-    /// Accounts on the path of each charge, two windows each
+    /// Accounts on the path of each charge, 1 to 8; with 1, the charged accounts are the 16 tenants
     #[arg(long, value_name = "L", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=8))]
     levels: u8,
+    /// Windows of each of these accounts, 1 to 6
+    #[arg(long, value_name = "W", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=6))]
+    windows: u8,
+    /// Accounts that are charged, 1000 to 10000000 [default: 10000; up to 1000000 for growth]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    accounts: Option<u64>,
+    /// How the charges are spread over them
+    #[arg(long, value_enum, default_value = "uniform")]
+    spread: Spread,
+    /// Only these calls over gRPC, beside the echo
+    #[arg(long, value_enum, value_delimiter = ',')]
+    calls: Vec<Call>,
+    /// Open loop too: so many calls a second over gRPC, 1 to 1000000, or `half` of what the closed loop of the same round reached
+    #[arg(long, value_name = "R", value_parser = rate)]
+    rate: Option<Rate>,
     /// Quotas of the tenant that has many
     #[arg(long, value_name = "N", default_value = "100000", value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
     quotas: u32,
@@ -68,6 +91,59 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if (0.1..=3600.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err("0.1 to 3600".into()) }
 }
 
+/// A rate of open-loop calls.
+fn rate(text: &str) -> Result<Rate, String> {
+    if text == "half" {
+        return Ok(Rate::Half);
+    }
+    match text.parse() {
+        Ok(rate @ 1..=1_000_000) => Ok(Rate::Fixed(rate)),
+        _ => Err("1 to 1000000, or half".into()),
+    }
+}
+
+/// Options that do not go together, one line each.
+fn contradictions(options: &Options) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut demand = |given: bool, holds: bool, line: &str| {
+        if given && !holds {
+            lines.push(line.to_owned());
+        }
+    };
+    let (grpc, growth) = (options.wants(Part::Grpc), options.wants(Part::Growth));
+    let single = options.calls.is_empty() || options.calls.iter().any(|call| call.is_single());
+    demand(options.addr.is_some(), grpc, "--addr: --only leaves out grpc, the one part that can measure that server");
+    demand(!options.calls.is_empty(), grpc, "--calls: --only leaves out grpc, whose calls these are");
+    demand(options.rate.is_some(), grpc, "--rate: --only leaves out grpc, which has the open loop");
+    demand(
+        options.rate.is_some(),
+        single,
+        "--rate: --calls has none of consume, pair, check and mix, which can be made at a rate",
+    );
+    demand(
+        growth,
+        options.levels > 1,
+        "--levels: with 1 the charged accounts are the 16 tenants, and growth has nothing to grow",
+    );
+    demand(
+        options.accounts.is_some() && !growth,
+        options.levels > 1,
+        "--accounts: with --levels 1 the charged accounts are the 16 tenants",
+    );
+    let chosen = [Part::Engine, Part::Grpc, Part::Redis].into_iter().any(|part| options.wants(part));
+    demand(
+        options.spread != Spread::Uniform,
+        chosen,
+        "--spread: --only leaves out engine, grpc and redis, whose charges it spreads",
+    );
+    demand(
+        options.accounts.is_some(),
+        chosen || growth,
+        "--accounts: --only leaves out engine, grpc, redis and growth",
+    );
+    lines
+}
+
 /// Runs the benchmark, or the echo for another's.
 pub fn run(args: BenchArgs) -> ExitCode {
     let json = args.json;
@@ -81,9 +157,9 @@ pub fn run(args: BenchArgs) -> ExitCode {
     }
 }
 
-fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
+fn options(args: BenchArgs) -> anyhow::Result<Options> {
     let program = args.program.map_or_else(std::env::current_exe, Ok)?;
-    let options = Options {
+    Ok(Options {
         program,
         addr: args.addr,
         data_dir: args.data_dir.unwrap_or_else(std::env::temp_dir),
@@ -93,8 +169,19 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
         connections: args.connections.into(),
         in_flight: args.in_flight.into(),
         levels: args.levels.into(),
+        windows: args.windows.into(),
+        accounts: args.accounts,
+        spread: args.spread,
+        calls: args.calls,
+        rate: args.rate,
         quotas: usize::try_from(args.quotas)?,
-    };
+    })
+}
+
+fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
+    let options = options(args)?;
+    let contradictions = contradictions(&options);
+    ensure!(contradictions.is_empty(), "{}", contradictions.join("\n"));
     let report = bench::run(&options, |what| note(&format!("{what} ...")))?;
     if let Some(warning) = warning(&report) {
         note(warning);
@@ -104,10 +191,12 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
     }
     let view = View { unicode: std::io::stdout().is_terminal(), now: View::clock() };
     let json = serde_json::to_string_pretty(&report)?;
-    let own = (!report.rows.is_empty()).then(|| text(&report, &view));
+    let rows = (!report.rows.is_empty()).then(|| bench_text::rows(&report, &view));
+    let open = (!report.open.is_empty()).then(|| bench_text::open(&report, &view));
     let on_redis = report.redis.as_ref().map(|redis| bench_redis::text(&report, redis, &view));
-    let catalog = (!report.catalog.is_empty()).then(|| catalogs(&report, &view));
-    let text: Vec<String> = own.into_iter().chain(on_redis).chain(catalog).collect();
+    let catalog = (!report.catalog.is_empty()).then(|| bench_text::catalogs(&report, &view));
+    let growth = report.growth.as_ref().map(|growth| bench_text::growth(&report, growth, &view));
+    let text: Vec<String> = [rows, open, on_redis, catalog, growth].into_iter().flatten().collect();
     Ok(Answer { text: text.join("\n"), json, denied: false, note: None })
 }
 
@@ -121,80 +210,6 @@ fn warning(report: &Report) -> Option<&'static str> {
     debug.then_some(
         "WARNING: a debug build is about seven times slower; build with --release before you believe any of this",
     )
-}
-
-fn text(report: &Report, view: &View) -> String {
-    let columns = [
-        Column::Text("what"),
-        Column::Text("of each"),
-        Column::Number("per second"),
-        Column::Number("CPU us"),
-        Column::Number("of it journal"),
-        Column::Number("flusher us"),
-        Column::Number("per core-second"),
-        Column::Number("x echo"),
-        Column::Number("p50 us"),
-        Column::Number("p99 us"),
-    ];
-    let table = view.table(&columns, report.rows.iter().map(cells).collect());
-    format!(
-        "quotad {version}, {build} build, {cores} cores shared with the load generator; {in_flight} calls under way over \
-         {connections} connections, {levels} levels x 2 windows, embedded, default durability\n\
-         Each figure is the median of {rounds} runs of {seconds} s. CPU: user and system of the server, without the \
-         flusher (which has its own column).\n{table}",
-        version = report.version,
-        build = report.build,
-        cores = report.cores,
-        in_flight = report.in_flight,
-        connections = report.connections,
-        levels = report.levels,
-        rounds = report.rounds,
-        seconds = report.seconds,
-    )
-}
-
-fn catalogs(report: &Report, view: &View) -> String {
-    let columns = [
-        Column::Number("quotas"),
-        Column::Number("written/s"),
-        Column::Number("load ms"),
-        Column::Number("bytes each"),
-        Column::Number("change ms"),
-        Column::Number("Consume/s"),
-        Column::Number("CPU us"),
-        Column::Number("x few"),
-    ];
-    let row = |size: &Size| {
-        vec![
-            grouped(size.quotas as f64),
-            grouped(size.written_per_second),
-            figure(Some(size.load_ms), 1),
-            figure(size.bytes_each, 0),
-            figure(Some(size.change_ms), 1),
-            grouped(size.consume.per_second),
-            figure(size.consume.cpu_us, 2),
-            figure(size.times_few, 2),
-        ]
-    };
-    let table = view.table(&columns, report.catalog.iter().map(row).collect());
-    format!(
-        "One tenant's own quotas, each with two windows, embedded; change: one quota, until it binds everywhere.\n{table}"
-    )
-}
-
-fn cells(row: &Row) -> Vec<String> {
-    vec![
-        row.name.into(),
-        row.unit.into(),
-        grouped(row.per_second),
-        figure(row.cpu_us, 2),
-        figure(row.journal_us, 2),
-        figure(row.flusher_us, 2),
-        row.per_core_second.map_or_else(|| "-".into(), grouped),
-        figure(row.times_echo, 2),
-        figure(row.p50_us, 0),
-        figure(row.p99_us, 0),
-    ]
 }
 
 /// A figure that may be missing.
@@ -224,6 +239,44 @@ mod tests {
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
         for text in ["", "soon", "0", "-1", "NaN", "inf", "4000"] {
             assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        assert_eq!(rate("half"), Ok(Rate::Half));
+        assert_eq!(rate("1000000"), Ok(Rate::Fixed(1_000_000)));
+        for text in ["", "0", "-1", "1.5", "1000001", "Half", "most"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_that_do_not_go_together_are_each_named() {
+        let found = |line: &str| {
+            let cli = crate::cli::parse(format!("quotad bench {line}").split(' ').map(String::from)).unwrap();
+            let crate::cli::Command::Bench(args) = cli.command else { panic!("{line}") };
+            contradictions(&options(args).unwrap())
+        };
+        for line in [
+            "--json",
+            "--rate 5 --calls batch,mix --addr a:1 --accounts 1000 --spread hot",
+            "--only growth,grpc --addr a:1",
+            "--levels 1 --spread hot",
+        ] {
+            assert_eq!(found(line), [""; 0], "{line}");
+        }
+        for (line, names) in [
+            ("--only redis --addr a:1 --rate half --calls mix", ["--addr", "--calls", "--rate"].as_slice()),
+            ("--rate 5 --calls batch,stream", &["--rate"]),
+            ("--levels 1 --only growth", &["--levels"]),
+            ("--levels 1 --accounts 1000", &["--accounts"]),
+            ("--only growth,catalog --spread skewed", &["--spread"]),
+            ("--only rule --accounts 2000", &["--accounts"]),
+        ] {
+            let found = found(line);
+            assert_eq!(found.len(), names.len(), "{found:?}");
+            assert!(names.iter().zip(&found).all(|(name, line)| line.starts_with(name)), "{found:?}");
         }
     }
 

@@ -28,6 +28,7 @@ pub(super) fn text(report: &Report, redis: &RedisReport, view: &View) -> String 
         Column::Number("of one thread"),
         Column::Number("p50 us"),
         Column::Number("p99 us"),
+        Column::Number("p99.9 us"),
     ];
     let memory = [Column::Text("memory of"), Column::Number("count"), Column::Number("bytes each")];
     let flushing = &redis.flushing;
@@ -36,8 +37,9 @@ pub(super) fn text(report: &Report, redis: &RedisReport, view: &View) -> String 
          ledger in {ledger}\n\
          Each figure is the median of {rounds} rounds. CPU of Redis, user and system, for each operation, one call after the \
          other; bare: EVALSHA of `return 1` with the same arguments; layout: its counters alone.\n{costs}\n\
-         {in_flight} calls under way over {connections} connections, three levels; script: the script alone in batches of that \
-         size; of one thread: decisions as a part of what Redis could do of the script alone.\n{served}\n\
+         {in_flight} calls under way over {connections} connections, {levels} levels x {windows} windows, {accounts} accounts \
+         ({spread}); script: the script alone in batches of that size, of three levels x two windows; of one thread: decisions as a \
+         part of what Redis could do of the script alone.\n{served}\n\
          The flush alone, into {ledger}: {entries} entries and {effects} effects a second, {decided} x what one replica \
          decides.\n{memory}",
         version = report.version,
@@ -46,6 +48,10 @@ pub(super) fn text(report: &Report, redis: &RedisReport, view: &View) -> String 
         rounds = report.rounds,
         in_flight = report.in_flight,
         connections = report.connections,
+        levels = report.levels,
+        windows = report.windows,
+        accounts = grouped(report.accounts as f64),
+        spread = report.spread,
         server = redis.version,
         ledger = redis.ledger,
         costs = view.table(&costs, redis.costs.iter().map(cost).collect()),
@@ -79,5 +85,6 @@ fn call(row: &Served) -> Vec<String> {
         figure(Some(row.of_raw), 2),
         figure(row.p50_us, 0),
         figure(row.p99_us, 0),
+        figure(row.p999_us, 0),
     ]
 }

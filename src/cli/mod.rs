@@ -7,6 +7,7 @@ mod admin;
 mod args;
 mod bench;
 mod bench_redis;
+mod bench_text;
 mod call;
 mod catalog;
 mod command;

@@ -67,6 +67,8 @@ pub struct Served {
     pub p50_us: Option<f64>,
     /// The 99th percentile.
     pub p99_us: Option<f64>,
+    /// The 99.9th.
+    pub p999_us: Option<f64>,
 }
 
 /// The flush alone.

@@ -128,7 +128,7 @@ impl Partition {
             anyhow::Ok((incarnation, load, flush))
         })?;
         let mut script = Script::new(redis.connect()?, &keys, load, incarnation)?;
-        script.warm_up(workload::ACCOUNTS as u64)?;
+        script.warm_up(workload::ACCOUNTS)?;
         runtime.block_on(flush.sample())?;
         Ok(Partition { levels, keys, incarnation, script, flush, samples: Default::default() })
     }

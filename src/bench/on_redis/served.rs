@@ -6,9 +6,9 @@ use super::report::Served;
 use super::script::Script;
 use super::server::Server;
 use crate::bench::meter;
-use crate::bench::options::Options;
+use crate::bench::options::{Call, Options};
 use crate::bench::report::median;
-use crate::bench::wire::{Call, Replicas, Wire};
+use crate::bench::wire::{Replicas, Wire};
 use anyhow::Result;
 
 /// What is called.
@@ -80,8 +80,9 @@ impl Row {
             batch: of(&|round| Some(round.batch)).unwrap_or_default(),
             raw_us: of(&|round| Some(round.raw_us)).unwrap_or_default(),
             of_raw: of(&|round| Some(round.sample.per_second * round.raw_us / 1e6)).unwrap_or_default(),
-            p50_us: of(&|round| round.sample.latencies.percentile(50)),
-            p99_us: of(&|round| round.sample.latencies.percentile(99)),
+            p50_us: of(&|round| round.sample.latencies.quantile(500)),
+            p99_us: of(&|round| round.sample.latencies.quantile(990)),
+            p999_us: of(&|round| round.sample.latencies.quantile(999)),
         }
     }
 }
