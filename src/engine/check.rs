@@ -26,7 +26,7 @@ impl Authority {
             let done = match self.runner.run(&tenant, stamp(&tenant, None, 0), &prepare).await {
                 Err(CallError::OutOfReach(why)) => {
                     let asked = Asked { charges: &call.charges, wait_for_durable: false, why };
-                    let denied = self.runner.check_unenforced(&tenant, asked, &prepare).await?;
+                    let denied = Box::pin(self.runner.check_unenforced(&tenant, asked, &prepare)).await?;
                     return Ok(denied.map_or_else(|| Verdict::Granted(Vec::new()), Verdict::Denied));
                 }
                 done => done?,

@@ -58,7 +58,8 @@ impl Authority {
             Err(CallError::OutOfReach(why)) => {
                 let act = Act::Commit { listed: listed.clone(), is_final };
                 let recover: Option<&Prepare<'_>> = if complete && is_final { Some(&unknown) } else { None };
-                return self.runner.settle_unenforced(&tenant, (key, stamp), (&call, act), why, recover).await;
+                return Box::pin(self.runner.settle_unenforced(&tenant, (key, stamp), (&call, act), why, recover))
+                    .await;
             }
             done => done?,
         };

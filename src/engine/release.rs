@@ -25,7 +25,7 @@ impl Authority {
         let done = match self.runner.run(&tenant, stamp, &prepare).await {
             Err(CallError::OutOfReach(why)) => {
                 let act = Act::Release { listed: listed.clone() };
-                return self.runner.settle_unenforced(&tenant, (key, stamp), (&call, act), why, None).await;
+                return Box::pin(self.runner.settle_unenforced(&tenant, (key, stamp), (&call, act), why, None)).await;
             }
             done => done?,
         };

@@ -56,7 +56,7 @@ impl Authority {
             let done = match self.runner.run(&tenant, stamp, &prepare).await {
                 Err(CallError::OutOfReach(why)) => {
                     let asked = Asked { charges: &call.charges, wait_for_durable: call.wait_for_durable, why };
-                    return self.runner.take_unenforced(&tenant, stamp, asked, &prepare).await;
+                    return Box::pin(self.runner.take_unenforced(&tenant, stamp, asked, &prepare)).await;
                 }
                 done => done?,
             };

@@ -92,7 +92,9 @@ impl Runner {
             Ok(operation) => return Ok((snapshot, operation)),
             Err(refused) => refused,
         };
-        let Some(snapshot) = self.snapshots.newer(name, snapshot.version()).await else { return Err(refused) };
+        let Some(snapshot) = Box::pin(self.snapshots.newer(name, snapshot.version())).await else {
+            return Err(refused);
+        };
         let operation = build(tenant, stamp, &snapshot, self.clock.now(), prepare)?;
         Ok((snapshot, operation))
     }
@@ -110,7 +112,8 @@ impl Runner {
         Ok(reply)
     }
 
-    /// Sends an operation until it is decided.
+    /// Sends an operation until it is decided. What hardly any call does has a future apart, so that those of all the others are
+    /// small: they are moved and allocated as a whole.
     async fn drive(
         &self,
         tenant: &TenantCtx,
@@ -151,9 +154,11 @@ impl Runner {
                     operation.plan = Some(if forced { plan.lifted() } else { plan });
                 }
                 Reply::Reprice(reservation) => {
-                    snapshot = self.price(tenant, snapshot, &mut operation, &reservation).await?;
+                    snapshot = Box::pin(self.price(tenant, snapshot, &mut operation, &reservation)).await?;
                 }
-                Reply::Miss(miss) => self.refill(tenant, &mut operation, miss).instrument(span!("refill")).await?,
+                Reply::Miss(miss) => {
+                    Box::pin(self.refill(tenant, &mut operation, miss)).instrument(span!("refill")).await?;
+                }
             }
         }
         Err(CallError::Overloaded)

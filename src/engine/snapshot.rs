@@ -47,6 +47,8 @@ pub struct Chain {
     pub inactive: Option<Arc<str>>,
     /// How the account stands to the tenant's pools.
     pub standing: Standing,
+    /// The time zone of the account's windows that name none.
+    zone: Arc<str>,
     /// When these are the limits in force: a raise ends by itself.
     valid: Period,
 }
@@ -188,27 +190,27 @@ impl Snapshot {
         chain
     }
 
+    /// What the chain of the account above has, which is shared with all that are below it, and the account itself.
     fn resolve_chain(&self, account: &AccountName, meter: &Meter, now: Timestamp) -> Chain {
         let account = &*self.today(account);
-        let uids = self.contents.names.uids(account);
-        let mut zone = DEFAULT_ZONE;
-        let mut levels = Vec::with_capacity(account.depth());
-        let mut inactive = None;
-        let mut valid = Period::ALWAYS;
-        for (name, uid) in account.chain().zip(uids) {
-            let record = self.contents.account(name);
-            zone = record.and_then(|record| record.time_zone.as_deref()).unwrap_or(zone);
-            if record.is_some_and(|record| record.state != AccountState::Active) {
-                inactive.get_or_insert_with(|| Arc::from(name));
-            }
-            let quota = resolve(&self.contents.candidates(name, record, meter.name.id()), zone, now);
-            valid = valid.intersect(&quota.valid);
-            let key = CounterKey { account: uid, meter: meter.name.id() };
-            let bound = Bound { key, account: name.into(), meter: meter.name.as_str().into(), quota };
-            levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
-        }
+        let above = account.parent().map(|parent| self.chain(&parent, meter, now));
+        let (mut levels, inactive, zone, valid) = match &above {
+            Some(above) => (above.levels.clone(), above.inactive.clone(), above.zone.clone(), above.valid),
+            None => (Vec::new(), None, Arc::from(DEFAULT_ZONE), Period::ALWAYS),
+        };
+        let record = self.contents.account(account.as_str());
+        let zone = record.and_then(|record| record.time_zone.as_deref()).map_or(zone, Arc::from);
+        let is_active = record.is_none_or(|record| record.state == AccountState::Active);
+        let inactive = inactive.or_else(|| (!is_active).then(|| Arc::from(account.as_str())));
+        let quota = resolve(&self.contents.candidates(account.as_str(), record, meter.name.id()), &zone, now);
+        let valid = valid.intersect(&quota.valid);
+        let uid = self.contents.names.uids(account).pop().unwrap_or(Uid::ROOT);
+        let key = CounterKey { account: uid, meter: meter.name.id() };
+        let bound = Bound { key, account: account.as_str().into(), meter: meter.name.as_str().into(), quota };
+        levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
+        levels.shrink_to_fit();
         let standing = self.contents.standing(account, Some(&meter.name));
-        Chain { levels, inactive, standing, valid }
+        Chain { levels, inactive, standing, zone, valid }
     }
 }
 

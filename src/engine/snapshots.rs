@@ -42,14 +42,18 @@ impl Snapshots {
     /// # Errors
     /// [`StoreError`] if the catalog can't be read.
     pub async fn get(&self, tenant: &str, at_least: u64) -> Result<Arc<Snapshot>, StoreError> {
-        if let Some(snapshot) = self.kept(tenant, at_least) {
-            return Ok(snapshot);
+        match self.kept(tenant, at_least) {
+            Some(snapshot) => Ok(snapshot),
+            None => Box::pin(self.get_anew(tenant, at_least)).await,
         }
+    }
+
+    async fn get_anew(&self, tenant: &str, at_least: u64) -> Result<Arc<Snapshot>, StoreError> {
         let _one = self.lock(tenant).lock().await;
-        if let Some(snapshot) = self.kept(tenant, at_least) {
-            return Ok(snapshot);
+        match self.kept(tenant, at_least) {
+            Some(snapshot) => Ok(snapshot),
+            None => self.load(tenant).await,
         }
-        self.load(tenant).await
     }
 
     /// The snapshot that the database has now, if it is newer than version `seen` and can be read: before a call is refused for

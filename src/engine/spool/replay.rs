@@ -32,7 +32,8 @@ impl Runner {
         if shelf.is_away() {
             return Err(CallError::OutOfReach(StoreError::Unavailable("the counter store can't be reached".into())));
         }
-        while self.replay(shelf, Some(standing.key)).await? {}
+        // Apart, so that the future of every call has no room for what hardly one does.
+        while Box::pin(self.replay(shelf, Some(standing.key))).await? {}
         Ok(())
     }
 
