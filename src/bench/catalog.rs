@@ -126,7 +126,7 @@ impl Subjects {
         let first = self.next;
         // More than a round can use: numbers are not used twice.
         self.next += 1 << 32;
-        calls_of(&self.node()?.authority, options, Call::Consume, first, consume)
+        calls_of(self.node()?, options, Call::Consume, first, consume)
     }
 
     /// All figures; changes what was measured.

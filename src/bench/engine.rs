@@ -59,7 +59,7 @@ impl Engine {
         let (workload, first) = (self.workload, self.next);
         // More than a round can use: numbers are not used twice.
         self.next += 1 << 32;
-        calls_of(&node.authority, options, call, first, move |number| workload.call(number))
+        calls_of(node, options, call, first, move |number| workload.call(number))
     }
 }
 
@@ -68,7 +68,7 @@ impl Engine {
 /// # Errors
 /// A call that fails or is denied, a request that can't be made.
 pub(super) fn calls_of(
-    authority: &Arc<Authority>,
+    node: &Node,
     options: &Options,
     call: Call,
     first: u64,
@@ -77,11 +77,15 @@ pub(super) fn calls_of(
     let in_flight = options.in_flight;
     measure(options.time, first, &Watched::here(), |meter| {
         calls::on_every_core(cores(), |core| {
-            let (authority, meter) = (authority.clone(), meter.clone());
+            let (authority, meter, write_here) = (node.authority.clone(), meter.clone(), node.write_here());
             move || async move {
+                // As on a server's cores.
+                let writing = tokio::task::spawn_local(write_here);
                 let tasks = (core..in_flight).step_by(cores());
                 let tasks = tasks.map(|_| worker(authority.clone(), make, meter.clone(), call)).collect();
-                calls::all(tasks).await
+                let seen = calls::all(tasks).await;
+                writing.abort();
+                seen
             }
         })
     })
