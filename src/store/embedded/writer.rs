@@ -10,7 +10,8 @@ use super::journal::{Journal, JournalRow};
 use super::recover;
 use super::waiters::Group;
 use crate::engine::operation::Caps;
-use crate::engine::ports::Ledger;
+use crate::engine::ports::{Ledger, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ impl Commit {
     /// Writes a batch and tells those who wait.
     fn write(&mut self, shared: &Shared, batch: Batch) {
         self.commits += 1;
-        match self.journal.append(&batch.rows) {
+        match self.append(&batch.rows) {
             Ok(()) => {
                 for (row, group) in batch.rows.iter().zip(batch.groups) {
                     let slot = &shared.partitions[row.partition as usize];
@@ -95,6 +96,13 @@ impl Commit {
                 }
             }
         }
+    }
+
+    /// Appends to the journal. A panic is a failure like others: with the entries taken and nobody told, the next ones would leave
+    /// a gap that no start gets over.
+    fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.journal.append(rows)));
+        written.unwrap_or_else(|_| Err(StoreError::Unavailable("the journal can't be used: a panic in a write".into())))
     }
 
     fn is_trim_due(&self) -> bool {
@@ -182,15 +190,17 @@ impl Writer {
         }
     }
 
-    /// Writes until nothing waits any more.
+    /// Writes until nothing waits any more, or for a while: callers that never pause must not hold up what is broken.
     async fn write_all(&self) {
-        // Callers that come one by one wait for nobody.
-        while let Some(crowded) = self.write_once().await {
+        for _ in 0..TRIM_EVERY {
+            let Some(crowded) = self.write_once().await else { return };
+            // Callers that come one by one wait for nobody.
             if crowded {
                 // This thread has nothing else to do, and a timer of the runtime is too coarse.
                 std::thread::sleep(GATHER);
             }
         }
+        self.shared.wake.notify_one();
     }
 
     /// Writes what waits, and answers whether several callers shared an entry; `None` if nothing waits.
@@ -216,7 +226,13 @@ impl Writer {
         }
         let mut whole = true;
         for (slot, index) in self.shared.partitions.iter().zip(0_u32..) {
-            let Some(last) = slot.lock().broken.as_ref().map(|broken| broken.now) else { continue };
+            let broken = slot.lock().broken.as_ref().map(|broken| (broken.now, broken.tail.has_pending()));
+            let Some((last, has_pending)) = broken else { continue };
+            if has_pending {
+                // It broke just now. What was left in it is written first: who waits for it would wait for ever.
+                whole = false;
+                continue;
+            }
             let now = self.shared.clock.now().max(last);
             match recover::load(index, &commit.journal, &*self.ledger, self.caps, now).await {
                 Ok(mut partition) => {

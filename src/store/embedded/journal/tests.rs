@@ -8,7 +8,10 @@ use std::sync::{LazyLock, Mutex};
 
 /// A disk that may be full, as far as one journal goes: its writes stop half-way.
 #[derive(Clone, Default)]
-pub(in crate::store::embedded) struct Full(Arc<AtomicBool>);
+pub(in crate::store::embedded) struct Full {
+    full: Arc<AtomicBool>,
+    panics: Arc<AtomicBool>,
+}
 
 impl Full {
     /// That of the journal in a folder.
@@ -18,15 +21,25 @@ impl Full {
     }
 
     pub(in crate::store::embedded) fn set(&self, full: bool) {
-        self.0.store(full, Ordering::SeqCst);
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// The next write that fails panics instead.
+    pub(in crate::store::embedded) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+        self.set(true);
     }
 
     /// Writes a part and fails, if it is full.
     pub(super) fn check(&self, file: &File, text: &[u8], at: u64) -> io::Result<()> {
-        if !self.0.load(Ordering::SeqCst) {
+        if !self.full.load(Ordering::SeqCst) {
             return Ok(());
         }
         file.write_all_at(&text[..text.len() * 2 / 3], at)?;
+        if self.panics.swap(false, Ordering::SeqCst) {
+            self.set(false);
+            panic!("a fault in a write");
+        }
         Err(io::Error::new(io::ErrorKind::StorageFull, "disk full"))
     }
 }
