@@ -111,13 +111,22 @@ impl Commit {
 
     fn trim(&mut self, slots: &[Slot]) {
         self.commits = 0;
-        if let Err(error) = self.journal.trim(&self.removable.up_to) {
+        let Some(up_to) = self.removable.renew(Instant::now(), || slots.iter().map(Slot::flushed).collect()) else {
+            return;
+        };
+        if let Err(error) = self.journal.trim(&up_to) {
             tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
         }
-        if self.removable.since.elapsed() >= KEEP {
-            let up_to = slots.iter().map(Slot::flushed).collect();
-            self.removable = Removable { since: Instant::now(), up_to };
-        }
+    }
+}
+
+impl Removable {
+    /// What the ledger had long enough ago, if that can be said by now; what it has at this moment takes its place.
+    fn renew(&mut self, now: Instant, flushed: impl FnOnce() -> Vec<u64>) -> Option<Vec<u64>> {
+        (now.saturating_duration_since(self.since) >= KEEP).then(|| {
+            self.since = now;
+            std::mem::replace(&mut self.up_to, flushed())
+        })
     }
 }
 
@@ -261,5 +270,21 @@ impl Writer {
             all &= slot.lock().end();
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_ledger_has_only_now_stays() {
+        let since = Instant::now();
+        let mut removable = Removable { since, up_to: Vec::new() };
+        let at = |seconds| since + Duration::from_secs(seconds);
+        let mut renew = |seconds, flushed| removable.renew(at(seconds), || vec![flushed]);
+        assert_eq!((renew(9, 3), renew(10, 4)), (None, Some(Vec::new())));
+        assert_eq!(renew(11, 5), None, "it has 4 for a second");
+        assert_eq!((renew(20, 9), renew(29, 10), renew(33, 11)), (Some(vec![4]), None, Some(vec![9])));
     }
 }
