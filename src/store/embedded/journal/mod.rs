@@ -86,11 +86,6 @@ impl Journal {
     pub fn open(folder: &Path, safety: Safety) -> Result<Journal, StoreError> {
         let mut survey = Survey::of(folder)?;
         let current = match survey.segments.pop() {
-            // Its header was not even written.
-            Some(begun) if begun.whole == 0 => {
-                std::fs::remove_file(&begun.path).map_err(unreadable)?;
-                None
-            }
             Some(segment) => {
                 let file = OpenOptions::new().write(true).open(&segment.path).map_err(unreadable)?;
                 Some(Current { segment, file: Arc::new(file), torn: survey.torn })
@@ -192,8 +187,9 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Unavailable`] if it can't be brought there.
     fn sync(&self) -> Result<(), StoreError> {
-        let Some(current) = &self.current else { return Ok(()) };
-        current.file.sync_data().and_then(|()| sync_names(&self.folder)).map_err(unreadable)
+        let mut all = self.segments();
+        let synced = all.try_for_each(|segment| File::open(&segment.path)?.sync_data());
+        synced.and_then(|()| sync_names(&self.folder)).map_err(unreadable)
     }
 
     /// Removes the oldest segments as long as they have nothing beyond the given numbers, one for each partition.
@@ -315,7 +311,12 @@ pub(super) fn beyond(
         let seq = seq(*partition);
         let mut first = None;
         for segment in &survey.segments {
-            first = first.or(segment.entries(*partition, seq)?.first().map(|(_, entry)| entry.time));
+            let entries = match segment.entries(*partition, seq) {
+                // It was removed since: the ledger has what was in it.
+                Err(_) if !segment.path.exists() => continue,
+                entries => entries?,
+            };
+            first = first.or(entries.first().map(|(_, entry)| entry.time));
         }
         found.push((*partition, newest.saturating_sub(seq), first));
     }

@@ -212,6 +212,42 @@ fn a_segment_that_was_only_begun_is_begun_again() {
 }
 
 #[test]
+fn a_power_cut_between_two_segments_takes_the_end_and_no_more() {
+    let folder = Folder::new();
+    let mut journal = open(&folder);
+    (1..=3).for_each(|seq| journal.append(&[row(0, seq)]).unwrap());
+    drop(journal);
+    let file = &segments(&folder)[0];
+    let text = std::fs::read(file).unwrap();
+    std::fs::write(file, &text[..text.len() - 3]).unwrap();
+    // Both had been begun, and neither had reached the disk.
+    std::fs::write(segment::path(&folder.0.join("journal"), 2), []).unwrap();
+    std::fs::write(segment::path(&folder.0.join("journal"), 3), [0; 4096]).unwrap();
+    for last in 2..=5 {
+        let mut journal = open(&folder);
+        assert_eq!(numbers(&journal, 0, 0), (1..=last).collect::<Vec<_>>());
+        journal.append(&[row(0, last + 1)]).unwrap();
+        journal.begin_anew();
+    }
+}
+
+#[test]
+fn who_only_looks_does_not_mind_what_is_removed_meanwhile() {
+    let folder = Folder::new();
+    let path = folder.0.join("journal");
+    let mut journal = open(&folder);
+    for seq in 1..=3 {
+        journal.append(&[row(0, seq)]).unwrap();
+        journal.begin_anew();
+    }
+    // Listed, and not there any more when it is read.
+    let second = &segments(&folder)[1];
+    std::fs::remove_file(second).unwrap();
+    std::os::unix::fs::symlink("nowhere", second).unwrap();
+    assert_eq!(beyond(&path, |_| 2).unwrap(), [(0, 1, Some(Timestamp::from_millis(30)))]);
+}
+
+#[test]
 fn who_only_looks_sees_what_is_beyond() {
     let folder = Folder::new();
     let mut journal = open(&folder);
