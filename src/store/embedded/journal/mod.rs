@@ -199,8 +199,11 @@ impl Journal {
     pub fn trim(&mut self, up_to: &[u64]) -> Result<(), StoreError> {
         let may_go = |(partition, last): (&u32, &u64)| up_to.get(*partition as usize).is_some_and(|seq| last <= seq);
         while let Some(oldest) = self.older.front().filter(|oldest| oldest.last.iter().all(may_go)) {
-            std::fs::remove_file(&oldest.path).map_err(unreadable)?;
-            self.older.pop_front();
+            match std::fs::remove_file(&oldest.path) {
+                // Somebody else removed it: those after it are to go all the same.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unreadable(error)),
+                Ok(()) | Err(_) => self.older.pop_front(),
+            };
         }
         Ok(())
     }
