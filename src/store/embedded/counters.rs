@@ -51,6 +51,8 @@ impl EmbeddedCounters {
                 Ok(result) => (Ok(result), partition.tail.has_pending()),
                 Err(panic) => {
                     place.break_off();
+                    // No core loads it again, and nobody leaves anything in it until that is done.
+                    self.shared.wake.notify_one();
                     (Err(panic), true)
                 }
             }

@@ -3,6 +3,8 @@
 use super::counters::EmbeddedCounters;
 use super::journal::tests::Full;
 use super::journal::{Journal, JournalRow};
+use super::partition::Partition;
+use super::waiters::Finished;
 use super::{Caps, Embedded, EmbeddedOptions, INCARNATION, Safety};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::name::{IdKey, Uid};
@@ -13,8 +15,10 @@ use crate::store::clock::{SystemClock, TestClock};
 use crate::store::database::{Database, DatabaseLedger, Sync};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// A folder that goes away with this value.
@@ -138,6 +142,99 @@ async fn a_failed_group_commit_breaks_all_its_partitions_and_mends_them() {
     }
     drop(counters);
     close(embedded).await;
+}
+
+/// A step that panics; its caller is told.
+fn break_by_a_panic(counters: &EmbeddedCounters, partition: u32) {
+    let step = AssertUnwindSafe(|| counters.with(partition, |_| panic!("a fault in a step")));
+    assert!(catch_unwind(step).map(|_: Result<(), StoreError>| ()).is_err());
+}
+
+#[tokio::test]
+async fn what_a_panic_broke_on_a_core_is_loaded_again_though_no_other_thread_is_woken() {
+    let folder = Folder::new();
+    let (embedded, _ledger) = open(&folder.0, 1).await;
+    let counters = embedded.counters.clone();
+    let core = tokio::spawn(counters.write_here());
+    tokio::task::yield_now().await;
+    break_by_a_panic(&counters, 0);
+    assert_eq!(leave_at_last(&counters, 0).await, 1);
+    core.abort();
+    close(embedded).await;
+}
+
+/// A caller who leaves the next effect as soon as one is written, until it is told to end.
+struct Restless {
+    counters: Arc<EmbeddedCounters>,
+    wait: Mutex<Option<Finished>>,
+    ended: AtomicBool,
+}
+
+impl Wake for Restless {
+    fn wake(self: Arc<Self>) {
+        if self.ended.load(Ordering::SeqCst) {
+            return;
+        }
+        let leave = |partition: &mut Partition| {
+            let seq = partition.tail.push(effect(partition.now));
+            partition.tail.group_of(seq, &partition.in_flight).unwrap()
+        };
+        let mut wait = self.counters.with(1, leave).unwrap().finished();
+        let waker = Waker::from(self.clone());
+        if Pin::new(&mut wait).poll(&mut Context::from_waker(&waker)).is_pending() {
+            *self.wait.lock().unwrap() = Some(wait);
+        } else {
+            waker.wake();
+        }
+    }
+}
+
+#[tokio::test]
+async fn callers_that_never_pause_do_not_hold_up_what_is_broken() {
+    let folder = Folder::new();
+    let (embedded, _ledger) = open(&folder.0, 2).await;
+    let counters = embedded.counters.clone();
+    let restless =
+        Arc::new(Restless { counters: counters.clone(), wait: Mutex::default(), ended: AtomicBool::new(false) });
+    Waker::from(restless.clone()).wake();
+    tokio::time::timeout(Duration::from_secs(5), counters.written(1, 9)).await.unwrap();
+    break_by_a_panic(&counters, 0);
+    assert_eq!(leave_at_last(&counters, 0).await, 1);
+    restless.ended.store(true, Ordering::SeqCst);
+    drop(counters);
+    close(embedded).await;
+}
+
+#[tokio::test]
+async fn a_panic_in_a_group_commit_is_a_failure_like_others() {
+    for on_a_core in [false, true] {
+        let folder = Folder::new();
+        let (embedded, ledger) = open(&folder.0, 1).await;
+        let counters = embedded.counters.clone();
+        let core = tokio::spawn({
+            let counters = counters.clone();
+            async move {
+                if on_a_core {
+                    counters.write_here().await
+                }
+            }
+        });
+        tokio::task::yield_now().await;
+        Full::of(&folder.0.join("journal")).panic_once();
+        let left = counters.with(0, |partition| {
+            let seq = partition.tail.push(effect(partition.now));
+            partition.tail.group_of(seq, &partition.in_flight)
+        });
+        let refused = tokio::time::timeout(Duration::from_secs(2), left.unwrap().unwrap().finished()).await;
+        assert!(refused.expect("nobody hangs").unwrap_err().contains("a panic"));
+        assert_eq!(leave_at_last(&counters, 0).await, 1, "what was refused never happened");
+        core.abort();
+        drop(counters);
+        close(embedded).await;
+        let journal = Journal::open(&folder.0.join("journal"), Safety::Process).unwrap();
+        assert_eq!(journal.read(0, 0).unwrap().len(), 1);
+        drop(ledger);
+    }
 }
 
 #[tokio::test]

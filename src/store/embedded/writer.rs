@@ -10,7 +10,8 @@ use super::journal::{Journal, JournalRow};
 use super::recover;
 use super::waiters::Group;
 use crate::engine::operation::Caps;
-use crate::engine::ports::Ledger;
+use crate::engine::ports::{Ledger, StoreError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ impl Commit {
     /// Writes a batch and tells those who wait.
     fn write(&mut self, shared: &Shared, batch: Batch) {
         self.commits += 1;
-        match self.journal.append(&batch.rows) {
+        match self.append(&batch.rows) {
             Ok(()) => {
                 for (row, group) in batch.rows.iter().zip(batch.groups) {
                     let slot = &shared.partitions[row.partition as usize];
@@ -97,19 +98,35 @@ impl Commit {
         }
     }
 
+    /// Appends to the journal. A panic is a failure like others: with the entries taken and nobody told, the next ones would leave
+    /// a gap that no start gets over.
+    fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
+        let written = catch_unwind(AssertUnwindSafe(|| self.journal.append(rows)));
+        written.unwrap_or_else(|_| Err(StoreError::Unavailable("the journal can't be used: a panic in a write".into())))
+    }
+
     fn is_trim_due(&self) -> bool {
         self.commits >= TRIM_EVERY
     }
 
     fn trim(&mut self, slots: &[Slot]) {
         self.commits = 0;
-        if let Err(error) = self.journal.trim(&self.removable.up_to) {
+        let Some(up_to) = self.removable.renew(Instant::now(), || slots.iter().map(Slot::flushed).collect()) else {
+            return;
+        };
+        if let Err(error) = self.journal.trim(&up_to) {
             tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
         }
-        if self.removable.since.elapsed() >= KEEP {
-            let up_to = slots.iter().map(Slot::flushed).collect();
-            self.removable = Removable { since: Instant::now(), up_to };
-        }
+    }
+}
+
+impl Removable {
+    /// What the ledger had long enough ago, if that can be said by now; what it has at this moment takes its place.
+    fn renew(&mut self, now: Instant, flushed: impl FnOnce() -> Vec<u64>) -> Option<Vec<u64>> {
+        (now.saturating_duration_since(self.since) >= KEEP).then(|| {
+            self.since = now;
+            std::mem::replace(&mut self.up_to, flushed())
+        })
     }
 }
 
@@ -182,15 +199,17 @@ impl Writer {
         }
     }
 
-    /// Writes until nothing waits any more.
+    /// Writes until nothing waits any more, or for a while: callers that never pause must not hold up what is broken.
     async fn write_all(&self) {
-        // Callers that come one by one wait for nobody.
-        while let Some(crowded) = self.write_once().await {
+        for _ in 0..TRIM_EVERY {
+            let Some(crowded) = self.write_once().await else { return };
+            // Callers that come one by one wait for nobody.
             if crowded {
                 // This thread has nothing else to do, and a timer of the runtime is too coarse.
                 std::thread::sleep(GATHER);
             }
         }
+        self.shared.wake.notify_one();
     }
 
     /// Writes what waits, and answers whether several callers shared an entry; `None` if nothing waits.
@@ -216,7 +235,13 @@ impl Writer {
         }
         let mut whole = true;
         for (slot, index) in self.shared.partitions.iter().zip(0_u32..) {
-            let Some(last) = slot.lock().broken.as_ref().map(|broken| broken.now) else { continue };
+            let broken = slot.lock().broken.as_ref().map(|broken| (broken.now, broken.tail.has_pending()));
+            let Some((last, has_pending)) = broken else { continue };
+            if has_pending {
+                // It broke just now. What was left in it is written first: who waits for it would wait for ever.
+                whole = false;
+                continue;
+            }
             let now = self.shared.clock.now().max(last);
             match recover::load(index, &commit.journal, &*self.ledger, self.caps, now).await {
                 Ok(mut partition) => {
@@ -245,5 +270,21 @@ impl Writer {
             all &= slot.lock().end();
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_ledger_has_only_now_stays() {
+        let since = Instant::now();
+        let mut removable = Removable { since, up_to: Vec::new() };
+        let at = |seconds| since + Duration::from_secs(seconds);
+        let mut renew = |seconds, flushed| removable.renew(at(seconds), || vec![flushed]);
+        assert_eq!((renew(9, 3), renew(10, 4)), (None, Some(Vec::new())));
+        assert_eq!(renew(11, 5), None, "it has 4 for a second");
+        assert_eq!((renew(20, 9), renew(29, 10), renew(33, 11)), (Some(vec![4]), None, Some(vec![9])));
     }
 }

@@ -93,7 +93,7 @@ const CLOCKS: &[&str] = &["SystemTime::now", "Instant::now", "Timestamp::now", "
 /// Who may: the store's clock is the one that decides; the others measure how long something took.
 const MAY_ASK_THE_TIME: &[&str] = &[
     "src/store/clock.rs",
-    "src/store/embedded/group.rs",
+    "src/store/embedded/writer.rs",
     "src/store/redis/batch.rs",
     "src/store/redis/link.rs",
     "src/store/redis/probe.rs",

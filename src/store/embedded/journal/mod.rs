@@ -86,11 +86,6 @@ impl Journal {
     pub fn open(folder: &Path, safety: Safety) -> Result<Journal, StoreError> {
         let mut survey = Survey::of(folder)?;
         let current = match survey.segments.pop() {
-            // Its header was not even written.
-            Some(begun) if begun.whole == 0 => {
-                std::fs::remove_file(&begun.path).map_err(unreadable)?;
-                None
-            }
             Some(segment) => {
                 let file = OpenOptions::new().write(true).open(&segment.path).map_err(unreadable)?;
                 Some(Current { segment, file: Arc::new(file), torn: survey.torn })
@@ -192,8 +187,9 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Unavailable`] if it can't be brought there.
     fn sync(&self) -> Result<(), StoreError> {
-        let Some(current) = &self.current else { return Ok(()) };
-        current.file.sync_data().and_then(|()| sync_names(&self.folder)).map_err(unreadable)
+        let mut all = self.segments();
+        let synced = all.try_for_each(|segment| File::open(&segment.path)?.sync_data());
+        synced.and_then(|()| sync_names(&self.folder)).map_err(unreadable)
     }
 
     /// Removes the oldest segments as long as they have nothing beyond the given numbers, one for each partition.
@@ -203,8 +199,11 @@ impl Journal {
     pub fn trim(&mut self, up_to: &[u64]) -> Result<(), StoreError> {
         let may_go = |(partition, last): (&u32, &u64)| up_to.get(*partition as usize).is_some_and(|seq| last <= seq);
         while let Some(oldest) = self.older.front().filter(|oldest| oldest.last.iter().all(may_go)) {
-            std::fs::remove_file(&oldest.path).map_err(unreadable)?;
-            self.older.pop_front();
+            match std::fs::remove_file(&oldest.path) {
+                // Somebody else removed it: those after it are to go all the same.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unreadable(error)),
+                Ok(()) | Err(_) => self.older.pop_front(),
+            };
         }
         Ok(())
     }
@@ -315,7 +314,12 @@ pub(super) fn beyond(
         let seq = seq(*partition);
         let mut first = None;
         for segment in &survey.segments {
-            first = first.or(segment.entries(*partition, seq)?.first().map(|(_, entry)| entry.time));
+            let entries = match segment.entries(*partition, seq) {
+                // It was removed since: the ledger has what was in it.
+                Err(_) if !segment.path.exists() => continue,
+                entries => entries?,
+            };
+            first = first.or(entries.first().map(|(_, entry)| entry.time));
         }
         found.push((*partition, newest.saturating_sub(seq), first));
     }

@@ -35,7 +35,7 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Reads all segments. A folder that is not there has none.
+    /// Reads all segments that have anything. A folder that is not there has none.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] for a damaged segment, or one torn off that is not the newest; [`StoreError::Unavailable`] if
@@ -46,14 +46,21 @@ impl Survey {
         for (number, path) in files {
             let text = match std::fs::read(&path) {
                 Ok(text) => text,
-                // It was removed since, by the server that is only looked at.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && survey.segments.is_empty() => continue,
+                // It was removed since, by the server that is only looked at, and those before it as well.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    (survey.segments, survey.torn) = (Vec::new(), false);
+                    continue;
+                }
                 Err(error) => return Err(unreadable(error)),
             };
+            let (frames, whole) = frame::read(&text).map_err(|damage| damaged(&path, damage.at))?;
+            if whole == 0 {
+                // Not even its header was written. A power cut leaves such a file behind one that is torn off.
+                continue;
+            }
             if let Some(before) = survey.segments.last().filter(|_| survey.torn) {
                 return Err(torn_off(&before.path));
             }
-            let (frames, whole) = frame::read(&text).map_err(|damage| damaged(&path, damage.at))?;
             let mut last = BTreeMap::new();
             for frame in frames {
                 match frame {

@@ -8,7 +8,10 @@ use std::sync::{LazyLock, Mutex};
 
 /// A disk that may be full, as far as one journal goes: its writes stop half-way.
 #[derive(Clone, Default)]
-pub(in crate::store::embedded) struct Full(Arc<AtomicBool>);
+pub(in crate::store::embedded) struct Full {
+    full: Arc<AtomicBool>,
+    panics: Arc<AtomicBool>,
+}
 
 impl Full {
     /// That of the journal in a folder.
@@ -18,15 +21,25 @@ impl Full {
     }
 
     pub(in crate::store::embedded) fn set(&self, full: bool) {
-        self.0.store(full, Ordering::SeqCst);
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// The next write that fails panics instead.
+    pub(in crate::store::embedded) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+        self.set(true);
     }
 
     /// Writes a part and fails, if it is full.
     pub(super) fn check(&self, file: &File, text: &[u8], at: u64) -> io::Result<()> {
-        if !self.0.load(Ordering::SeqCst) {
+        if !self.full.load(Ordering::SeqCst) {
             return Ok(());
         }
         file.write_all_at(&text[..text.len() * 2 / 3], at)?;
+        if self.panics.swap(false, Ordering::SeqCst) {
+            self.set(false);
+            panic!("a fault in a write");
+        }
         Err(io::Error::new(io::ErrorKind::StorageFull, "disk full"))
     }
 }
@@ -143,6 +156,7 @@ fn segments_go_away_whole_and_the_newest_numbers_stay() {
     assert!(before > 4, "{before}");
     journal.trim(&[20]).unwrap();
     assert_eq!(segments(&folder).len(), before, "of partition 1 nothing may go");
+    std::fs::remove_file(&segments(&folder)[0]).unwrap();
     journal.trim(&[20, 7]).unwrap();
     let after = segments(&folder).len();
     assert!(after < before && after > 1, "{after}");
@@ -196,6 +210,42 @@ fn a_segment_that_was_only_begun_is_begun_again() {
     journal.append(&[row(0, 2)]).unwrap();
     drop(journal);
     assert_eq!(numbers(&open(&folder), 0, 0), [1, 2]);
+}
+
+#[test]
+fn a_power_cut_between_two_segments_takes_the_end_and_no_more() {
+    let folder = Folder::new();
+    let mut journal = open(&folder);
+    (1..=3).for_each(|seq| journal.append(&[row(0, seq)]).unwrap());
+    drop(journal);
+    let file = &segments(&folder)[0];
+    let text = std::fs::read(file).unwrap();
+    std::fs::write(file, &text[..text.len() - 3]).unwrap();
+    // Both had been begun, and neither had reached the disk.
+    std::fs::write(segment::path(&folder.0.join("journal"), 2), []).unwrap();
+    std::fs::write(segment::path(&folder.0.join("journal"), 3), [0; 4096]).unwrap();
+    for last in 2..=5 {
+        let mut journal = open(&folder);
+        assert_eq!(numbers(&journal, 0, 0), (1..=last).collect::<Vec<_>>());
+        journal.append(&[row(0, last + 1)]).unwrap();
+        journal.begin_anew();
+    }
+}
+
+#[test]
+fn who_only_looks_does_not_mind_what_is_removed_meanwhile() {
+    let folder = Folder::new();
+    let path = folder.0.join("journal");
+    let mut journal = open(&folder);
+    for seq in 1..=3 {
+        journal.append(&[row(0, seq)]).unwrap();
+        journal.begin_anew();
+    }
+    // Listed, and not there any more when it is read.
+    let second = &segments(&folder)[1];
+    std::fs::remove_file(second).unwrap();
+    std::os::unix::fs::symlink("nowhere", second).unwrap();
+    assert_eq!(beyond(&path, |_| 2).unwrap(), [(0, 1, Some(Timestamp::from_millis(30)))]);
 }
 
 #[test]
