@@ -6,11 +6,13 @@ use tokio::runtime::Handle;
 use tonic::Status;
 use tracing::Instrument;
 
+type Work<T> = Pin<Box<dyn Future<Output = Result<T, Status>> + Send>>;
+
 /// Work that whoever waits for it does himself, and that goes on in a task of its own once nobody waits any more: the few that are
 /// given up pay for the task, not every call.
 pub struct Detached<T: Send + 'static> {
     /// Nothing once it has ended, also by a panic.
-    work: Option<Pin<Box<dyn Future<Output = Result<T, Status>> + Send>>>,
+    work: Option<Work<T>>,
     /// Before the first poll there is nothing that could be torn.
     begun: bool,
 }

@@ -49,7 +49,7 @@ pub enum DirectFuture<F> {
     /// Of the service.
     Direct(F),
     /// Of the router.
-    Routed(<Routes as Service<Request<CappedBody>>>::Future),
+    Routed(Box<<Routes as Service<Request<CappedBody>>>::Future>),
 }
 
 impl<S> Service<Request<CappedBody>> for Direct<S>
@@ -69,7 +69,7 @@ where
         if is_of(S::NAME, request.uri().path()) {
             DirectFuture::Direct(self.service.call(request))
         } else {
-            DirectFuture::Routed(self.others.call(request))
+            DirectFuture::Routed(Box::new(self.others.call(request)))
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The embedded store when things go wrong inside it: a step that panics, a journal that can't be written.
 
 use super::counters::EmbeddedCounters;
-use super::journal::tests::Full;
-use super::journal::{Journal, JournalRow};
+use super::journal::{Full, Journal, JournalRow};
 use super::partition::Partition;
 use super::waiters::Finished;
 use super::{Caps, Embedded, EmbeddedOptions, INCARNATION, Safety};

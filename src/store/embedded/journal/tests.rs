@@ -1,10 +1,19 @@
 //! The journal on real files.
 
+use super::frame::HEADER;
+use super::segment;
 use super::*;
+use crate::domain::entry::Entry;
+use crate::domain::time::Timestamp;
+use crate::engine::ports::StoreError;
 use crate::store::embedded::tests::Folder;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// A disk that may be full, as far as one journal goes: its writes stop half-way.
 #[derive(Clone, Default)]
