@@ -26,14 +26,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Steps of one history, and histories.
+/// Steps of one history, and histories of each kind.
 const STEPS: usize = 300;
 const HISTORIES: usize = 12;
 
 /// The operations of one random history, as the verbs made them.
 async fn record(server: &RedisServer, seed: u64) -> Vec<(Timestamp, Operation)> {
     let mut rng = StdRng::seed_from_u64(seed);
-    let taste = Taste::new(&mut rng);
+    let mut taste = Taste::new(&mut rng);
+    if seed % 2 == 1 {
+        // Every other history is of what the quick way takes, so that enough of it is seen whatever the seeds are.
+        taste = Taste { rates: false, huge: false, top_ups: false, ..taste };
+    }
     let now = 1_735_689_600_000 + rng.random_range(0..2 * 365 * 86_400_000i64);
     let mut model = Model { catalog: catalog(&mut rng, taste), now, ..Model::default() };
     let recording = Recording::default();
@@ -267,8 +271,9 @@ fn a_batch_decides_as_its_operations_would_alone_and_as_the_quick_way_does() {
     let server = RedisServer::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let quickly = std::cell::Cell::new(0);
-    for_each_seed("batches", HISTORIES, |seed| quickly.set(quickly.get() + runtime.block_on(batches(&server, seed))));
+    for_each_seed("batches", 2 * HISTORIES, |seed| {
+        quickly.set(quickly.get() + runtime.block_on(batches(&server, seed)))
+    });
     println!("{} batches were decided the quick way", quickly.get());
-    // Some forty of each history on the average, but the histories differ much.
-    assert!(quickly.get() > 5 * HISTORIES, "only {} batches were decided the quick way", quickly.get());
+    assert!(quickly.get() > 20 * HISTORIES, "only {} batches were decided the quick way", quickly.get());
 }
