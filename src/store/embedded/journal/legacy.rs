@@ -88,11 +88,14 @@ pub(in crate::store::embedded) async fn import(
                 .into(),
         ));
     }
-    journal.set_installation(installation)?;
-    for (partition, _) in newest {
-        let rows = legacy.read(partition, journal.newest(partition)).await?;
-        rows.chunks(AT_ONCE).try_for_each(|rows| journal.append(rows))?;
+    let mut left = Vec::new();
+    for (partition, newest) in newest {
+        let rows = legacy.read(partition, 0).await?;
+        refuse_another_history(&rows, (partition, newest), journal)?;
+        left.extend(rows.into_iter().filter(|row| row.seq > journal.newest(partition)));
     }
+    journal.set_installation(installation)?;
+    left.chunks(AT_ONCE).try_for_each(|rows| journal.append(rows))?;
     legacy.close().await;
     journal.sync()?;
     for suffix in ["", "-wal", "-shm"] {
@@ -103,6 +106,26 @@ pub(in crate::store::embedded) async fn import(
     }
     tracing::info!("the journal of an earlier version, journal.db, was taken over");
     Ok(())
+}
+
+/// Refuses to join what an earlier version wrote after this one, whose own entries it did not know: a number would stand for two.
+/// What an import that died half-way left is the same as what the file has.
+fn refuse_another_history(
+    rows: &[JournalRow],
+    (partition, newest): (u32, u64),
+    journal: &Journal,
+) -> Result<(), StoreError> {
+    let before = rows.first().map_or(0, |row| row.seq - 1);
+    let known = if journal.newest(partition) > before { journal.read(partition, before) } else { Ok(Vec::new()) };
+    let same = known.is_ok_and(|known| known.iter().zip(rows).all(|((_, known), row)| *known == row.entry));
+    if same && journal.newest(partition) <= newest {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt(
+        "journal.db was written by an earlier version after this one had written the folder journal, and both have other \
+         entries: to go on with what the earlier version did, move the folder journal away"
+            .into(),
+    ))
 }
 
 fn unreadable(error: sqlx::Error) -> StoreError {

@@ -315,5 +315,6 @@ pub fn beyond(folder: &Path, seq: impl Fn(u32) -> u64) -> Result<Vec<(u32, u64, 
 /// Brings the names of a folder's files to the disk, and its own.
 fn sync_names(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()?;
-    folder.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }

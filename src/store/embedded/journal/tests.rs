@@ -307,3 +307,29 @@ async fn the_journal_of_an_earlier_version_is_taken_over() {
     assert_eq!(numbers(&journal, 0, 0), (1..=600).collect::<Vec<_>>());
     assert_eq!(journal.installation(), Some("one"));
 }
+
+#[tokio::test]
+async fn what_an_earlier_version_wrote_after_this_one_is_not_joined_to_other_entries() {
+    // The folder has entries 1 and 2, as a start of this version left them; what the earlier one wrote then is another 2, or ends before it.
+    for last in [1, 3] {
+        let folder = Folder::new();
+        let file = folder.0.join("journal.db");
+        earlier(&file, "one", last).await;
+        let mut journal = open(&folder);
+        journal.set_installation("one").unwrap();
+        let other = JournalRow { partition: 0, seq: 2, entry: entry(7).into() };
+        journal.append(&[row(0, 1), other]).unwrap();
+        let refused = import(&file, "one", &mut journal).await.unwrap_err().to_string();
+        assert!(refused.contains("both have other entries") && file.exists(), "{refused}");
+        assert_eq!(journal.newest(0), 2, "nothing was changed");
+    }
+    // It began where this one had ended in order.
+    let folder = Folder::new();
+    let file = folder.0.join("journal.db");
+    earlier(&file, "one", 3).await;
+    let mut journal = open(&folder);
+    journal.set_installation("one").unwrap();
+    journal.append(&[row(0, 1), row(0, 2)]).unwrap();
+    import(&file, "one", &mut journal).await.unwrap();
+    assert_eq!(numbers(&journal, 0, 0), [1, 2, 3]);
+}
