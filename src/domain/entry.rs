@@ -1,11 +1,12 @@
 //! Journal entries: what the atomic step writes about itself, and all that the flusher needs to fill the ledger.
 
 use super::legacy::EntryV1;
-use super::name::{IdKey, MeterId, Uid};
+use super::name::{IdKey, Uid};
 use super::price::LinePrice;
-use super::reservation::Reservation;
+use super::reservation::{About, Reservation};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// The format of an encoded entry; its first byte. Readers take this and the one before.
@@ -106,16 +107,8 @@ pub struct RequestStamp {
 pub struct Line {
     /// Index of the charge in the reservation (or in a Free by amount).
     pub charge: u8,
-    /// The charged account's name.
-    pub account: Box<str>,
-    /// The meter's name.
-    pub meter: Box<str>,
-    /// The number behind it.
-    pub meter_id: MeterId,
-    /// What it is for.
-    pub item: Box<str>,
-    /// The further accounts of the path.
-    pub also: Vec<Box<str>>,
+    /// What the charge is about.
+    pub about: Arc<About>,
     /// The time of the Reserve: the periods that contain it are those that changed (rule 8).
     pub effective: Timestamp,
     /// Change of what is used, on every level alike.
@@ -129,6 +122,14 @@ pub struct Line {
     pub chain: u8,
     /// What it says about money, where a rate card prices the charge.
     pub price: Option<Box<LinePrice>>,
+}
+
+impl Deref for Line {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
 }
 
 impl Line {

@@ -4,7 +4,7 @@
 use super::entry::{Effect, Entry, Kind, Line, LineLevel, RequestStamp};
 use super::meter::Rules;
 use super::name::{IdKey, MeterId, Uid};
-use super::reservation::{Flags, Held, Level, Reservation, State};
+use super::reservation::{About, Flags, Held, Level, Reservation, State};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl From<ReservationV1> for Reservation {
     fn from(old: ReservationV1) -> Reservation {
         Reservation {
             tenant: old.tenant,
-            tenant_name: old.tenant_name,
+            tenant_name: old.tenant_name.into(),
             id: old.id,
             key: old.key,
             fingerprint: old.fingerprint,
@@ -96,14 +96,14 @@ impl From<ReservationV1> for Reservation {
     }
 }
 
+fn about((account, meter): (Box<str>, Box<str>), meter_id: MeterId, item: Box<str>, also: Vec<Box<str>>) -> Arc<About> {
+    Arc::new(About { account: account.into(), meter: meter.into(), meter_id, item, also })
+}
+
 impl From<HeldV1> for Held {
     fn from(old: HeldV1) -> Held {
         Held {
-            account: old.account,
-            meter: old.meter,
-            meter_id: old.meter_id,
-            item: old.item,
-            also: old.also,
+            about: about((old.account, old.meter), old.meter_id, old.item, old.also),
             asked: old.asked,
             held: old.held,
             committed: old.committed,
@@ -139,11 +139,7 @@ impl From<LineV1> for Line {
     fn from(old: LineV1) -> Line {
         Line {
             charge: old.charge,
-            account: old.account,
-            meter: old.meter,
-            meter_id: old.meter_id,
-            item: old.item,
-            also: old.also,
+            about: about((old.account, old.meter), old.meter_id, old.item, old.also),
             effective: old.effective,
             used: old.used,
             held: old.held,

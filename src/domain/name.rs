@@ -83,6 +83,11 @@ impl AccountName {
         &self.0
     }
 
+    /// The whole name, shared.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// The first pair.
     pub fn tenant(&self) -> &str {
         self.chain().next().unwrap_or(&self.0)
@@ -211,6 +216,11 @@ impl MeterName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name, shared.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
     }
 
     /// The number behind it: the first 8 bytes of its SHA-256. The catalog refuses two meters with the same.

@@ -6,6 +6,8 @@ use super::name::{IdKey, MeterId, Uid};
 use super::price::{LinePrice, Priced, Quantities};
 use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+use std::sync::Arc;
 
 /// State of a reservation. The table state x operation stands in `src/ARCHITECTURE.md` (rule 7).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -60,7 +62,7 @@ pub struct Reservation {
     /// The tenant.
     pub tenant: Uid,
     /// Its name, `tenants/acme`.
-    pub tenant_name: Box<str>,
+    pub tenant_name: Arc<str>,
     /// The id, the caller's or ours.
     pub id: Box<str>,
     /// The id as the store knows it.
@@ -95,19 +97,38 @@ impl Reservation {
     }
 }
 
-/// One charge of a reservation. Amounts are in the meter's smallest unit.
+/// What a charge is about, which never changes: its record, its lines in the journal and the answers share it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Held {
+pub struct About {
     /// The charged account's name.
-    pub account: Box<str>,
+    pub account: Arc<str>,
     /// The meter's name.
-    pub meter: Box<str>,
+    pub meter: Arc<str>,
     /// The number behind it.
     pub meter_id: MeterId,
     /// What it is for.
     pub item: Box<str>,
     /// Further accounts on the path.
     pub also: Vec<Box<str>>,
+}
+
+impl About {
+    /// An account on a meter, and nothing else.
+    pub fn of(account: impl Into<Arc<str>>, meter: impl Into<Arc<str>>, meter_id: MeterId) -> About {
+        About { account: account.into(), meter: meter.into(), meter_id, item: Box::default(), also: Vec::new() }
+    }
+
+    /// The accounts that it names: the charged one, then the further ones.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.account).chain(self.also.iter().map(|name| &**name))
+    }
+}
+
+/// One charge of a reservation. Amounts are in the meter's smallest unit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Held {
+    /// What it is about.
+    pub about: Arc<About>,
     /// What was asked for; `None`: nothing was said (POSITIVE).
     pub asked: Option<u64>,
     /// What is held now.
@@ -130,6 +151,14 @@ pub struct Held {
     pub price: Option<Box<Priced>>,
     /// The quantities of which `asked` is the price: what a commit as held stands for.
     pub estimate: Option<Box<Quantities>>,
+}
+
+impl Deref for Held {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
 }
 
 impl Held {

@@ -32,7 +32,7 @@ pub struct ListedCharge {
 impl ListedCharge {
     /// Whether it is this charge of a reservation (rule 6).
     pub fn is(&self, held: &Held) -> bool {
-        held.account == self.account && held.meter == self.meter && held.item == self.item
+        *held.account == *self.account && *held.meter == *self.meter && held.item == self.item
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn follow(snapshot: &Snapshot, operation: &mut Operation, now: Timest
     let today = moved(snapshot, record)?;
     if let (Verb::Commit { recover: None, forced, .. }, None) = (&operation.verb, &operation.plan) {
         let plan = plan_reservation(snapshot, &today, now);
-        operation.plan = Some(if *forced { plan.lifted() } else { plan });
+        operation.plan = Some(Arc::new(if *forced { plan.lifted() } else { plan }));
     }
     operation.known.reservation = Some(Some(Arc::new(today)));
     Ok(())
@@ -66,8 +66,9 @@ fn move_charge(snapshot: &Snapshot, charge: &mut Held) -> Result<(), CallError> 
     let fresh = |account| Level { account, has_top_up: false, held_top_up: 0, used_top_up: 0 };
     let level = |uid| charge.path.iter().find(|level| level.account == uid).copied().unwrap_or_else(|| fresh(uid));
     charge.path = path.into_iter().map(level).collect();
-    charge.account = account.as_str().into();
-    charge.also = also.iter().map(|name| name.as_str().into()).collect();
+    let about = Arc::make_mut(&mut charge.about);
+    about.account = account.shared();
+    about.also = also.iter().map(|name| name.as_str().into()).collect();
     Ok(())
 }
 

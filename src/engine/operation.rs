@@ -26,8 +26,8 @@ pub struct Operation {
     pub fingerprint: u64,
     /// What to do.
     pub verb: Verb,
-    /// The counters that it may touch and what limits them.
-    pub plan: Option<Plan>,
+    /// The counters that it may touch and what limits them; most calls share one with others.
+    pub plan: Option<Arc<Plan>>,
     /// What the ledger said about its ids, after a miss.
     pub known: Known,
 }

@@ -59,7 +59,8 @@ impl Turns {
         for turn in beyond {
             let Ok(planned) = plan_turn(snapshot, charges, amounts, now, turn) else { continue };
             // Who may use which pool, and until when: the answer must be that of the store's time.
-            this.plan.valid = this.plan.valid.zip(planned.plan.valid).map(|(one, other)| one.intersect(&other));
+            let valid = this.plan.valid.zip(planned.plan.valid).map(|(one, other)| one.intersect(&other));
+            Arc::make_mut(&mut this.plan).valid = valid;
             // Who may not use a pool passes it over.
             if planned.plan.barred.is_empty() {
                 next.push((turn.clone(), load(&planned)));

@@ -13,8 +13,10 @@ use std::sync::Arc;
 
 /// The path of one charge.
 pub struct Path {
-    /// The chain of the charged account, then what the further accounts and the pools add.
-    pub levels: Vec<Arc<Level>>,
+    /// The chain of the charged account.
+    pub chain: Arc<Chain>,
+    /// What the further accounts and the pools add to it.
+    more: Vec<Arc<Level>>,
     /// The pools that join by themselves, whose chains are on the path.
     pub joined: Vec<AccountName>,
     /// Why it is denied, and the account that this is about: the first thing that stands in the way.
@@ -40,6 +42,16 @@ impl Path {
         Path::of(&Named::of(snapshot, charge, meter, now))
     }
 
+    /// The chain of the charged account, then what the further accounts and the pools add.
+    pub fn levels(&self) -> impl Iterator<Item = &Arc<Level>> {
+        self.chain.levels.iter().chain(&self.more)
+    }
+
+    /// Whether it is the chain of the charged account and nothing else, for as long as that is as it is.
+    pub fn is_plain(&self) -> bool {
+        self.more.is_empty() && self.joined.is_empty() && self.bar.is_none() && self.valid == Period::ALWAYS
+    }
+
     /// The same with the pools of the charged account, as a charge is asked for at `now`; in a `turn` above 0 with that pool of the
     /// chosen one's overflow list, from 1, in its place.
     pub fn asked(snapshot: &Snapshot, charge: &ChargeRequest, meter: &Meter, now: Timestamp, turn: usize) -> Path {
@@ -54,8 +66,9 @@ impl Path {
     }
 
     fn of(named: &Named<'_>) -> Path {
-        let levels = named.chain.levels.clone();
-        let mut path = Path { levels, joined: Vec::new(), bar: None, valid: Period::ALWAYS, list: None, turned: None };
+        let chain = named.chain.clone();
+        let (more, joined) = (Vec::new(), Vec::new());
+        let mut path = Path { chain, more, joined, bar: None, valid: Period::ALWAYS, list: None, turned: None };
         named.also.iter().for_each(|chain| path.add(chain));
         path
     }
@@ -126,8 +139,8 @@ impl Path {
 
     fn add(&mut self, chain: &Chain) {
         for level in &chain.levels {
-            if !self.levels.iter().any(|known| known.bound.key == level.bound.key) {
-                self.levels.push(level.clone());
+            if !self.levels().any(|known| known.bound.key == level.bound.key) {
+                self.more.push(level.clone());
             }
         }
     }
@@ -222,6 +235,24 @@ mod tests {
             assert_eq!(planned(&chosen, &[], Amounts::Asked, now), (p(), cause, end), "chosen, at {now}");
             assert_eq!(planned(&always, &["p"], Amounts::Asked, now), (p(), cause, end), "named, at {now}");
         }
+    }
+
+    #[test]
+    fn what_counts_on_nothing_but_its_accounts_chain_shares_what_is_planned_of_it() {
+        let snapshot = snapshot(vec![pool("p", Join::Chosen, 0, 100)], None);
+        let plan = |charges: &[ChargeRequest]| plan_charges(&snapshot, charges, Amounts::Asked, at(1)).unwrap();
+        let plain = charge(&[]);
+        let (one, other) = (plan(std::slice::from_ref(&plain)), plan(std::slice::from_ref(&plain)));
+        assert!(Arc::ptr_eq(&one.1, &other.1) && Arc::ptr_eq(&one.0[0].about, &other.0[0].about));
+        let keys = |plan: &Plan| -> Vec<_> { plan.counters.iter().map(|counter| counter.bound.key).collect() };
+        assert_eq!(one.1.paths, [[0, 1]]);
+        // An item is its own; a second charge, or a pool, has a plan of its own.
+        let of_item = plan(&[ChargeRequest { item: "i".into(), ..plain.clone() }]);
+        assert!(Arc::ptr_eq(&one.1, &of_item.1) && &*of_item.0[0].item == "i" && one.0[0].item.is_empty());
+        let two = plan(&[plain.clone(), ChargeRequest { item: "i".into(), ..plain }]);
+        assert_eq!((keys(&two.1), &two.1.paths, two.1.valid), (keys(&one.1), &vec![vec![0, 1]; 2], one.1.valid));
+        let named = plan(&[charge(&["p"])]);
+        assert_eq!((named.1.counters.len(), one.1.counters.len()), (3, 2));
     }
 
     #[test]

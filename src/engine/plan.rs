@@ -11,7 +11,7 @@ use crate::domain::decision::Cause;
 use crate::domain::meter::{Admission, DefaultPolicy, Meter};
 use crate::domain::name::AccountName;
 use crate::domain::price::Priced;
-use crate::domain::reservation::{self, Held, Reservation};
+use crate::domain::reservation::{self, About, Held, Reservation};
 use crate::domain::time::{Period, Timestamp};
 use std::sync::Arc;
 
@@ -97,7 +97,7 @@ pub fn plan_charges(
     charges: &[ChargeRequest],
     amounts: Amounts,
     now: Timestamp,
-) -> Result<(Vec<Held>, Plan), CallError> {
+) -> Result<(Vec<Held>, Arc<Plan>), CallError> {
     plan_turn(snapshot, charges, amounts, now, &[]).map(|turn| (turn.held, turn.plan))
 }
 
@@ -106,8 +106,8 @@ pub struct Turn {
     /// What they would hold.
     pub held: Vec<Held>,
     /// The counters.
-    pub plan: Plan,
-    /// Of each charge the chosen pool that has an overflow list, and its length.
+    pub plan: Arc<Plan>,
+    /// Of each charge the chosen pool that has an overflow list, and its length; empty where none has one.
     pub lists: Vec<Option<(Arc<str>, usize)>>,
     /// The pools that stand in the place of chosen ones.
     pub pools: Vec<Arc<str>>,
@@ -148,21 +148,40 @@ pub fn plan_turn(
         return Err(CallError::BadCharges(faults));
     }
 
-    let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
-    let mut held = Vec::with_capacity(charges.len());
-    for (index, (((charge, meter), quote), path)) in charges.iter().zip(&meters).zip(quotes).zip(&paths).enumerate() {
-        plan.valid = plan.valid.map(|valid| valid.intersect(&path.valid).intersect(&quote.valid));
-        plan.barred.extend(barred(index, charge, meter, path));
-        let indices = path.levels.iter().map(|level| add(&mut plan, level, now)).collect();
-        plan.paths.push(indices);
-        held.push(template(charge, meter, quote, path));
-    }
+    let plan = plan_paths(charges, (&meters, &quotes, &paths), now);
     let limits = plan.counters.iter().map(|counter| counter.windows.len()).sum();
     if limits > MAX_LIMITS {
         return Err(CallError::TooManyLimits(limits));
     }
-    let lists = paths.iter().map(|path| path.list.clone()).collect();
+    let held = charges.iter().zip(&meters).zip(quotes).zip(&paths);
+    let held = held.map(|(((charge, meter), quote), path)| template(charge, meter, quote, path)).collect();
+    let has_lists = paths.iter().any(|path| path.list.is_some());
+    let lists = paths.iter().filter(|_| has_lists).map(|path| path.list.clone()).collect();
     Ok(Turn { held, plan, lists, pools: paths.into_iter().filter_map(|path| path.turned).collect() })
+}
+
+/// Plans the counters of all paths. That of one charge on nothing but its own account's chain stands ready.
+fn plan_paths(
+    charges: &[ChargeRequest],
+    (meters, quotes, paths): (&[&Arc<Meter>], &[Quote], &[Path]),
+    now: Timestamp,
+) -> Arc<Plan> {
+    if let ([charge], [meter], [quote], [path]) = (charges, meters, quotes, paths)
+        && path.is_plain()
+        && quote.valid == Period::ALWAYS
+        && barred(0, charge, meter, path).is_none()
+    {
+        return path.chain.plan(now);
+    }
+    let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
+    let planned = charges.iter().zip(meters).zip(quotes).zip(paths);
+    for (index, (((charge, meter), quote), path)) in planned.enumerate() {
+        plan.valid = plan.valid.map(|valid| valid.intersect(&path.valid).intersect(&quote.valid));
+        plan.barred.extend(barred(index, charge, meter, path));
+        let indices = path.levels().map(|level| add(&mut plan, level, now)).collect();
+        plan.paths.push(indices);
+    }
+    Arc::new(plan)
 }
 
 /// Plans the counters of a reservation's frozen paths in the periods of its create time and with the limits in force at `now`, for
@@ -171,9 +190,8 @@ pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation, now: Tim
     let mut valid = Period::ALWAYS;
     let mut plan = Plan::default();
     for charge in &reservation.charges {
-        let names = std::iter::once(&charge.account).chain(&charge.also);
         let accounts =
-            names.filter_map(|name| name.parse::<AccountName>().ok()).flat_map(|name| reached(snapshot, name));
+            charge.names().filter_map(|name| name.parse::<AccountName>().ok()).flat_map(|name| reached(snapshot, name));
         let meter = charge.meter.parse().ok().and_then(|name| snapshot.meter(&name).cloned());
         let levels: Vec<Arc<Level>> = meter.map_or_else(Vec::new, |meter| {
             accounts.flat_map(|account| snapshot.chain(&account, &meter, now).levels.clone()).collect()
@@ -214,25 +232,17 @@ pub fn plan_usage(
     (plan, levels)
 }
 
-fn find_meters(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<Vec<Arc<Meter>>, CallError> {
-    let found: Vec<Option<&Arc<Meter>>> = charges.iter().map(|charge| snapshot.meter(&charge.meter)).collect();
-    let unknown: Vec<(usize, String)> = charges
-        .iter()
-        .zip(&found)
-        .enumerate()
-        .filter(|(_, (_, meter))| meter.is_none())
-        .map(|(index, (charge, _))| (index, charge.meter.to_string()))
-        .collect();
-    if unknown.is_empty() {
-        Ok(found.into_iter().flatten().cloned().collect())
-    } else {
-        Err(CallError::MeterNotFound(unknown))
-    }
+fn find_meters<'a>(snapshot: &'a Snapshot, charges: &[ChargeRequest]) -> Result<Vec<&'a Arc<Meter>>, CallError> {
+    let found = charges.iter().map(|charge| snapshot.meter(&charge.meter)).collect::<Option<_>>();
+    found.ok_or_else(|| {
+        let unknown = charges.iter().enumerate().filter(|(_, charge)| snapshot.meter(&charge.meter).is_none());
+        CallError::MeterNotFound(unknown.map(|(index, charge)| (index, charge.meter.to_string())).collect())
+    })
 }
 
 /// Nobody below an account that is being moved is charged until that is done.
 fn find_moving(snapshot: &Snapshot, paths: &[Path]) -> Result<(), CallError> {
-    let mut levels = paths.iter().flat_map(|path| &path.levels);
+    let mut levels = paths.iter().flat_map(Path::levels);
     match levels.find(|level| snapshot.is_moving(level.bound.key.account)) {
         Some(level) => Err(CallError::Moving(level.bound.account.to_string())),
         None => Ok(()),
@@ -243,7 +253,7 @@ fn find_moving(snapshot: &Snapshot, paths: &[Path]) -> Result<(), CallError> {
 fn find_quotes(
     snapshot: &Snapshot,
     charges: &[ChargeRequest],
-    (meters, paths): (&[Arc<Meter>], &[Path]),
+    (meters, paths): (&[&Arc<Meter>], &[Path]),
     amounts: Amounts,
     now: Timestamp,
 ) -> Result<Vec<Quote>, CallError> {
@@ -272,7 +282,7 @@ fn find_accounts(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<(), C
 
 /// Why a charge is denied whatever the counters have: it may not be made, or it has no quota where one must be (S0.19).
 fn barred(charge: usize, request: &ChargeRequest, meter: &Meter, path: &Path) -> Option<Barred> {
-    let limited = path.levels.iter().any(|level| !level.bound.quota.limits.is_empty());
+    let limited = path.levels().any(|level| !level.bound.quota.limits.is_empty());
     let unset = meter.default_policy == DefaultPolicy::Deny && !limited;
     let no_quota = || unset.then(|| (Cause::NoQuota, Arc::from(request.account.as_str())));
     let (cause, account) = path.bar.clone().or_else(no_quota)?;
@@ -291,6 +301,20 @@ pub(super) fn add(plan: &mut Plan, level: &Level, now: Timestamp) -> u16 {
     u16::try_from(index).unwrap_or(u16::MAX)
 }
 
+/// What a charge is about: what says no more than account and meter shares that with the others of its account.
+fn about(charge: &ChargeRequest, meter: &Meter, path: &Path) -> Arc<About> {
+    if charge.item.is_empty() && charge.also.is_empty() && path.joined.is_empty() {
+        return path.chain.about.clone();
+    }
+    Arc::new(About {
+        account: charge.account.shared(),
+        meter: meter.name.shared(),
+        meter_id: meter.name.id(),
+        item: charge.item.as_str().into(),
+        also: charge.also.iter().chain(&path.joined).map(|account| account.as_str().into()).collect(),
+    })
+}
+
 /// A charge with nothing held yet. The pools that joined are frozen with the accounts that it names.
 fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, path: &Path) -> Held {
     let mut rules = meter.rules;
@@ -299,11 +323,7 @@ fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, path: &Path) ->
     }
     let estimate = (!charge.quantities.is_empty()).then(|| Box::new(charge.quantities.clone()));
     Held {
-        account: charge.account.as_str().into(),
-        meter: charge.meter.as_str().into(),
-        meter_id: charge.meter.id(),
-        item: charge.item.as_str().into(),
-        also: charge.also.iter().chain(&path.joined).map(|account| account.as_str().into()).collect(),
+        about: about(charge, meter, path),
         asked: quote.amount,
         held: 0,
         committed: 0,
@@ -313,8 +333,7 @@ fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, path: &Path) ->
         final_amount: None,
         rules,
         path: path
-            .levels
-            .iter()
+            .levels()
             .map(|level| reservation::Level {
                 account: level.bound.key.account,
                 has_top_up: level.bound.quota.top_up.is_some(),

@@ -17,7 +17,7 @@ use crate::domain::entry::Note;
 use crate::domain::meter::{Admission, Family, Meter};
 use crate::domain::moved::{Behind, Move, NameRecord};
 use crate::domain::name::{AccountName, IdKey, IdSpace, MeterName, Uid};
-use crate::domain::reservation::{self, Held, Reservation, State};
+use crate::domain::reservation::{self, About, Held, Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use std::sync::Arc;
 use thiserror::Error;
@@ -304,7 +304,7 @@ fn crossing(
 }
 
 /// The step, with its plan.
-fn prepared(crossing: Vec<Crossing>, note: &Note, now: Timestamp) -> (Verb, Option<Plan>) {
+fn prepared(crossing: Vec<Crossing>, note: &Note, now: Timestamp) -> (Verb, Option<Arc<Plan>>) {
     let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
     let (mut charges, mut moves) = (Vec::new(), Vec::new());
     for Crossing { meter, amount, levels } in &crossing {
@@ -313,7 +313,7 @@ fn prepared(crossing: Vec<Crossing>, note: &Note, now: Timestamp) -> (Verb, Opti
         charges.push(charge(meter, *amount, levels));
         moves.push((adjustment::Move::By(*amount), None));
     }
-    (Verb::Adjust { charges, moves, between: true, note: note.clone() }, Some(plan.without_shares()))
+    (Verb::Adjust { charges, moves, between: true, note: note.clone() }, Some(Arc::new(plan.without_shares())))
 }
 
 /// The last of the accounts stands for them; none is charged itself.
@@ -326,12 +326,9 @@ fn charge(meter: &Meter, amount: i64, levels: &[Arc<Level>]) -> Held {
     };
     let mut rules = meter.rules;
     rules.admission = Admission::Fits;
+    let account = levels.last().map(|level| level.bound.account.clone()).unwrap_or_default();
     Held {
-        account: levels.last().map(|level| (*level.bound.account).into()).unwrap_or_default(),
-        meter: meter.name.as_str().into(),
-        meter_id: meter.name.id(),
-        item: Box::default(),
-        also: Vec::new(),
+        about: Arc::new(About::of(account, meter.name.shared(), meter.name.id())),
         asked: u64::try_from(amount).ok(),
         held: 0,
         committed: 0,

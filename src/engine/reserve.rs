@@ -79,7 +79,7 @@ impl Authority {
 pub(super) fn template(call: &ReserveCall, charges: Vec<Held>) -> Reservation {
     Reservation {
         tenant: crate::domain::name::Uid::ROOT,
-        tenant_name: call.tenant.as_str().into(),
+        tenant_name: call.tenant.shared(),
         id: Box::default(),
         key: IdKey(0),
         fingerprint: 0,

@@ -42,7 +42,7 @@ pub struct Runner {
 }
 
 /// What a verb prepares for its operation: the charges' plan and the verb itself, under one snapshot and time.
-pub type Prepare<'a> = dyn Fn(&Snapshot, Timestamp) -> Result<(Verb, Option<Plan>), CallError> + Send + Sync + 'a;
+pub type Prepare<'a> = dyn Fn(&Snapshot, Timestamp) -> Result<(Verb, Option<Arc<Plan>>), CallError> + Send + Sync + 'a;
 
 /// The fixed part of an operation.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +151,7 @@ impl Runner {
                     let now = told.unwrap_or_else(|| self.clock.now());
                     let plan = plan_reservation(&snapshot, &reservation, now);
                     let forced = matches!(operation.verb, Verb::Commit { forced: true, .. });
-                    operation.plan = Some(if forced { plan.lifted() } else { plan });
+                    operation.plan = Some(Arc::new(if forced { plan.lifted() } else { plan }));
                 }
                 Reply::Reprice(reservation) => {
                     snapshot = Box::pin(self.price(tenant, snapshot, &mut operation, &reservation)).await?;

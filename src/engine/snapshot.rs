@@ -2,7 +2,8 @@
 
 use super::call::ChargeRequest;
 use super::contents::Contents;
-use super::operation::{Bound, CounterPlan};
+use super::operation::{Bound, CounterPlan, Plan};
+use super::plan::add;
 use super::pools::Standing;
 use super::ports::{CatalogChanges, CatalogData, CounterKey};
 use crate::domain::account::{Account, AccountPolicy, AccountState};
@@ -14,6 +15,7 @@ use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
 use crate::domain::pool::Pool;
 use crate::domain::quota::{Enforcement, resolve};
 use crate::domain::rate_card::{RateCard, in_force};
+use crate::domain::reservation::About;
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind, WindowSpec};
 use arc_swap::ArcSwap;
@@ -43,6 +45,8 @@ type Chains = HashMap<(AccountName, MeterId), Arc<Chain>, foldhash::fast::Random
 pub struct Chain {
     /// The levels.
     pub levels: Vec<Arc<Level>>,
+    /// What a charge of the account is about that says nothing else.
+    pub about: Arc<About>,
     /// The first of its accounts that is suspended or closed.
     pub inactive: Option<Arc<str>>,
     /// How the account stands to the tenant's pools.
@@ -51,6 +55,7 @@ pub struct Chain {
     zone: Arc<str>,
     /// When these are the limits in force: a raise ends by itself.
     valid: Period,
+    plan: ArcSwap<Plan>,
 }
 
 /// One account on one meter, with its windows as they stood when they were last asked for.
@@ -206,11 +211,36 @@ impl Snapshot {
         let valid = valid.intersect(&quota.valid);
         let uid = self.contents.names.uids(account).pop().unwrap_or(Uid::ROOT);
         let key = CounterKey { account: uid, meter: meter.name.id() };
-        let bound = Bound { key, account: account.as_str().into(), meter: meter.name.as_str().into(), quota };
+        let about = About::of(account.shared(), meter.name.shared(), meter.name.id());
+        let bound = Bound { key, account: account.shared(), meter: meter.name.shared(), quota };
         levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
         levels.shrink_to_fit();
         let standing = self.contents.standing(account, Some(&meter.name));
-        Chain { levels, inactive, standing, zone, valid }
+        Chain {
+            levels,
+            about: Arc::new(about),
+            inactive,
+            standing,
+            zone,
+            valid,
+            plan: ArcSwap::from_pointee(Plan::default()),
+        }
+    }
+}
+
+impl Chain {
+    /// The plan of a charge that counts on this chain and on nothing else. Made once, then kept until a period ends.
+    pub fn plan(&self, now: Timestamp) -> Arc<Plan> {
+        let kept = self.plan.load();
+        if kept.valid.is_some_and(|valid| valid.contains(now)) {
+            return Arc::clone(&kept);
+        }
+        let mut plan = Plan { valid: Some(Period::ALWAYS), ..Plan::default() };
+        let path = self.levels.iter().map(|level| add(&mut plan, level, now)).collect();
+        plan.paths.push(path);
+        let plan = Arc::new(plan);
+        self.plan.store(plan.clone());
+        plan
     }
 }
 

@@ -47,6 +47,11 @@ pub fn shadowed<'a>(
     value: impl Fn(usize) -> Option<&'a Counter>,
     now: Timestamp,
 ) -> usize {
+    let has_shadow =
+        |counter: &CounterPlan| counter.windows.iter().any(|window| !window.enforced && window.limit.is_some());
+    if !plan.counters.iter().any(has_shadow) {
+        return 0;
+    }
     let demands = demands(plan, charges);
     let counters = plan.counters.iter().zip(demands).enumerate();
     let count = |(index, (counter, demand)): (usize, (&CounterPlan, Demand))| {

@@ -74,7 +74,7 @@ impl Authority {
                     meters.iter().filter_map(|meter| snapshot.meter(&meter.name).cloned()).collect();
                 let (plan, levels) = plan_usage(snapshot, account, &meters, now);
                 *planned.lock().unwrap_or_else(PoisonError::into_inner) = meters.into_iter().zip(levels).collect();
-                Ok((Verb::Usage, Some(plan)))
+                Ok((Verb::Usage, Some(Arc::new(plan))))
             })
             .await?;
         let Outcome::Usage(gauges) = done.outcome else { return Err(unexpected()) };

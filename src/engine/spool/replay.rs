@@ -135,7 +135,7 @@ fn template(
     spooled: &Spooled,
     amount: impl Fn(&Held) -> Option<u64>,
     now: Timestamp,
-) -> Result<(Reservation, Plan), CallError> {
+) -> Result<(Reservation, Arc<Plan>), CallError> {
     let before = &spooled.reservation;
     let charges = before.charges.iter().map(|held| charge(held, amount(held)));
     let charges = charges.collect::<Option<Vec<ChargeRequest>>>().ok_or_else(damaged)?;

@@ -140,7 +140,7 @@ impl Runner {
         tenant: &TenantCtx,
         asked: Asked<'_>,
         prepare: &Prepare<'_>,
-    ) -> Result<(Verb, Plan, Timestamp), CallError> {
+    ) -> Result<(Verb, Arc<Plan>, Timestamp), CallError> {
         let snapshot = self.snapshots.get(tenant.name().as_str(), 0).await?;
         // The ledger can't be waited for: what it shall have goes by way of the store.
         if asked.wait_for_durable || !self.fails_open(&snapshot, asked.charges) {

@@ -177,7 +177,7 @@ fn level_names(line: &Line) -> Vec<String> {
     }
     let mut seen = HashSet::new();
     let mut names = Vec::with_capacity(line.levels.len());
-    for text in std::iter::once(&line.account).chain(&line.also) {
+    for text in line.names() {
         let Ok(name) = text.parse::<AccountName>() else { break };
         for part in name.chain() {
             if seen.insert(String::from(part)) {

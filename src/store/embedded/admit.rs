@@ -282,7 +282,7 @@ impl Partition {
 fn blank() -> Reservation {
     Reservation {
         tenant: Uid::ROOT,
-        tenant_name: Box::default(),
+        tenant_name: Arc::default(),
         id: Box::default(),
         key: IdKey(0),
         fingerprint: 0,

@@ -150,7 +150,8 @@ impl Counters for EmbeddedCounters {
 
     fn trim(&self, partition: u32, seq: u64) -> Boxed<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.with(partition, |partition| partition.tail.trim(seq))?;
+            let gone = self.with(partition, |partition| partition.tail.trim(seq))?;
+            drop(gone);
             self.shared.partitions[partition as usize].trimmed(seq);
             Ok(())
         })

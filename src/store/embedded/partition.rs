@@ -328,11 +328,7 @@ fn shift_path(table: &mut Table, charge: &Held, change: &Change, at: Timestamp, 
 pub fn line(charge: &Held, change: &Change, at: Timestamp) -> Line {
     Line {
         charge: u8::try_from(change.charge).unwrap_or(u8::MAX),
-        account: charge.account.clone(),
-        meter: charge.meter.clone(),
-        meter_id: charge.meter_id,
-        item: charge.item.clone(),
-        also: charge.also.clone(),
+        about: charge.about.clone(),
         effective: at,
         used: change.used,
         held: change.held,

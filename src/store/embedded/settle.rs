@@ -57,7 +57,7 @@ impl Partition {
         // One that comes with a plan that is not for the recovery: an account was moved, and those above it may not be loaded.
         let plan = match (&operation.plan, needed) {
             (Some(plan), false) if recover.is_none() => plan.clone(),
-            (_, false) => Plan::default(),
+            (_, false) => Arc::default(),
             (Some(plan), true) => plan.clone(),
             (None, true) => return Reply::NeedPlan(before),
         };
@@ -141,7 +141,7 @@ impl Partition {
             Err(error) => return self.refused(error),
         };
         let plan = match &operation.plan {
-            _ if matched.is_empty() => Plan::default(),
+            _ if matched.is_empty() => Arc::default(),
             Some(plan) => plan.clone(),
             None => return Reply::NeedPlan(before),
         };

@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Flushed entries that stay in memory, so that an answer of the ledger that is a little old can still be completed.
 const SLACK: u64 = 256;
 
+/// Effects of the next entry for which memory is taken beforehand, at most.
+const LIKELY: usize = 64;
+
 /// The journal's end in memory.
 pub struct Tail {
     /// Number of the last entry that was handed to the journal.
@@ -64,7 +67,9 @@ impl Tail {
             return None;
         }
         self.head += 1;
-        let entry = Arc::new(Entry { time: now, effects: std::mem::take(&mut self.pending) });
+        // The next one will be about as large: growing by doubling copies everything twice.
+        let next = Vec::with_capacity(self.pending.len().min(LIKELY));
+        let entry = Arc::new(Entry { time: now, effects: std::mem::replace(&mut self.pending, next) });
         self.entries.push_back((self.head, entry.clone()));
         Some((self.head, entry, std::mem::take(&mut self.group)))
     }
@@ -81,15 +86,14 @@ impl Tail {
             .range(usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())..)
     }
 
-    /// The ledger has everything up to `seq`.
-    pub fn trim(&mut self, seq: u64) {
+    /// The ledger has everything up to `seq`. Answers what has left the memory by that: to free thousands of effects takes a while,
+    /// in which nobody should have to wait.
+    pub fn trim(&mut self, seq: u64) -> Vec<(u64, Arc<Entry>)> {
         self.flushed = self.flushed.max(seq);
-        while let Some((number, _)) = self.entries.front()
-            && number + SLACK <= self.flushed
-        {
-            self.dropped = *number;
-            self.entries.pop_front();
-        }
+        let gone = self.entries.partition_point(|(number, _)| number + SLACK <= self.flushed);
+        let gone: Vec<_> = self.entries.drain(..gone).collect();
+        self.dropped = gone.last().map_or(self.dropped, |(number, _)| *number);
+        gone
     }
 
     /// The last state of a reservation that the entries in memory know, told from another of the same id by its time.

@@ -163,7 +163,7 @@ fn names(operation: &Operation, before: Option<&Reservation>, key: CounterKey) -
 fn level_name(charge: &Held, account: Uid) -> Option<String> {
     let place = charge.path.iter().position(|level| level.account == account)?;
     let mut names: Vec<String> = Vec::new();
-    for text in std::iter::once(&charge.account).chain(&charge.also) {
+    for text in charge.names() {
         let name: AccountName = text.parse().ok()?;
         for part in name.chain() {
             if !names.iter().any(|known| known == part) {

@@ -118,11 +118,7 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
     let before = before.map(|before| before.map(|before| before.quantities).unwrap_or_default());
     Ok(Line {
         charge: u8::try_from(charge).unwrap_or(u8::MAX),
-        account: held.account.clone(),
-        meter: held.meter.clone(),
-        meter_id: held.meter_id,
-        item: held.item.clone(),
-        also: held.also.clone(),
+        about: held.about.clone(),
         effective,
         used,
         held: on_hold,
@@ -205,11 +201,7 @@ mod tests {
         let used: Vec<i64> = charges.iter().map(|_| signed(rng)).collect();
         let line = |(index, held): (usize, &Held)| Line {
             charge: index as u8,
-            account: held.account.clone(),
-            meter: held.meter.clone(),
-            meter_id: held.meter_id,
-            item: held.item.clone(),
-            also: held.also.clone(),
+            about: held.about.clone(),
             effective: samples::time(rng),
             used: used[index],
             held: signed(rng),

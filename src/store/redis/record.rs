@@ -6,9 +6,10 @@ use crate::domain::amount;
 use crate::domain::entry::Note;
 use crate::domain::meter::{ChargeMoment, Expiry, Overage, Rules};
 use crate::domain::price::Priced;
-use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
+use crate::domain::reservation::{About, Flags, Held, Level, Reservation, State};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// The format of the fixed part; its first byte.
 const FORMAT: u8 = 1;
@@ -259,11 +260,13 @@ fn charge(reader: &mut Reader<'_>, fixed: &FixedCharge<'_>) -> Read<Held> {
     reader.skip()?;
     let asked = reader.maybe()?;
     let mut held = Held {
-        account: fixed.account.into(),
-        meter: fixed.meter.into(),
-        meter_id,
-        item: fixed.item.into(),
-        also: fixed.also.iter().map(|name| (*name).into()).collect(),
+        about: Arc::new(About {
+            account: fixed.account.into(),
+            meter: fixed.meter.into(),
+            meter_id,
+            item: fixed.item.into(),
+            also: fixed.also.iter().map(|name| (*name).into()).collect(),
+        }),
         // Beyond the range the scripts know only that it is beyond.
         asked: if asked.is_some_and(|asked| asked > amount::MAX) { fixed.asked } else { asked },
         held: reader.uint()?,

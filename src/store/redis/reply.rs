@@ -216,7 +216,7 @@ impl Decoder<'_> {
 
     /// The plan that the reply is about.
     fn plan(&self) -> Read<&Plan> {
-        self.operation.plan.as_ref().ok_or_else(|| damaged("figures of a plan that was never sent"))
+        self.operation.plan.as_deref().ok_or_else(|| damaged("figures of a plan that was never sent"))
     }
 
     fn reservation(&self, reader: &mut Reader<'_>) -> Result<Reply, StoreError> {

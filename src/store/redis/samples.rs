@@ -7,11 +7,12 @@ use crate::domain::exact::Exact;
 use crate::domain::meter::{Admission, ChargeMoment, Expiry, Family, Overage, Rules};
 use crate::domain::name::{IdKey, MeterId, Uid};
 use crate::domain::price::{Priced, Quantities, Tariff};
-use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
+use crate::domain::reservation::{About, Flags, Held, Level, Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::WindowId;
 use rand::RngExt;
 use rand::rngs::StdRng;
+use std::sync::Arc;
 
 /// An amount of any size.
 pub fn amount(rng: &mut StdRng) -> u64 {
@@ -42,11 +43,7 @@ fn usage(rng: &mut StdRng) -> Usage {
 /// A charge of nothing.
 pub fn empty_charge() -> Held {
     Held {
-        account: "".into(),
-        meter: "".into(),
-        meter_id: MeterId(0),
-        item: "".into(),
-        also: Vec::new(),
+        about: Arc::new(About::of("", "", MeterId(0))),
         asked: None,
         held: 0,
         committed: 0,
@@ -77,12 +74,9 @@ pub fn charge(rng: &mut StdRng) -> Held {
         held_top_up: amount(rng),
         used_top_up: amount(rng),
     };
+    let about = About { item: text(rng), also, ..About::of("tenants/acme/users/u1", text(rng), MeterId(rng.random())) };
     let mut held = Held {
-        account: "tenants/acme/users/u1".into(),
-        meter: text(rng),
-        meter_id: MeterId(rng.random()),
-        item: text(rng),
-        also,
+        about: Arc::new(about),
         asked: rng.random::<bool>().then(|| amount(rng)),
         held: amount(rng),
         committed: amount(rng),

@@ -7,7 +7,7 @@ use quotad::app::{Node, NodeOptions};
 use quotad::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
 use quotad::domain::meter::Rules;
 use quotad::domain::name::{IdKey, IdSpace, MeterName, Uid};
-use quotad::domain::reservation::{Flags, Held, Level, Reservation, State};
+use quotad::domain::reservation::{About, Flags, Held, Level, Reservation, State};
 use quotad::domain::time::Timestamp;
 use quotad::engine::ports::Ledger;
 use quotad::proto::v1::GetUsageRequest;
@@ -147,11 +147,7 @@ fn reserved(index: u64, now: Timestamp, expire_time: Timestamp) -> Effect {
     let uids = [tenant, Uid::of(&account)];
     let path = uids.map(|account| Level { account, has_top_up: false, held_top_up: 0, used_top_up: 0 });
     let held = Held {
-        account: account.as_str().into(),
-        meter: METER.into(),
-        meter_id: METER.parse::<MeterName>().unwrap().id(),
-        item: Box::default(),
-        also: Vec::new(),
+        about: Arc::new(About::of(account.as_str(), METER, METER.parse::<MeterName>().unwrap().id())),
         asked: Some(HELD),
         held: HELD,
         committed: 0,
@@ -186,11 +182,7 @@ fn reserved(index: u64, now: Timestamp, expire_time: Timestamp) -> Effect {
 fn line(account: &str, meter: &str, at: Timestamp, used: i64, held: i64, levels: Vec<LineLevel>, chain: u8) -> Line {
     Line {
         charge: 0,
-        account: account.into(),
-        meter: meter.into(),
-        meter_id: meter.parse::<MeterName>().unwrap().id(),
-        item: Box::default(),
-        also: Vec::new(),
+        about: Arc::new(About::of(account, meter, meter.parse::<MeterName>().unwrap().id())),
         effective: at,
         used,
         held,

@@ -8,7 +8,7 @@ use quotad::app::{Node, NodeOptions};
 use quotad::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
 use quotad::domain::meter::Rules;
 use quotad::domain::name::{AccountName, IdKey, IdSpace, MeterName, Uid};
-use quotad::domain::reservation::{Flags, Held, Level, Reservation, State};
+use quotad::domain::reservation::{About, Flags, Held, Level, Reservation, State};
 use quotad::domain::time::{Period, Timestamp};
 use quotad::engine::ports::{CounterKey, Ledger, UsageQuery};
 use quotad::store::database::{Database, DatabaseLedger, Sync};
@@ -76,11 +76,7 @@ async fn append_original_and_repeat(data: &Path) {
 fn consumed(time: Timestamp) -> Effect {
     let (tenant, meter_id) = (Uid::of(TENANT), METER.parse::<MeterName>().unwrap().id());
     let charge = Held {
-        account: TENANT.into(),
-        meter: METER.into(),
-        meter_id,
-        item: Box::default(),
-        also: Vec::new(),
+        about: Arc::new(About::of(TENANT, METER, meter_id)),
         asked: Some(5),
         held: 0,
         committed: 5,
@@ -109,11 +105,7 @@ fn consumed(time: Timestamp) -> Effect {
     };
     let line = Line {
         charge: 0,
-        account: TENANT.into(),
-        meter: METER.into(),
-        meter_id,
-        item: Box::default(),
-        also: Vec::new(),
+        about: Arc::new(About::of(TENANT, METER, meter_id)),
         effective: time,
         used: 5,
         held: 0,

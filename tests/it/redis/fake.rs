@@ -2,7 +2,7 @@
 
 use quotad::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
 use quotad::domain::name::{AccountName, MeterName, Uid};
-use quotad::domain::reservation::Reservation;
+use quotad::domain::reservation::{About, Reservation};
 use quotad::domain::time::{Span, Timestamp};
 use quotad::engine::operation::{Counters, Figures, Numbered, Operation, Refill, Reply};
 use quotad::engine::ports::{Boxed, StoreError, Watermark};
@@ -78,11 +78,7 @@ fn entry(used: i64) -> Entry {
     let levels: Vec<LineLevel> = name.chain().map(level).collect();
     let line = Line {
         charge: 0,
-        account: ACCOUNT.into(),
-        meter: METER.into(),
-        meter_id: METER.parse::<MeterName>().unwrap().id(),
-        item: "".into(),
-        also: Vec::new(),
+        about: Arc::new(About::of(ACCOUNT, METER, METER.parse::<MeterName>().unwrap().id())),
         effective: time,
         used,
         held: 0,

@@ -159,7 +159,7 @@ async fn a_text_that_a_database_can_not_keep_does_not_hold_up_the_others(product
     let place = Place::new(product).await;
     let ledger = DatabaseLedger::new(place.database().await);
     let mut odd = line(USER, 1_000, 4, 0);
-    odd.item = "a\0b".into();
+    Arc::make_mut(&mut odd.about).item = "a\0b".into();
     ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![odd])])).await.unwrap();
     assert_eq!(used(&ledger, USER).await, 4);
 }
@@ -169,7 +169,7 @@ async fn names_of_all_levels_are_kept(product: Product) {
     let database = place.database().await;
     let ledger = DatabaseLedger::new(database.clone());
     let mut also = line(USER, 1_000, 4, 0);
-    also.also = vec!["tenants/acme/pools/p1".into()];
+    Arc::make_mut(&mut also.about).also = vec!["tenants/acme/pools/p1".into()];
     also.levels.push(line("tenants/acme/pools/p1", 0, 0, 0).levels[1]);
     ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![also])])).await.unwrap();
     let all = Sql::same("SELECT name, uid FROM account");

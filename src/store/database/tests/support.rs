@@ -4,7 +4,7 @@ use super::server;
 use crate::domain::entry::{Effect, Entry, Kind, Line, LineLevel};
 use crate::domain::meter::Rules;
 use crate::domain::name::{AccountName, IdKey, IdSpace, MeterId, MeterName, Uid};
-use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
+use crate::domain::reservation::{About, Flags, Held, Level, Reservation, State};
 use crate::domain::time::Timestamp;
 use crate::engine::ports::{CounterKey, StoreError};
 use crate::store::database::connection::Product;
@@ -116,11 +116,7 @@ pub(crate) fn line(account: &str, effective: i64, used: i64, top_up: i64) -> Lin
     let levels: Vec<LineLevel> = name.chain().map(level).collect();
     Line {
         charge: 0,
-        account: account.into(),
-        meter: "training.runs".into(),
-        meter_id: meter(),
-        item: "".into(),
-        also: Vec::new(),
+        about: Arc::new(About::of(account, "training.runs", meter())),
         effective: Timestamp::from_millis(effective),
         used,
         held: 0,
@@ -152,11 +148,7 @@ pub(crate) fn reservation(id: &str, account: &str, created: i64) -> Reservation 
     let name: AccountName = account.parse().expect("an account's name");
     let level = |name| Level { account: Uid::of(name), has_top_up: false, held_top_up: 0, used_top_up: 0 };
     let charge = Held {
-        account: account.into(),
-        meter: "training.runs".into(),
-        meter_id: meter(),
-        item: "".into(),
-        also: Vec::new(),
+        about: Arc::new(About::of(account, "training.runs", meter())),
         asked: Some(5),
         held: 5,
         committed: 0,

@@ -202,7 +202,7 @@ fn path(row: &EntryRow, line: &LineRow, (records, moved): (&Records, &HashSet<St
     let is_of_it = record.create_time.millis() == line.effective
         && rows::meter(charge.meter_id) == line.meter
         && charged == line.account;
-    let mut names = std::iter::once(&charge.account).chain(&charge.also);
+    let mut names = charge.names();
     if is_of_it && names.any(|name| name.parse().is_ok_and(|name| is_moved(moved, &name))) {
         return Some(vec![line.account]);
     }

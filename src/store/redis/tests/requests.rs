@@ -92,7 +92,7 @@ fn a_reserve_says_what_it_asks() {
     let mut operation = operation(&mut rng);
     let bar = |charge, cause| Barred { charge, cause, account: "tenants/acme/pools/p".into() };
     let bars = vec![bar(0, Cause::NotAMember), bar(2, Cause::NoQuota)];
-    operation.plan.as_mut().unwrap().barred = bars.clone();
+    Arc::make_mut(operation.plan.as_mut().unwrap()).barred = bars.clone();
     let Verb::Reserve { template, .. } = &mut operation.verb else { panic!("a reserve") };
     for charge in &mut template.charges {
         charge.asked = Some(u64::MAX);
@@ -244,7 +244,7 @@ fn the_stores_own_commands_have_their_arguments() {
 #[test]
 fn a_refill_brings_periods_top_ups_and_holds_apart() {
     let mut rng = StdRng::seed_from_u64(36);
-    let planned = operation(&mut rng).plan.unwrap().counters.remove(1);
+    let planned = operation(&mut rng).plan.unwrap().counters[1].clone();
     let used = |total, top_up| Used { total, top_up };
     let hold = LedgerHold { at: Timestamp::from_millis(4), held: 9, top_up: 2 };
     let lifetime = UsageAnswer { used: used(50, 20), own: 30, steps: Vec::new(), holds: vec![hold] };

@@ -6,7 +6,7 @@ use crate::domain::decision::Cause;
 use crate::domain::meter::{Admission, Rules};
 use crate::domain::name::{IdKey, MeterId, MeterName, Uid};
 use crate::domain::quota::EffectiveQuota;
-use crate::domain::reservation::{Flags, Held, Level, Reservation, State};
+use crate::domain::reservation::{About, Flags, Held, Level, Reservation, State};
 use crate::domain::time::{Period, Span, Timestamp};
 use crate::domain::window::{WindowId, WindowKind};
 use crate::engine::operation::{Barred, Bound, CounterPlan, Known, Operation, Plan, Verb};
@@ -108,7 +108,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
             tentative: false,
             granted: None,
         },
-        plan: Some(Plan { valid: Some(valid), counters, paths, barred }),
+        plan: Some(Arc::new(Plan { valid: Some(valid), counters, paths, barred })),
         known: Known::default(),
     }
 }
@@ -122,9 +122,7 @@ fn charge(rng: &mut StdRng, user: usize) -> Held {
     };
     let admission = if asked.is_none() { Admission::Positive } else { Admission::Fits };
     Held {
-        account: ACCOUNTS[user].into(),
-        meter: METER.into(),
-        meter_id: meter(),
+        about: Arc::new(About::of(ACCOUNTS[user], METER, meter())),
         asked,
         rules: Rules { admission, ..Rules::default() },
         path: vec![level(Uid::of(ACCOUNTS[0])), level(Uid::of(ACCOUNTS[user]))],
