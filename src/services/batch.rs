@@ -100,9 +100,10 @@ impl<T, F: Future<Output = Result<T, Status>>> Item<F, T> {
 async fn together<T, F: Future<Output = Result<T, Status>>>(
     mut items: Vec<Item<F, T>>,
 ) -> Result<Vec<Result<T, Status>>, Status> {
-    poll_fn(|cx| match items.iter_mut().fold(true, |all, item| item.poll(cx) && all) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
+    poll_fn(|cx| {
+        // Each is asked, also after one that has not ended.
+        let open = items.iter_mut().map(|item| item.poll(cx)).filter(|ended| !ended).count();
+        if open == 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     let answer = |item| match item {
@@ -153,7 +154,7 @@ mod tests {
     async fn a_batch_that_is_given_up_goes_on_to_its_end() {
         let (word, ended) = (Arc::<Notify>::default(), Arc::default());
         let mut all = detached(together(items(4, &word, &ended)));
-        poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut all).poll(cx).is_pending()))).await;
+        assert!(poll_fn(|cx| Poll::Ready(Pin::new(&mut all).poll(cx).is_pending())).await);
         drop(all);
         while ended.load(Ordering::SeqCst) < 3 {
             word.notify_waiters();
