@@ -118,15 +118,13 @@ do
     cache.save('outcomes', KEY_OUTCOMES + store.meta[M_SLICE], function(entry)
       return pack_message(entry.value)
     end)
-    cache.save('tenants', KEY_TENANTS, function(known)
-      return pack_message({known[1], known[2], known[3], known[4], known[5]})
-    end)
+    cache.save('tenants', KEY_TENANTS, fixed.tenant)
     cache.save('seconds', KEY_DEADLINES, function(_, field)
       return store.second(field)
     end)
     if trim_to then
       call('XTRIM', KEYS[KEY_JOURNAL], 'MINID', '=', string.format('%d-0', trim_to))
     end
-    call('SET', KEYS[KEY_META], pack_message(store.meta))
+    call('SET', KEYS[KEY_META], fixed.meta(store.meta))
   end
 end

@@ -1,183 +1,150 @@
 -- quick: what is asked most, decided on what the caller packed for it, with few strings, tables and functions. As soon as anything
 -- is met that is not usual, the batch is given up before anything was written, and the server sends it to batch.lua (README.md,
--- "The quick way"). This file reads what the batch names.
+-- "The quick way"). It is one body, almost without functions, because Redis makes them anew in each call; tables begin with what
+-- stands in them first, because growing costs more than making them.
 --
--- A counter is a flat array here: {format, flags, top-up used, top-up held, own, windows, then of each window: id, kind, start,
--- end, used, held}. Only those are read that are known whole and have nothing but planned periods.
+-- This file makes sure of the partition, and reads its time and what the batch names.
 
-local call, pack, unpack_message, read, concat = redis.call, cmsgpack.pack, cmsgpack.unpack, struct.unpack, table.concat
+local call, pack, unpack_message, read, write = redis.call, cmsgpack.pack, cmsgpack.unpack, struct.unpack, struct.pack
+local byte, char, sub, concat, KEYS = string.byte, string.char, string.sub, table.concat, KEYS
 local argument = ARGV[1]
 -- As lib/ids.lua, lib/clock.lua and lib/deadlines.lua have them.
 local REMEMBER, REMEMBER_DENIAL, MAX_DENIALS, UNWRITTEN, PIECE = 600000, 120000, 100000, 1000, 1024
 -- Counters, and requests of settled records, at most.
 local MOST = 1000
--- A counter's fields before its windows, and of each; the same in bytes.
-local HEAD, WINDOW, HEAD_BYTES, WINDOW_BYTES, PLANNED_PERIOD = 6, 6, 27, 41, 128
+-- The bytes of `meta` and of a tenant as lib/fixed.lua writes them, and what a number begins with there.
+local META_BYTES, TENANT_BYTES, NUMBER = 255, 46, 203
+-- Items of a tenant.
+local T_UID, T_VERSION, T_OPEN, T_COUNTERS, T_SINCE, T_OLD, T_TOUCHED = 1, 2, 3, 4, 5, 6, 7
+-- Items of a counter, and of a list of windows: so many, then so many for each window.
+local HEAD, WINDOW = 5, 3
 -- What is answered instead of a reply when the batch is given up.
 local GIVEN_UP = ''
 
-local incarnation, given, most_open, most_counters, most_unflushed, tenants_count, lists_count, planned_count, new_count,
+local expected, given, most_open, most_counters, most_unflushed, tenants_count, lists_count, planned_count, new_count,
   requests_count, outcomes_count, settled_count, operations_count, position = read('<dddddBBI2BBI2BB', argument)
 
 -- The fence, as lib/guard.lua has it.
 local meta = call('GET', KEYS[KEY_META])
-meta = meta and unpack_message(meta)
-if not meta or meta[1] ~= 1 or meta[M_INCARNATION] ~= incarnation or meta[M_OPEN] ~= 1 then
+if not meta or #meta ~= META_BYTES then
   return GIVEN_UP
-elseif not call('INFO', 'replication'):find('master_replid:' .. meta[M_REPLID], 1, true) then
+end
+local format, form, incarnation = read('>BBd', meta, 4)
+if format ~= 1 or form ~= NUMBER or incarnation ~= expected then
+  return GIVEN_UP
+end
+local replid, open, now, seq, flushed, complete, ids_complete, floor, generation, generation_at, slice, slice_at, seqs_0, seqs_1,
+  seqs_2, denials_0, denials_1, denials_2, cursor, open_count, counters_count = read(
+  '>c40BxdxdxdxdxdxdBxdBxdxxdxdxdxxdxdxdxdxdxd', meta, 58)
+if open ~= 1 or not call('INFO', 'replication'):find('master_replid:' .. replid, 1, true) then
   return GIVEN_UP
 end
 
 -- The time, as lib/clock.lua has it. Given up: when the slices of outcomes rotate, or a deadline is due, or the ledger is too far
 -- behind.
-local now, dirty = given, false
+local time, dirty = given, false
 if given < 0 then
-  now = call('TIME')
-  now = now[1] * 1000 + math.floor(now[2] / 1000)
+  local found = call('TIME')
+  local millis = found[2] / 1000
+  time = found[1] * 1000 + millis - millis % 1
 end
-if now > meta[M_NOW] then
-  dirty = given >= 0 or now >= meta[M_NOW] + UNWRITTEN
-  meta[M_NOW] = now
+if time > now then
+  dirty = given >= 0 or time >= now + UNWRITTEN
+  now = time
 end
-now = meta[M_NOW]
-local seq = meta[M_SEQ] + 1
-if now - meta[M_SLICE_AT] >= REMEMBER and meta[M_SLICE_SEQS][(meta[M_SLICE] + 1) % 3 + 1] <= meta[M_FLUSHED] then
+if now - slice_at >= REMEMBER and (slice == 0 and seqs_1 or slice == 1 and seqs_2 or seqs_0) <= flushed then
   return GIVEN_UP
-elseif meta[M_CURSOR] <= math.floor(now / 1000) or meta[M_SEQ] - meta[M_FLUSHED] >= most_unflushed then
+elseif cursor * 1000 <= now or seq - flushed >= most_unflushed then
   return GIVEN_UP
 end
+-- The number of the entry that this call writes.
+seq = seq + 1
+local packed_seq = pack(seq)
 
--- So many strings of one length, and what stands behind them.
-local function strings(form, count)
-  local list = {read(form:rep(count), argument, position)}
-  position, list[count + 1] = list[count + 1], nil
-  return list
-end
-
--- Lists of windows: {packed, windows, then of each window: id, start, end, limit, enforced, hold cap}.
-local uids, lists = strings('c16', tenants_count), {}
-for number = 1, lists_count do
-  local packed, count, after = read('<I2c0B', argument, position)
-  local list = {packed, count, read('<' .. ('c8dddBd'):rep(count), argument, after)}
-  position = list[3 + 6 * count]
-  lists[number] = list
-end
-local keys, list_of = strings('c24', planned_count), strings('B', planned_count)
-local new, requests, outcomes = strings('c16', new_count), strings('c16', requests_count), strings('c17', outcomes_count)
-local settled = strings('c16', settled_count)
-
--- Whether any of these fields is there.
-local function any(key, fields)
-  local found = call('HMGET', KEYS[key], unpack(fields))
-  for place = 1, #fields do
-    if found[place] then
-      return true
-    end
-  end
-  return false
-end
-
--- An id that was used before is a repeat, or may be one.
-if outcomes_count > 0 then
-  if now < meta[M_IDS_COMPLETE] + REMEMBER then
-    return GIVEN_UP
-  elseif new_count > 0 and any(KEY_RESERVATIONS, new) or requests_count > 0 and any(KEY_REQUESTS, requests) then
-    return GIVEN_UP
-  end
-  for slice = 1, 3 do
-    local remembers = meta[M_SLICE_SEQS][slice] > 0 or meta[M_SLICE_DENIALS][slice] > 0
-    if remembers and any(KEY_OUTCOMES + slice - 1, outcomes) then
-      return GIVEN_UP
-    end
-  end
-end
-
--- Tenants, as lib/counters.lua has them: {version, open, counters, generation's time, counters in the old generation}.
-local tenants, touched_tenants = {}, {}
+-- Tenants, as lib/counters.lua has them: {uid, version, open, counters, generation's time, counters in the old generation, true: to
+-- be written}.
+local tenants = nil
 if tenants_count > 0 then
-  local found, at = call('HMGET', KEYS[KEY_TENANTS], unpack(uids)), meta[M_GENERATION_AT]
+  tenants = tenants_count == 1 and {call('HGET', KEYS[KEY_TENANTS], sub(argument, position, position + 15))}
+    or call('HMGET', KEYS[KEY_TENANTS], read(('c16'):rep(tenants_count), argument, position))
   for number = 1, tenants_count do
-    local tenant = found[number] and unpack_message(found[number]) or {0, 0, 0, at, 0}
-    if (tenant[4] or at) ~= at then
-      tenant[3] = math.max(tenant[3] - (tenant[5] or 0), 0)
-      tenant[5] = tenant[3]
+    local packed, uid = tenants[number], sub(argument, position, position + 15)
+    position = position + 16
+    local tenant
+    if packed and #packed == TENANT_BYTES and byte(packed, 2) == NUMBER then
+      tenant = {uid, read('>xxdxdxdxdxd', packed)}
+    else
+      local known = packed and unpack_message(packed) or {0, 0, 0}
+      tenant = {uid, known[1], known[2], known[3], known[4] or generation_at, known[5] or 0, false}
     end
-    tenant[4], tenant[5] = at, tenant[5] or 0
+    if tenant[T_SINCE] ~= generation_at then
+      local left = tenant[T_COUNTERS] - tenant[T_OLD]
+      left = left > 0 and left or 0
+      tenant[T_COUNTERS], tenant[T_SINCE], tenant[T_OLD] = left, generation_at, left
+    end
     tenants[number] = tenant
   end
 end
 
--- Records to be settled, with the counters that they are on, and the requests that they have had.
-local records, place_of, known_requests = {}, {}, {}
-if settled_count > 0 then
-  for place = 1, planned_count do
-    place_of[keys[place]] = place
+-- Lists of windows: {-, windows, bytes when packed, from, to, then of each window: id with kind, start and end; limit; hold cap}, and
+-- where they stand packed. What is not of now is no list.
+local lists, windows_form = nil, 'c25dd'
+if lists_count > 0 then
+  lists = {false}
+  for number = 1, lists_count do
+    local count = byte(argument, position)
+    local list = {false, read('<BI2dd' .. windows_form:rep(count), argument, position)}
+    position = list[HEAD + WINDOW * count + 1] + list[3]
+    lists[number] = now >= list[4] and now < list[5] and list
   end
-  local found, asked = call('HMGET', KEYS[KEY_RESERVATIONS], unpack(settled)), {}
-  for number = 1, settled_count do
-    if not found[number] then
-      return GIVEN_UP
+end
+
+-- Keys of counters, and where the numbers of their lists stand.
+local keys, keys_count, lists_at = nil, planned_count, nil
+if planned_count > 0 then
+  keys = {read(('c24'):rep(planned_count), argument, position)}
+  lists_at = keys[planned_count + 1]
+  position = lists_at + planned_count
+end
+
+-- An id that was used before is a repeat, or may be one. `read` answers one item more, where it stopped: no field is that short.
+local requests = nil
+if outcomes_count > 0 then
+  if now < ids_complete + REMEMBER then
+    return GIVEN_UP
+  end
+  if new_count > 0 then
+    local found = new_count == 1 and {call('HGET', KEYS[KEY_RESERVATIONS], sub(argument, position, position + 15))}
+      or call('HMGET', KEYS[KEY_RESERVATIONS], read(('c16'):rep(new_count), argument, position))
+    for place = 1, new_count do
+      if found[place] then
+        return GIVEN_UP
+      end
     end
-    local record = unpack_message(found[number])
-    records[number] = record
-    for _, charge in ipairs(record[R_CHARGES]) do
-      for _, level in ipairs(charge[C_LEVELS]) do
-        local key = level[L_ACCOUNT] .. charge[C_METER]
-        if not place_of[key] then
-          keys[#keys + 1] = key
-          place_of[key] = #keys
+    position = position + 16 * new_count
+  end
+  if requests_count > 0 then
+    requests = {read(('c16'):rep(requests_count), argument, position)}
+    position = requests[requests_count + 1]
+    local found = call('HMGET', KEYS[KEY_REQUESTS], unpack(requests, 1, requests_count))
+    for place = 1, requests_count do
+      if found[place] then
+        return GIVEN_UP
+      end
+    end
+  end
+  local fields = outcomes_count == 1 and sub(argument, position, position + 16) or ('c17'):rep(outcomes_count)
+  for number = 0, 2 do
+    local known = number == 0 and seqs_0 + denials_0 or number == 1 and seqs_1 + denials_1 or seqs_2 + denials_2
+    if known > 0 then
+      local found = outcomes_count == 1 and {call('HGET', KEYS[KEY_OUTCOMES + number], fields)}
+        or call('HMGET', KEYS[KEY_OUTCOMES + number], read(fields, argument, position))
+      for place = 1, outcomes_count do
+        if found[place] then
+          return GIVEN_UP
         end
       end
     end
-    for _, request in ipairs(record[R_REQUESTS]) do
-      asked[#asked + 1] = request
-    end
   end
-  -- `unpack` has a bound, also where it would be met in the write phase.
-  if #asked > MOST or #keys > MOST then
-    return GIVEN_UP
-  elseif #asked > 0 then
-    found = call('HMGET', KEYS[KEY_REQUESTS], unpack(asked))
-    for place = 1, #asked do
-      known_requests[asked[place]] = found[place] or nil
-    end
-  end
-end
-
--- A counter from its bytes; these themselves if it is not one that is read here.
-local function decode(raw)
-  local format, flags, count = raw:byte(1), raw:byte(2), raw:byte(HEAD_BYTES)
-  if format ~= 1 or flags >= 4 or #raw ~= HEAD_BYTES + WINDOW_BYTES * count then
-    return raw
-  end
-  local counter = {read('<BBdddB' .. ('c8Bdddd'):rep(count), raw)}
-  for at = HEAD, WINDOW * count, WINDOW do
-    if counter[at + 2] ~= PLANNED_PERIOD then
-      return raw
-    end
-  end
-  return counter
-end
-
--- Counters by place: an array, bytes, or false where none is. `old`: it is in the old generation.
-local counters, old, fresh = {}, {}, {}
-local current = KEY_COUNTERS + meta[M_GENERATION]
-local before = 2 * KEY_COUNTERS + 1 - current
-if #keys > 0 then
-  local found, absent, places = call('HMGET', KEYS[current], unpack(keys)), {}, {}
-  for place = 1, #keys do
-    local raw = found[place]
-    counters[place] = raw and decode(raw)
-    if not raw then
-      absent[#absent + 1], places[#places + 1] = keys[place], place
-    end
-  end
-  if #absent > 0 then
-    found = call('HMGET', KEYS[before], unpack(absent))
-    for number = 1, #absent do
-      if found[number] then
-        counters[places[number]], old[places[number]] = decode(found[number]), true
-      end
-    end
-  end
+  position = position + 17 * outcomes_count
 end

@@ -3,7 +3,11 @@
 
 use crate::domain::amount;
 
+/// Above any sum of amounts.
+const NO_BOUND: f64 = (1_u64 << 62) as f64;
+
 /// A sequence of fields under construction.
+#[derive(Default)]
 pub struct Blob(Vec<u8>);
 
 impl Blob {
@@ -61,6 +65,17 @@ impl Blob {
         }
     }
 
+    /// A bound (`d`), cut to the range in which scripts are exact; none is above whatever can be asked or taken.
+    pub fn bound(&mut self, value: Option<u64>) -> &mut Blob {
+        match value {
+            Some(value) => self.number(value),
+            None => {
+                self.append(&NO_BOUND.to_le_bytes());
+                self
+            }
+        }
+    }
+
     /// Bytes with their length before them (`I2c0`); `None` if they are too many.
     pub fn text(&mut self, bytes: &[u8]) -> Option<&mut Blob> {
         self.short(u16::try_from(bytes.len()).ok()?).append(bytes);
@@ -96,6 +111,11 @@ mod tests {
         let double = |at: usize| f64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
         assert_eq!((double(6), double(14), double(22)), (9_007_199_254_740_991.0, 9_007_199_254_740_992.0, -1.0));
         assert_eq!(bytes[30..], [2, 0, b'a', b'b']);
+        let mut blob = Blob::with_capacity(16);
+        blob.bound(Some(u64::MAX)).bound(None);
+        let bytes = blob.finish();
+        let double = |at: usize| f64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!((double(0), double(8)), (9_007_199_254_740_991.0, 4_611_686_018_427_387_904.0));
         assert!(Blob::with_capacity(0).text(&vec![0; 65_536]).is_none(), "longer than its length can say");
         assert!(Blob::with_capacity(0).sized(|_| None).is_none());
     }

@@ -21,7 +21,7 @@ macro_rules! file {
 }
 
 /// In the order that `src/lua/README.md` tells.
-const FILES: [File; 33] = [
+const FILES: [File; 34] = [
     file!("lib/codes", false),
     file!("lib/amount", false),
     file!("lib/value", false),
@@ -30,6 +30,7 @@ const FILES: [File; 33] = [
     file!("lib/listed", true),
     file!("lib/settlement", true),
     file!("lib/cache", false),
+    file!("lib/fixed", false),
     file!("lib/store", false),
     file!("lib/counters", false),
     file!("lib/kept", false),
@@ -58,8 +59,13 @@ const FILES: [File; 33] = [
 ];
 
 /// The files of the quick way, in order.
-const QUICK: [File; 4] =
-    [file!("quick/read", false), file!("quick/take", false), file!("quick/settle", false), file!("quick/write", false)];
+const QUICK: [File; 5] = [
+    file!("quick/read", false),
+    file!("quick/settled", false),
+    file!("quick/counters", false),
+    file!("quick/decide", false),
+    file!("quick/write", false),
+];
 
 /// The text of the script that runs a batch the quick way.
 pub(super) fn quick() -> String {

@@ -21,17 +21,22 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-/// The verbs of the contract that have a quick form.
+/// The verbs of the quick form.
 mod verb {
     pub(super) const LOOK: u8 = 1;
     pub(super) const RESERVE: u8 = 2;
-    pub(super) const COMMIT: u8 = 3;
-    pub(super) const RELEASE: u8 = 4;
+    /// A Commit or Release, which stands among what is settled, in the same order.
+    pub(super) const SETTLE: u8 = 3;
+    pub(super) const CONSUME: u8 = 5;
     pub(super) const TRIM: u8 = 13;
 }
 
 /// Counters of an operation, windows of a counter, charges listed: denials name them in arrays that one byte begins.
 const MOST: usize = 15;
+/// What the kind of a window is in a counter's value: a period that is planned.
+const PLANNED_PERIOD: u8 = 128;
+/// What eight packed bytes begin with.
+const WORD: u8 = 0xa8;
 /// A time as the script packs it; it gives up on one that takes less.
 const TIME_BYTES: usize = 9;
 
@@ -48,6 +53,7 @@ pub fn encode(incarnation: u64, clock: Option<Timestamp>, caps: &Caps, commands:
     out.number(incarnation).integer(clock.map_or(-1, Timestamp::millis));
     out.number(caps.open_reservations as u64).number(caps.counters as u64).number(caps.unflushed as u64);
     names.write(&mut out, u8::try_from(commands.len()).ok()?)?;
+    out.append(&names.settlements.finish());
     out.append(&operations.finish());
     Some(out.finish())
 }
@@ -66,6 +72,8 @@ struct Names<'a> {
     requests: Vec<IdKey>,
     outcomes: Vec<(u8, IdKey)>,
     settled: Vec<IdKey>,
+    /// What becomes of each of these.
+    settlements: Blob,
 }
 
 impl<'a> Names<'a> {
@@ -78,20 +86,19 @@ impl<'a> Names<'a> {
         u8::try_from(place + 1).ok()
     }
 
-    /// The number of a counter, from 1; `None` if another operation sees other windows of it.
-    fn counter(&mut self, key: CounterKey, windows: &'a Arc<Vec<WindowPlan>>) -> Option<u16> {
+    /// The numbers of a counter and of its list, from 1; `None` if another operation sees other windows of it.
+    fn counter(&mut self, key: CounterKey, windows: &'a Arc<Vec<WindowPlan>>) -> Option<(u16, u8)> {
         let next = u8::try_from(self.windows.len() + 1).ok()?;
         let list = *self.lists.entry(windows.as_slice()).or_insert(next);
         if list == next {
             self.windows.push(windows);
         }
         match self.counters.entry(key) {
-            Entry::Occupied(known) => Some(*known.get()).filter(|(_, own)| *own == list).map(|(number, _)| number),
+            Entry::Occupied(known) => Some(*known.get()).filter(|(_, own)| *own == list),
             Entry::Vacant(free) => {
                 self.keys.push((key, list));
                 let number = u16::try_from(self.keys.len()).ok()?;
-                free.insert((number, list));
-                Some(number)
+                Some(*free.insert((number, list)))
             }
         }
     }
@@ -118,16 +125,7 @@ impl<'a> Names<'a> {
         out.byte(small(self.new.len())?).byte(small(self.requests.len())?);
         out.short(u16::try_from(self.outcomes.len()).ok()?).byte(small(self.settled.len())?).byte(operations);
         self.tenants.iter().for_each(|uid| out.append(&uid.to_bytes()));
-        for windows in &self.windows {
-            let mut packed = Writer::with_capacity(64 * windows.len());
-            write_windows(&mut packed, windows);
-            out.text(&packed.finish())?.byte(small(windows.len())?);
-            for window in *windows {
-                out.append(&window.window.0.to_be_bytes());
-                out.integer(window.period.start.millis()).integer(window.period.end.millis()).maybe(window.limit);
-                out.byte(u8::from(window.enforced)).maybe(window.hold_cap);
-            }
-        }
+        self.windows.iter().try_for_each(|windows| write_list(out, windows))?;
         self.keys.iter().for_each(|(key, _)| out.append(&counter_key(*key)));
         self.keys.iter().for_each(|(_, list)| {
             out.byte(*list);
@@ -139,6 +137,26 @@ impl<'a> Names<'a> {
         self.settled.iter().for_each(|id| out.append(&id.to_bytes()));
         Some(())
     }
+}
+
+/// A list of windows: when all of them are of now, each as it begins in a counter's value, with its bounds, and the list packed.
+fn write_list(out: &mut Blob, windows: &[WindowPlan]) -> Option<()> {
+    let mut packed = Writer::with_capacity(64 * windows.len());
+    write_windows(&mut packed, windows);
+    let packed = packed.finish();
+    let start = windows.iter().map(|window| window.period.start).max().unwrap_or(Timestamp::MIN);
+    let end = windows.iter().map(|window| window.period.end).min().unwrap_or(Timestamp::MAX);
+    out.byte(u8::try_from(windows.len()).ok()?).short(u16::try_from(packed.len()).ok()?);
+    out.integer(start.millis()).integer(end.millis());
+    for window in windows {
+        out.append(&window.window.0.to_be_bytes());
+        out.byte(PLANNED_PERIOD).integer(window.period.start.millis()).integer(window.period.end.millis());
+        // What is not enforced is in nobody's way.
+        let limit = window.limit.filter(|_| window.enforced);
+        out.bound(limit).bound(window.hold_cap.filter(|_| limit.is_some()));
+    }
+    out.append(&packed);
+    Some(())
 }
 
 /// Writes one command; answers its verb, or `None` if it has no quick form.
@@ -158,11 +176,9 @@ fn write<'a>(out: &mut Blob, names: &mut Names<'a>, command: &'a Command) -> Opt
         Verb::Check { .. } | Verb::Usage => look(out, names, operation),
         Verb::Reserve { granted: None, .. } => reserve(out, names, operation),
         Verb::Commit { key, listed, is_final: true, recover, .. } if operation.plan.is_none() || recover.is_some() => {
-            settle(out, names, operation, *key, listed).map(|()| verb::COMMIT)
+            settle(names, operation, *key, listed, true)
         }
-        Verb::Release { key, listed } if listed.0.is_empty() => {
-            settle(out, names, operation, *key, listed).map(|()| verb::RELEASE)
-        }
+        Verb::Release { key, listed } if listed.0.is_empty() => settle(names, operation, *key, listed, false),
         _ => None,
     }
 }
@@ -191,26 +207,28 @@ fn look<'a>(out: &mut Blob, names: &mut Names<'a>, operation: &'a Operation) -> 
     begin(out, names, operation, plan)?;
     out.byte(u8::try_from(plan.counters.len()).ok()?);
     for counter in &plan.counters {
-        out.short(names.counter(counter.bound.key, &counter.windows)?);
+        let (number, list) = names.counter(counter.bound.key, &counter.windows)?;
+        out.short(number).byte(list);
     }
     Some(verb::LOOK)
 }
 
-fn settle(out: &mut Blob, names: &mut Names<'_>, operation: &Operation, key: IdKey, listed: &Charges) -> Option<()> {
+fn settle(names: &mut Names<'_>, operation: &Operation, key: IdKey, listed: &Charges, commits: bool) -> Option<u8> {
     if listed.0.len() > MOST || listed.0.iter().any(|item| item.pricing != Pricing::Said) {
         return None;
     }
     names.id(key)?;
     names.settled.push(key);
-    out.byte(names.tenant(operation.tenant)?).number(operation.catalog_version);
-    out.byte(u8::try_from(names.settled.len()).ok()?).byte(names.request(operation.request)?);
+    let (tenant, request) = (names.tenant(operation.tenant)?, names.request(operation.request)?);
+    let out = &mut names.settlements;
+    out.byte(u8::from(commits)).byte(tenant).number(operation.catalog_version).byte(request);
     out.append(&operation.fingerprint.to_be_bytes());
     out.byte(u8::try_from(listed.0.len()).ok()?);
     for item in &listed.0 {
         out.append(&match_of(item).to_be_bytes());
         out.maybe(item.amount);
     }
-    Some(())
+    Some(verb::SETTLE)
 }
 
 fn reserve<'a>(out: &mut Blob, names: &mut Names<'a>, operation: &'a Operation) -> Option<u8> {
@@ -224,21 +242,26 @@ fn reserve<'a>(out: &mut Blob, names: &mut Names<'a>, operation: &'a Operation) 
         names.outcomes.push((b'r', template.key));
     }
     begin(out, names, operation, plan)?;
-    out.byte(u8::from(*consume)).byte(u8::from(wants_values(operation))).byte(u8::from(*tentative));
-    out.integer(ttl.millis()).byte(names.request(operation.request)?).append(&template.key.to_bytes());
-    out.append(&template.fingerprint.to_be_bytes());
+    out.byte(u8::from(wants_values(operation))).byte(u8::from(*tentative)).integer(ttl.millis());
+    out.byte(names.request(operation.request)?).append(&template.key.to_bytes());
     let lines: Vec<&Change> = granted.changes.iter().filter(|change| !change.is_empty()).collect();
     write_granted(out, operation, &granted, lines.len())?;
-    out.byte(u8::try_from(demands.len()).ok()?).byte(u8::try_from(lines.len() + 1).ok()?);
+    out.byte(u8::try_from(demands.len()).ok()?);
     for ((counter, demand), sum) in plan.counters.iter().zip(demands).zip(sums) {
-        out.short(names.counter(counter.bound.key, &counter.windows)?).asked(demand.amount);
-        out.byte(u8::from(demand.positive)).number(sum.used).number(sum.held).number(sum.own);
+        let (number, list) = names.counter(counter.bound.key, &counter.windows)?;
+        out.short(number).byte(list).asked(demand.amount).byte(u8::from(demand.positive));
+        out.number(sum.used).number(sum.held).number(sum.own);
     }
+    out.byte(u8::try_from(lines.len() + 1).ok()?);
     write_lines(out, &lines)?;
+    if *consume {
+        out.byte(WORD).append(&template.fingerprint.to_be_bytes());
+        return Some(verb::CONSUME);
+    }
     Some(verb::RESERVE)
 }
 
-/// The record in two halves, between which its times stand, the effect up to the record, and what is remembered of the request.
+/// The effect up to the record, the record in two halves, between which its times stand, and what is remembered of a request.
 fn write_granted(out: &mut Blob, operation: &Operation, granted: &Granted, lines: usize) -> Option<()> {
     let reservation = &granted.reservation;
     let (mut head, mut tail) = (Writer::with_capacity(256), Writer::with_capacity(256));
@@ -257,7 +280,8 @@ fn write_granted(out: &mut Blob, operation: &Operation, granted: &Granted, lines
         None => effect.nothing(),
     };
     effect.bytes_of(head.len() + 2 * TIME_BYTES + tail.len());
-    out.text(&head)?.text(&tail)?.text(&effect.finish())?;
+    out.text(&effect.finish())?.text(&head)?.text(&tail)?;
+    let stamp = if operation.request.is_some() { stamp } else { Vec::new() };
     out.byte(u8::try_from(stamp.len()).ok()?).append(&stamp);
     (lines <= MOST).then_some(())
 }
