@@ -14,6 +14,8 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const SETTLE: Duration = Duration::from_secs(20);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// Looks in a row that find nothing to do: the flusher rests in between, for half a second at most.
+const QUIET: u32 = 7;
 
 /// What workers and the one who measures share.
 #[derive(Debug, Default)]
@@ -181,10 +183,12 @@ fn each(time: Duration, count: u64) -> f64 {
 pub(super) fn settle(processes: &[u32], patience: Duration) -> Option<Cpu> {
     let begin = Instant::now();
     let mut last = Cpu::of_all(processes)?;
+    let mut quiet = 0;
     loop {
         thread::sleep(LOOK);
         let now = Cpu::of_all(processes)?;
-        if now.since(last).total <= LOOK / 10 || begin.elapsed() > patience {
+        quiet = if now.since(last).total <= LOOK / 10 { quiet + 1 } else { 0 };
+        if quiet == QUIET || begin.elapsed() > patience {
             return Some(now);
         }
         last = now;

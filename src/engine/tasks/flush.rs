@@ -4,7 +4,7 @@
 use super::progress::{Mark, Progress};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::reservation::State;
-use crate::engine::operation::Counters;
+use crate::engine::operation::{Counters, Numbered};
 use crate::engine::ports::{Appended, Ledger, Repeated, StoreError, Watermark};
 use crate::telemetry::metrics;
 use crate::telemetry::traces::span;
@@ -13,8 +13,15 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Entries in one ledger transaction at most.
-const MAX_ENTRIES: usize = 1024;
+/// Entries that are read from the journal at once.
+const PAGE: usize = 1024;
+/// Effects from which on no further page goes into the same ledger transaction. Many together cost a half of what few do: the
+/// pages that they touch are written once, and there is one commit. It bounds the memory and how long the ledger is taken.
+const ENOUGH: usize = 16_384;
+/// Effects that are little work: with more of them in a transaction, the next one waits longer, so that it has more as well.
+const LITTLE: usize = 1024;
+/// How long much work waits, unless the interval is longer or somebody asks for it.
+const LONGEST_REST: Duration = Duration::from_millis(500);
 /// How long a call may wait for the ledger before it is told that the ledger is unavailable.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last flush may take when the server stops.
@@ -53,15 +60,30 @@ fn count_expired<'a>(effects: impl Iterator<Item = &'a Effect>) {
     }
 }
 
+/// How long to wait for more work after so much.
+fn rest_after(interval: Duration, effects: usize) -> Duration {
+    let times = u32::try_from(effects / LITTLE).unwrap_or(u32::MAX).max(1);
+    interval.saturating_mul(times).min(interval.max(LONGEST_REST))
+}
+
 /// What one round came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Round {
-    /// So many entries were read, and the ledger has them now.
-    Took(usize),
+    /// So many effects were read, and the ledger has them now; whether more were there.
+    Took { effects: usize, more: bool },
     /// The ledger had moved without us.
     Moved,
     /// There was nothing to take where something should be: the journal is about to begin anew.
     Nothing,
+}
+
+/// A part of the journal.
+struct Portion {
+    entries: Vec<Numbered>,
+    /// Of all entries together.
+    effects: usize,
+    /// Whether there was more.
+    more: bool,
 }
 
 impl Flushers {
@@ -131,12 +153,14 @@ impl Flushers {
             let round = self.round(partition, &mut others).await;
             metrics::engine().database_up.set(if round.is_ok() { 1.0 } else { 0.0 });
             match round {
-                Ok(Round::Took(count)) => {
+                Ok(Round::Took { effects, more }) => {
                     progress.note_success(partition);
-                    progress.note_behind(count == MAX_ENTRIES);
+                    progress.note_behind(more && self.counters.head(partition).seq > self.watermark(partition));
                     pause = self.interval;
-                    if count < MAX_ENTRIES && !progress.is_awaited() {
-                        self.rest(partition, pause, &stop).await;
+                    if !more && !progress.is_awaited() {
+                        // Where several servers flush, the others look at how this one moves.
+                        let rest = if self.shared { pause } else { rest_after(pause, effects) };
+                        self.rest(partition, rest, &stop).await;
                     }
                 }
                 Ok(Round::Moved) => {
@@ -223,7 +247,7 @@ impl Flushers {
     async fn drain(&self, partition: u32) {
         while self.watermark(partition) < self.counters.head(partition).seq {
             match self.flush(partition).await {
-                Ok(Round::Took(_) | Round::Moved) => {}
+                Ok(Round::Took { .. } | Round::Moved) => {}
                 Ok(Round::Nothing) => return,
                 Err(error) => {
                     tracing::error!(partition, %error, "the last flush failed; the journal keeps everything");
@@ -238,7 +262,7 @@ impl Flushers {
         let started = Instant::now();
         let mark = self.watermark(partition);
         let incarnation = self.counters.head(partition).incarnation;
-        let entries = self.counters.read(partition, mark, MAX_ENTRIES).await?;
+        let Portion { entries, effects, more } = self.read(partition, mark).await?;
         // The entries are of the incarnation before or of the one after, if it changed just now.
         if entries.is_empty() || self.counters.head(partition).incarnation != incarnation {
             return self.look(partition).await;
@@ -264,7 +288,24 @@ impl Flushers {
         if self.shared {
             count_expired(entries.iter().flat_map(|(_, entry)| &entry.effects));
         }
-        Ok(Round::Took(entries.len()))
+        Ok(Round::Took { effects, more })
+    }
+
+    /// What the journal has beyond the watermark, as much as one transaction takes. It is one page where other servers' flushers
+    /// wait for that transaction and read the same, and after a failure: a disk that is nearly full may have room for few.
+    async fn read(&self, partition: u32, mark: u64) -> Result<Portion, StoreError> {
+        let mut portion = Portion { entries: Vec::new(), effects: 0, more: true };
+        while portion.more && portion.effects < ENOUGH {
+            let after = portion.entries.last().map_or(mark, |(seq, _)| *seq);
+            let page = self.counters.read(partition, after, PAGE).await?;
+            portion.more = page.len() == PAGE;
+            portion.effects += page.iter().map(|(_, entry)| entry.effects.len()).sum::<usize>();
+            portion.entries.extend(page);
+            if self.shared || self.partitions[partition as usize].is_failing() {
+                break;
+            }
+        }
+        Ok(portion)
     }
 
     /// Reads the watermark, which others may have moved, even back: a ledger restored from a copy gets the entries again
@@ -294,5 +335,19 @@ impl Flushers {
         };
         progress.set(Mark { at, lost });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn much_work_waits_longer_but_never_long() {
+        let millis = |interval, effects| rest_after(Duration::from_millis(interval), effects).as_millis();
+        assert_eq!([0, 1, 2 * LITTLE - 1].map(|effects| millis(200, effects)), [200; 3], "little work");
+        assert_eq!([2 * LITTLE, 3 * LITTLE, usize::MAX].map(|effects| millis(200, effects)), [400, 500, 500]);
+        assert_eq!([0, ENOUGH].map(|effects| millis(2_000, effects)), [2_000; 2], "as long as was asked for");
+        assert_eq!(millis(1, 100 * LITTLE), 100);
     }
 }

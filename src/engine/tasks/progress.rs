@@ -119,6 +119,11 @@ impl Progress {
         is_new
     }
 
+    /// Whether the last flush failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Says that flushing goes on, if it was said that it failed. Answers whether it did.
     pub(super) fn note_success(&self, partition: u32) -> bool {
         let failed = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
@@ -146,9 +151,9 @@ mod tests {
     fn a_failure_is_said_once_and_so_is_its_end() {
         let progress = Progress::new(at(1, 0));
         let (away, gap) = (StoreError::Unavailable("away".into()), StoreError::Unavailable("a gap".into()));
-        assert!(!progress.note_success(0));
+        assert!(!progress.note_success(0) && !progress.is_failing());
         assert_eq!([&away, &away, &gap, &gap].map(|error| progress.note_failure(0, error)), [true, false, true, false]);
-        assert!(progress.note_success(0) && !progress.note_success(0));
+        assert!(progress.is_failing() && progress.note_success(0) && !progress.note_success(0));
         assert!(progress.note_failure(0, &gap), "a new failure for the same reason is news");
     }
 

@@ -28,6 +28,9 @@ const CHECKPOINT_PAGES: &str = "65536";
 /// Memory for pages that a connection keeps, in KiB below zero: keys are hashes, so that a batch of some thousand effects
 /// touches as many pages, and one that spills is written twice.
 const CACHE: &str = "-131072";
+/// Pages of the log from which on a checkpoint keeps writers out to get to its end. Without that a log that is always written
+/// grows for ever.
+const LOG_PAGES: i64 = 32_768;
 /// Bytes that the log file keeps after a checkpoint.
 const LOG_SIZE: &str = "67108864";
 /// How a transaction that writes begins: one that reads first and writes then fails if another process wrote in between.
@@ -95,10 +98,30 @@ impl SqliteFile {
         Connection::sqlite_transaction(&self.writer, BEGIN).await
     }
 
-    /// Moves what is written from the log into the file, as far as no reader needs the log.
+    /// Moves what is written from the log into the file, as far as no reader needs the log. A log that has become long although
+    /// this was done, because there was always somebody who wrote, is moved to its end while nobody writes: the next transaction
+    /// begins it anew.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
-        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&self.checkpointer).await.map_err(store_error)?;
-        Ok(())
+        self.checkpoint_beyond(LOG_PAGES).await
+    }
+
+    /// The same, where so many pages are long.
+    async fn checkpoint_beyond(&self, pages: i64) -> Result<(), StoreError> {
+        if self.move_log().await? <= pages {
+            return Ok(());
+        }
+        // Held, not used: a checkpoint of its own would cost the writer its cache.
+        let writer = self.writer.acquire().await.map_err(store_error)?;
+        let moved = self.move_log().await;
+        drop(writer);
+        moved.map(|_| ())
+    }
+
+    /// Moves what it can; answers how many pages the log has.
+    async fn move_log(&self) -> Result<i64, StoreError> {
+        let move_log = sqlx::query_as("PRAGMA wal_checkpoint(PASSIVE)");
+        let (_, pages, _): (i64, i64, i64) = move_log.fetch_one(&self.checkpointer).await.map_err(store_error)?;
+        Ok(pages)
     }
 
     /// Closes all connections when their work is done; the last one empties the log.
@@ -135,4 +158,43 @@ fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_SIZE)
         .pragma("cache_size", CACHE)
         .pragma("temp_store", "memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::Sql;
+    use super::super::tests::support::Folder;
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_long_log_is_moved_to_its_end_between_two_transactions() {
+        let folder = Folder::new();
+        let file = SqliteFile::open(&folder.file(), Sync::Normal).await.unwrap();
+        let fill = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200)
+                    INSERT INTO setting (name, value) SELECT lower(hex(randomblob(8))), hex(randomblob(2000)) FROM n";
+        let mut transaction = file.write().await.unwrap();
+        transaction.execute(Sql::same(fill), |_| {}).await.unwrap();
+        transaction.commit().await.unwrap();
+        let long = file.move_log().await.unwrap();
+        assert!(long > 150, "{long}");
+        // What was moved already stays in the log as long as others write.
+        let mut under_way = file.write().await.unwrap();
+        under_way.execute(Sql::same(fill), |_| {}).await.unwrap();
+        let checkpoint = tokio::spawn({
+            let file = file.clone();
+            async move { file.checkpoint_beyond(0).await }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!checkpoint.is_finished(), "it does not wait for who writes");
+        under_way.commit().await.unwrap();
+        checkpoint.await.unwrap().unwrap();
+
+        let mut transaction = file.write().await.unwrap();
+        let one = Sql::same("INSERT INTO setting (name, value) VALUES ('a', 'b')");
+        transaction.execute(one, |_| {}).await.unwrap();
+        transaction.commit().await.unwrap();
+        let short = file.move_log().await.unwrap();
+        assert!(short < 10, "the log goes on at {short} pages");
+        file.close().await;
+    }
 }

@@ -150,8 +150,7 @@ impl Counters for EmbeddedCounters {
 
     fn trim(&self, partition: u32, seq: u64) -> Boxed<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let gone = self.with(partition, |partition| partition.tail.trim(seq))?;
-            drop(gone);
+            drop(self.with(partition, |partition| partition.tail.trim(seq))?);
             self.shared.partitions[partition as usize].trimmed(seq);
             Ok(())
         })

@@ -86,13 +86,15 @@ impl Tail {
             .range(usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())..)
     }
 
-    /// The ledger has everything up to `seq`. Answers what has left the memory by that: to free thousands of effects takes a while,
-    /// in which nobody should have to wait.
-    pub fn trim(&mut self, seq: u64) -> Vec<(u64, Arc<Entry>)> {
+    /// The ledger has everything up to `seq`. Answers the entries that leave the memory: to free thousands of effects takes longer than
+    /// callers should wait for the partition.
+    #[must_use]
+    pub fn trim(&mut self, seq: u64) -> VecDeque<(u64, Arc<Entry>)> {
         self.flushed = self.flushed.max(seq);
         let gone = self.entries.partition_point(|(number, _)| number + SLACK <= self.flushed);
-        let gone: Vec<_> = self.entries.drain(..gone).collect();
-        self.dropped = gone.last().map_or(self.dropped, |(number, _)| *number);
+        let left = self.entries.split_off(gone);
+        let gone = std::mem::replace(&mut self.entries, left);
+        self.dropped = gone.back().map_or(self.dropped, |(number, _)| *number);
         gone
     }
 
@@ -133,5 +135,25 @@ impl Tail {
     pub fn abandon(&mut self, why: &str) {
         self.pending.clear();
         std::mem::take(&mut self.group).finish(Err(why.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_ledger_has_leaves_the_memory_but_for_the_last_of_it() {
+        let numbered = |seq| (seq, Arc::new(Entry::default()));
+        let mut tail = Tail::new(SLACK + 50, 0, (1..=SLACK + 50).map(numbered).collect());
+        let numbers = |gone: VecDeque<(u64, Arc<Entry>)>| gone.iter().map(|(seq, _)| *seq).collect::<Vec<_>>();
+        assert!(tail.trim(SLACK).is_empty());
+        assert_eq!(numbers(tail.trim(SLACK + 3)), [1, 2, 3]);
+        assert!(tail.trim(SLACK).is_empty(), "it never goes back");
+        assert_eq!((tail.flushed, tail.unflushed()), (SLACK + 3, 47));
+        assert_eq!(tail.read(3, 1)[0].0, 4);
+        let counter = CounterKey { account: crate::domain::name::Uid(1), meter: crate::domain::name::MeterId(1) };
+        assert!(tail.used_since(3, &counter).is_some() && tail.used_since(2, &counter).is_none());
+        assert_eq!(numbers(tail.trim(SLACK + 50)).len(), 47);
     }
 }

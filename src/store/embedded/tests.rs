@@ -8,10 +8,12 @@ use super::{Caps, Embedded, EmbeddedOptions, INCARNATION, Safety};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::time::Timestamp;
+use crate::engine::audit::{AuditOptions, Auditor};
 use crate::engine::operation::Counters;
-use crate::engine::ports::{Clock, Ledger, StoreError};
+use crate::engine::ports::{Clock, Ledger, StoreError, Watermark};
+use crate::engine::tasks::flush::Flushers;
 use crate::store::clock::{SystemClock, TestClock};
-use crate::store::database::{Database, DatabaseLedger, Sync};
+use crate::store::database::{Database, DatabaseAuditor, DatabaseLedger, Sync};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -19,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// A folder that goes away with this value.
 pub(super) struct Folder(pub(super) PathBuf);
@@ -245,6 +248,47 @@ async fn calls_after_the_end_are_refused_and_do_not_hang() {
     close(embedded).await;
     assert!(leave(&counters, 0).is_err() && leave(&counters, 1).is_err());
     assert_eq!(counters.head(0).seq, 1, "what was left before the end is written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_waits_is_flushed_without_a_rest_in_between_and_once() {
+    let folder = Folder::new();
+    let (embedded, ledger) = open(&folder.0, 1).await;
+    let counters = embedded.counters.clone();
+    // More entries than are read at once, and one that is more than enough for a transaction.
+    for _ in 0..2_500 {
+        let seq = leave(&counters, 0).unwrap();
+        counters.written(0, seq - 1).await;
+    }
+    let many = |partition: &mut Partition| (0..20_000).for_each(|_| drop(partition.tail.push(effect(partition.now))));
+    counters.with(0, many).unwrap();
+    counters.written(0, counters.head(0).seq).await;
+    for _ in 0..1_100 {
+        let seq = leave(&counters, 0).unwrap();
+        counters.written(0, seq - 1).await;
+    }
+    let head = counters.head(0).seq;
+
+    let hour = Duration::from_secs(3_600);
+    let flushers = Arc::new(Flushers::new(counters.clone(), ledger.clone(), hour, false, &[Watermark::default()]));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(flushers.clone().run(0, stop.clone()));
+    let begin = Instant::now();
+    while flushers.watermark(0) < head {
+        assert!(begin.elapsed() < Duration::from_secs(60), "it rests at {} of {head}", flushers.watermark(0));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+    assert_eq!(ledger.watermark(0).await.unwrap().seq, head);
+    assert_eq!(counters.figures(0).unflushed, 0);
+    drop((counters, flushers));
+    close(embedded).await;
+    let database = Database::open(&folder.0.join("ledger.db"), Sync::Normal).await.unwrap();
+    let audit = DatabaseAuditor::new(database);
+    let report = audit.audit(AuditOptions::default(), &|_, _| ()).await.unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!(report.looked_at["entries"], 2_500 + 20_000 + 1_100, "a row for each effect without lines");
 }
 
 #[tokio::test]
