@@ -6,7 +6,7 @@
 //! core could not.
 
 use super::group::{Shared, Slot};
-use super::journal::{Journal, JournalRow};
+use super::journal::{Journal, JournalRow, Leaving};
 use super::recover;
 use super::waiters::Group;
 use crate::engine::operation::Caps;
@@ -109,14 +109,11 @@ impl Commit {
         self.commits >= TRIM_EVERY
     }
 
-    fn trim(&mut self, slots: &[Slot]) {
+    /// The files of the journal that may go by now.
+    fn trim(&mut self, slots: &[Slot]) -> Option<Leaving> {
         self.commits = 0;
-        let Some(up_to) = self.removable.renew(Instant::now(), || slots.iter().map(Slot::flushed).collect()) else {
-            return;
-        };
-        if let Err(error) = self.journal.trim(&up_to) {
-            tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
-        }
+        let up_to = self.removable.renew(Instant::now(), || slots.iter().map(Slot::flushed).collect())?;
+        Some(self.journal.let_go(&up_to))
     }
 }
 
@@ -188,9 +185,9 @@ impl Writer {
             if !self.shared.is_stopping() {
                 whole = self.mend().await;
             } else if self.end() {
-                if let Some(mut commit) = self.shared.commit.lock().await.take() {
-                    commit.trim(&self.shared.partitions);
-                }
+                let last = self.shared.commit.lock().await.take();
+                let leaving = last.and_then(|mut commit| commit.trim(&self.shared.partitions));
+                self.remove(leaving).await;
                 return;
             } else {
                 // A call came in between; what it left is written first.
@@ -214,15 +211,28 @@ impl Writer {
 
     /// Writes what waits, and answers whether several callers shared an entry; `None` if nothing waits.
     async fn write_once(&self) -> Option<bool> {
-        let mut commit = self.shared.commit.lock().await;
-        let commit = commit.as_mut()?;
-        if commit.is_trim_due() {
-            commit.trim(&self.shared.partitions);
+        let (leaving, crowded) = {
+            let mut commit = self.shared.commit.lock().await;
+            let commit = commit.as_mut()?;
+            let leaving = if commit.is_trim_due() { commit.trim(&self.shared.partitions) } else { None };
+            let crowded = self.shared.take().map(|batch| {
+                let crowded = batch.effects > batch.rows.len();
+                commit.write(&self.shared, batch);
+                crowded
+            });
+            (leaving, crowded)
+        };
+        self.remove(leaving).await;
+        crowded
+    }
+
+    /// Removes files that the journal let go, while others may write.
+    async fn remove(&self, leaving: Option<Leaving>) {
+        let Some(Err((left, error))) = leaving.map(Leaving::remove) else { return };
+        tracing::warn!(%error, "the journal could not be trimmed; it is tried again");
+        if let Some(commit) = &mut *self.shared.commit.lock().await {
+            commit.journal.take_back(left);
         }
-        let batch = self.shared.take()?;
-        let crowded = batch.effects > batch.rows.len();
-        commit.write(&self.shared, batch);
-        Some(crowded)
     }
 
     /// Loads broken partitions from disk again: what was decided and not written never happened. Whether all are usable.

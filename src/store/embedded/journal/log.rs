@@ -57,6 +57,26 @@ struct Current {
     torn: bool,
 }
 
+/// Segments with nothing in them that anybody needs, the oldest first.
+pub struct Leaving(VecDeque<Segment>);
+
+impl Leaving {
+    /// Removes the files, the oldest first, so that no entry is ever missing between two that are there.
+    ///
+    /// # Errors
+    /// What could not be removed, and why.
+    pub fn remove(mut self) -> Result<(), (Leaving, StoreError)> {
+        while let Some(oldest) = self.0.front() {
+            match std::fs::remove_file(&oldest.path) {
+                // Somebody else removed it: those after it are to go all the same.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((self, unreadable(error))),
+                Ok(()) | Err(_) => self.0.pop_front(),
+            };
+        }
+        Ok(())
+    }
+}
+
 /// One entry on its way to the file.
 pub struct JournalRow {
     /// The partition.
@@ -181,20 +201,17 @@ impl Journal {
         synced.and_then(|()| sync_names(&self.folder)).map_err(unreadable)
     }
 
-    /// Removes the oldest segments as long as they have nothing beyond the given numbers, one for each partition.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] if one can't be removed.
-    pub fn trim(&mut self, up_to: &[u64]) -> Result<(), StoreError> {
-        let may_go = |(partition, last): (&u32, &u64)| up_to.get(*partition as usize).is_some_and(|seq| last <= seq);
-        while let Some(oldest) = self.older.front().filter(|oldest| oldest.last.iter().all(may_go)) {
-            match std::fs::remove_file(&oldest.path) {
-                // Somebody else removed it: those after it are to go all the same.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unreadable(error)),
-                Ok(()) | Err(_) => self.older.pop_front(),
-            };
-        }
-        Ok(())
+    /// Lets the oldest segments go, as long as they have nothing beyond the given numbers, one for each partition. Whoever gets them
+    /// removes them: that takes milliseconds, and others can write meanwhile.
+    pub fn let_go(&mut self, up_to: &[u64]) -> Leaving {
+        let stays = |(partition, last): (&u32, &u64)| up_to.get(*partition as usize).is_none_or(|seq| last > seq);
+        let first = self.older.iter().position(|segment| segment.last.iter().any(stays));
+        Leaving(self.older.drain(..first.unwrap_or(self.older.len())).collect())
+    }
+
+    /// Takes back what could not be removed, so that it is tried again.
+    pub fn take_back(&mut self, leaving: Leaving) {
+        leaving.0.into_iter().rev().for_each(|segment| self.older.push_front(segment));
     }
 
     fn segments(&self) -> impl Iterator<Item = &Segment> {

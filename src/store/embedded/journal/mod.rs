@@ -14,6 +14,6 @@ mod tests;
 
 pub(super) use legacy::{Legacy, import};
 pub(super) use log::beyond;
-pub use log::{Journal, JournalRow, Safety};
+pub use log::{Journal, JournalRow, Leaving, Safety};
 #[cfg(test)]
 pub(super) use tests::Full;

@@ -163,14 +163,14 @@ fn segments_go_away_whole_and_the_newest_numbers_stay() {
     }
     let before = segments(&folder).len();
     assert!(before > 4, "{before}");
-    journal.trim(&[20]).unwrap();
+    assert!(journal.let_go(&[20]).remove().is_ok());
     assert_eq!(segments(&folder).len(), before, "of partition 1 nothing may go");
     std::fs::remove_file(&segments(&folder)[0]).unwrap();
-    journal.trim(&[20, 7]).unwrap();
+    assert!(journal.let_go(&[20, 7]).remove().is_ok());
     let after = segments(&folder).len();
     assert!(after < before && after > 1, "{after}");
     assert_eq!(numbers(&journal, 1, 7), (8..=20).collect::<Vec<_>>());
-    journal.trim(&[20, 20]).unwrap();
+    assert!(journal.let_go(&[20, 20]).remove().is_ok());
     assert_eq!(segments(&folder).len(), 1, "the one that is written stays");
     drop(journal);
     let journal = open(&folder);
@@ -178,6 +178,30 @@ fn segments_go_away_whole_and_the_newest_numbers_stay() {
     assert_eq!(numbers(&journal, 0, 20), [0; 0]);
     let older = journal.read(0, 3).unwrap_err().to_string();
     assert!(older.contains("up to entry 3") && older.contains("newest ledger.db"), "{older}");
+}
+
+#[test]
+fn what_can_not_be_removed_is_taken_back_and_tried_again() {
+    let folder = Folder::new();
+    let mut journal = open(&folder);
+    journal.segment = 200;
+    for seq in 1..=20_u64 {
+        journal.append(&[row(0, seq)]).unwrap();
+    }
+    let before = segments(&folder);
+    let (stuck, aside) = (&before[1], before[1].with_extension("aside"));
+    std::fs::rename(stuck, &aside).unwrap();
+    std::fs::create_dir(stuck).unwrap();
+    let leaving = journal.let_go(&[20]);
+    assert_eq!(numbers(&journal, 0, 19), [20], "it is written and read on meanwhile");
+    let Err((left, error)) = leaving.remove() else { panic!("a folder was removed like a file") };
+    assert!(error.to_string().contains("journal"), "{error}");
+    journal.take_back(left);
+    std::fs::remove_dir(stuck).unwrap();
+    std::fs::rename(&aside, stuck).unwrap();
+    assert_eq!(segments(&folder), before[1..], "only the one before it is gone");
+    assert!(journal.let_go(&[20]).remove().is_ok());
+    assert_eq!(segments(&folder).len(), 1);
 }
 
 #[test]
