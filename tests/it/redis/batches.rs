@@ -13,7 +13,7 @@ use crate::support::for_each_seed;
 use crate::support::redis::RedisServer;
 use quotad::domain::time::Timestamp;
 use quotad::engine::manage::Apply;
-use quotad::engine::operation::{Caps, Counters, Operation, Reply};
+use quotad::engine::operation::{Caps, Counters, Operation, Reply, Verb};
 use quotad::engine::ports::Clock;
 use quotad::store::redis::command::Command;
 use quotad::store::redis::keys::Keys;
@@ -197,6 +197,28 @@ fn told(operations: &[Operation], bytes: Vec<u8>) -> Vec<String> {
     operations.iter().zip(&replies).map(told).collect()
 }
 
+/// The same with all that is asked, settled and allowed so many times.
+fn multiply(operation: &mut Operation, times: u64) {
+    let multiply = |amount: &mut Option<u64>| {
+        if let Some(amount) = amount {
+            *amount = amount.saturating_mul(times);
+        }
+    };
+    for counter in operation.plan.iter_mut().flat_map(|plan| &mut Arc::make_mut(plan).counters) {
+        for window in Arc::make_mut(&mut counter.windows) {
+            multiply(&mut window.limit);
+            multiply(&mut window.hold_cap);
+        }
+    }
+    match &mut operation.verb {
+        Verb::Reserve { template, .. } => template.charges.iter_mut().for_each(|charge| multiply(&mut charge.asked)),
+        Verb::Commit { listed, .. } | Verb::Release { listed, .. } | Verb::Extend { listed, .. } => {
+            listed.0.iter_mut().for_each(|item| multiply(&mut item.amount));
+        }
+        _ => {}
+    }
+}
+
 /// How many of the first operations go together: all of them in a quick form, or the first not.
 fn alike(clock: Timestamp, operations: &[Operation]) -> usize {
     if quick_form(clock, &operations[..1]).is_none() {
@@ -218,9 +240,12 @@ fn plain(reply: Reply) -> String {
 async fn batches(server: &RedisServer, seed: u64) -> usize {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut recorded = record(server, seed).await;
+    // Histories are of small amounts; a record is settled as bytes, and numbers have up to nine of them.
+    let times = if seed % 2 == 1 { 1_u64 << [0_u32, 3, 6, 13, 29, 44].choose(&mut rng).unwrap() } else { 1 };
     for (_, operation) in &mut recorded {
         // What the ledger said holds whatever the entries are numbered here.
         operation.known.as_of = u64::from(u32::MAX);
+        multiply(operation, times);
     }
     // Now and then the same operation twice in a batch.
     let twice: Vec<(Timestamp, Operation)> = recorded
