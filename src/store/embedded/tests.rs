@@ -260,7 +260,11 @@ async fn all_that_waits_is_flushed_without_a_rest_in_between_and_once() {
         let seq = leave(&counters, 0).unwrap();
         counters.written(0, seq - 1).await;
     }
-    let many = |partition: &mut Partition| (0..20_000).for_each(|_| drop(partition.tail.push(effect(partition.now))));
+    let many = |partition: &mut Partition| {
+        for _ in 0..20_000 {
+            partition.tail.push(effect(partition.now));
+        }
+    };
     counters.with(0, many).unwrap();
     counters.written(0, counters.head(0).seq).await;
     for _ in 0..1_100 {
