@@ -147,8 +147,10 @@ const DAMAGES: &[Damage] = &[
             for _ in 0..18 {
                 reader.skip().unwrap();
             }
-            let mut changed = meta.clone();
-            changed[meta.len() - reader.rest().len()] += 1;
+            let place = meta.len() - reader.rest().len();
+            let one_more = reader.count().unwrap() as f64 + 1.0;
+            let number = [&[203][..], &one_more.to_be_bytes()].concat();
+            let changed = [&meta[..place], &number, reader.rest()].concat();
             redis::cmd("SET").arg(world.key("meta")).arg(changed).exec(&mut world.redis().connection()).unwrap();
         },
         drift: "live_partition",
