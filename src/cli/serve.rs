@@ -50,7 +50,7 @@ pub struct ServeArgs {
     /// What an answer waits for, without Redis: the disk (strict), the journal, or nothing (relaxed) [default: default]
     #[arg(long, value_enum, env = "QUOTAD_DURABILITY")]
     durability: Option<DurabilityArg>,
-    /// How long little work may wait until it is carried to the ledger, in milliseconds
+    /// How long little work may wait until it is carried to the ledger, in milliseconds; without Redis, much work waits up to 500
     #[arg(long, value_name = "MS", default_value = "200", value_parser = clap::value_parser!(u64).range(1..=60_000), env = "QUOTAD_FLUSH_INTERVAL_MS")]
     flush_interval_ms: u64,
     /// With Redis: how often it is looked for changes of the catalog that were not heard of, in seconds

@@ -256,14 +256,37 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_good_until_a_raise_ends() {
-        let limit = |amount| Limit { window: WindowSpec::of(WindowKind::Lifetime), value: LimitValue::Finite(amount) };
-        let quota = Quota {
+    fn a_plan_that_stands_ready_is_good_until_midnight_and_until_a_raise_ends() {
+        const DAY: i64 = 86_400_000;
+        let raise = Some(Raise { limits: vec![limit(WindowKind::Day, 9)], until: at(2 * DAY + 50) });
+        let quotas = vec![Quota { raise, ..quota(USER, limit(WindowKind::Day, 5)) }];
+        let meters = vec![Meter::new("m".parse().unwrap())];
+        let snapshot = Snapshot::new(CatalogData { version: 1, meters, quotas, ..CatalogData::default() });
+        let (first, second) = ((DAY - 1, 9, (0, DAY)), (DAY, 9, (DAY, 2 * DAY)));
+        let (raised, after) = ((2 * DAY + 49, 9, (2 * DAY, 2 * DAY + 50)), (2 * DAY + 50, 5, (2 * DAY + 50, 3 * DAY)));
+        // Back and forth: the clocks of servers differ.
+        for (now, limit, (start, end)) in [first, second, first, second, raised, after, raised, after, first] {
+            let plan = || plan_charges(&snapshot, &[charge(&[])], Amounts::Asked, at(now)).unwrap().1;
+            let planned = plan();
+            let user = planned.counters.last().unwrap();
+            let (window, day) = (&user.windows[0], now / DAY * DAY);
+            assert_eq!((window.limit, window.period), (Some(limit), period(day, day + DAY)), "at {now}");
+            assert_eq!(planned.valid.unwrap(), period(start, end), "at {now}");
+            assert!(Arc::ptr_eq(&planned, &plan()), "it is made once");
+        }
+    }
+
+    fn limit(kind: WindowKind, amount: u64) -> Limit {
+        Limit { window: WindowSpec::of(kind), value: LimitValue::Finite(amount) }
+    }
+
+    fn quota(subject: &str, limit: Limit) -> Quota {
+        Quota {
             tenant: Some("tenants/uni".into()),
-            subject: Subject::parse("tenants/uni/pools/p").unwrap(),
+            subject: Subject::parse(subject).unwrap(),
             meter: "m".parse().unwrap(),
-            limits: vec![limit(5)],
-            raise: Some(Raise { limits: vec![limit(9)], until: at(50) }),
+            limits: vec![limit],
+            raise: None,
             top_up: None,
             hold_share_percent: None,
             enforcement: Enforcement::Enforce,
@@ -272,7 +295,14 @@ mod tests {
             version: 1,
             create_time: at(0),
             update_time: at(0),
-        };
+        }
+    }
+
+    #[test]
+    fn a_plan_is_good_until_a_raise_ends() {
+        let limit = |amount| limit(WindowKind::Lifetime, amount);
+        let raise = Some(Raise { limits: vec![limit(9)], until: at(50) });
+        let quota = Quota { raise, ..quota("tenants/uni/pools/p", limit(5)) };
         let pools = vec![pool("p", Join::Always, 0, 90)];
         let meters = vec![Meter::new("m".parse().unwrap())];
         let snapshot =
