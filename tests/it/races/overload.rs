@@ -42,17 +42,20 @@ async fn an_overloaded_server_finishes_what_is_begun() {
     let seconds = std::env::var("QUOTAD_OVERLOAD_SECONDS").map_or(SECONDS, |seconds| seconds.parse().unwrap());
     let time = Duration::from_secs(seconds);
     // As many as have room beside each other, then three times as many.
+    let begin = resident(&place);
     let peak = play(&place, PLACES, "a", time).await;
-    let memory = resident(&place);
+    let middle = resident(&place);
     let over = play(&place, 3 * PLACES, "b", time).await;
-    let grown = resident(&place).saturating_sub(memory) >> 10;
+    let (before, grown) = (middle.saturating_sub(begin), resident(&place).saturating_sub(middle));
     let of = |count: &AtomicU64| count.load(Ordering::SeqCst);
     let (peak, goodput) = (of(&peak.done), of(&over.done));
     let (reserves, commits) = (of(&over.shed_reserves), of(&over.shed_commits));
     println!(
         "races: {goodput} finished of three times the work, {peak} at the peak ({:.2}); turned away: {reserves} reserves, \
-         {commits} commits; {grown} KiB more memory",
-        goodput as f64 / peak as f64
+         {commits} commits; {} bytes more memory for each that finished, {} at the peak",
+        goodput as f64 / peak as f64,
+        grown / goodput.max(1),
+        before / peak.max(1)
     );
     assert!(goodput > 0 && reserves > 0, "it was not overloaded");
     assert!(commits * 20 <= reserves, "{commits} commits were turned away beside {reserves} reserves");
