@@ -49,6 +49,16 @@ impl Drop for Killed {
     }
 }
 
+/// A server to be started: `program` with `args`, and no settings of the caller's own server.
+pub(super) fn command(program: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUOTAD_")) {
+        command.env_remove(name);
+    }
+    command.env("QUOTAD_LOG", "warn").args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+    command
+}
+
 /// A server process that says on its first line where it listens.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -57,17 +67,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `program` with `args` and waits until it listens.
+    /// Starts it and waits until it listens.
     ///
     /// # Errors
     /// A program that can't be started, or ends before it listens.
-    pub(super) fn start(program: &Path, args: &[&str]) -> Result<Server> {
-        let mut command = Command::new(program);
-        // Settings of the caller's own server are not this one's.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUOTAD_")) {
-            command.env_remove(name);
-        }
-        command.env("QUOTAD_LOG", "warn").args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+    pub(super) fn start(command: &mut Command) -> Result<Server> {
+        let program = command.get_program().to_owned();
         let child = command.spawn().with_context(|| format!("can't start {}", program.display()))?;
         let mut server = Server { process: Killed(child), addr: String::new() };
         let mut line = String::new();

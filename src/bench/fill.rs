@@ -115,6 +115,19 @@ pub(super) fn carried(target: &Target, first: u64) -> Result<()> {
     })
 }
 
+/// Makes one Consume and waits for its answer.
+///
+/// # Errors
+/// A server that can't be reached, a call that fails or is denied.
+pub(super) fn ask(target: &Target, number: u64) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut caller = target.connect(0, 1, 1).await?.pop().context("no connection")?;
+        let consume = caller.workload.consume(caller.workload.place(number), number);
+        granted(caller.client.consume(consume).await?.get_ref())
+    })
+}
+
 /// Opens so many batches of 64 holds and leaves them open.
 ///
 /// # Errors

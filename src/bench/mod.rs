@@ -7,7 +7,8 @@
 //! `workload.rs` says what is asked and `spread.rs` of whom; `rule.rs`, `engine.rs` and `wire.rs` ask it of one layer
 //! each, the last by the calls of `caller.rs`, row by row in `rows.rs`; `calls.rs` is the closed loop and `open.rs` the open one; `cpu.rs`,
 //! `memory.rs` and `meter.rs` measure; `report.rs` has the figures. `on_redis` is the same engine on the other store, `catalog.rs` puts
-//! very many quotas beside it, and `growth.rs` lets a server have ever more accounts, with which `fill.rs` fills it.
+//! very many quotas beside it, `growth.rs` lets a server have ever more accounts, with which `fill.rs` fills it, `start.rs` kills it and starts
+//! it again, `soak.rs` keeps it busy for long, and `strict.rs` has answers wait for the disk.
 
 mod caller;
 mod calls;
@@ -28,7 +29,10 @@ mod report;
 mod rows;
 mod rule;
 mod run;
+mod soak;
 mod spread;
+mod start;
+mod strict;
 mod wire;
 mod workload;
 
@@ -38,4 +42,7 @@ pub use on_redis::{Cost, Flushing, Memory, RedisReport, Served};
 pub use options::{Call, Options, Part, Rate};
 pub use report::{OpenRow, Report, Row};
 pub use run::run;
+pub use soak::{Soak, SoakPart};
 pub use spread::Spread;
+pub use start::Start;
+pub use strict::{Strict, StrictRow};

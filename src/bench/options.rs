@@ -18,8 +18,14 @@ pub enum Part {
     Redis,
     /// A catalog with many quotas beside one with few
     Catalog,
+    /// Answers that wait for the disk, beside the disk itself
+    Strict,
     /// A server with ever more accounts beside one with few; only where it is named
     Growth,
+    /// A start with a million counters and a hundred thousand holds; only where it is named
+    Start,
+    /// One server under an even load, round after round; only where it is named
+    Soak,
 }
 
 /// A call over gRPC.
@@ -81,7 +87,7 @@ pub struct Options {
     pub levels: usize,
     /// Windows of each of these.
     pub windows: usize,
-    /// Accounts that are charged; without it 10,000, and for growth 1,000,000.
+    /// Accounts that are charged; without it 10,000, for growth 1,000,000 and for the start 800,000.
     pub accounts: Option<u64>,
     /// How charges are spread over them.
     pub spread: Spread,
@@ -94,9 +100,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Whether a part is asked for: without any named all but growth, which takes longer.
+    /// Whether a part is asked for: without any named all but growth, start and soak, which take longer.
     pub fn wants(&self, part: Part) -> bool {
-        self.parts.contains(&part) || (self.parts.is_empty() && part != Part::Growth)
+        let takes_longer = matches!(part, Part::Growth | Part::Start | Part::Soak);
+        self.parts.contains(&part) || (self.parts.is_empty() && !takes_longer)
     }
 
     /// Whether a call over gRPC is asked for; the echo always is.

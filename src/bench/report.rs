@@ -6,6 +6,9 @@ use super::meter::Sample;
 use super::on_redis::RedisReport;
 use super::open::UNDER_WAY;
 use super::options::{Options, cores};
+use super::soak::Soak;
+use super::start::Start;
+use super::strict::Strict;
 use serde::Serialize;
 
 /// What the benchmark found.
@@ -45,8 +48,14 @@ pub struct Report {
     pub redis_missing: Option<&'static str>,
     /// A catalog with few quotas, and one with many.
     pub catalog: Vec<Size>,
+    /// Answers that wait for the disk, where they were measured.
+    pub strict: Option<Strict>,
     /// Ever more accounts, where that was asked for.
     pub growth: Option<Growth>,
+    /// A start with much to load, where that was asked for.
+    pub start: Option<Start>,
+    /// An even load for long, where that was asked for.
+    pub soak: Option<Soak>,
 }
 
 /// One thing measured. A figure that the system or this run can't give is `None`.
@@ -121,7 +130,10 @@ impl Report {
             redis: None,
             redis_missing: None,
             catalog: Vec::new(),
+            strict: None,
             growth: None,
+            start: None,
+            soak: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::options::{Options, Part};
 use super::report::{Report, Row};
 use super::rows;
 use super::rule;
+use super::{soak, start, strict};
 
 /// What is measured of the engine.
 const ENGINE: [(engine::Call, &str, &str); 2] = [
@@ -53,8 +54,17 @@ pub fn run(options: &Options, progress: impl Fn(&str)) -> anyhow::Result<Report>
     if options.wants(Part::Catalog) {
         report.catalog = catalog::run(options, &progress)?;
     }
+    if options.wants(Part::Strict) {
+        report.strict = Some(strict::run(options, &progress)?);
+    }
     if options.wants(Part::Growth) {
         report.growth = Some(growth::run(options, &progress)?);
+    }
+    if options.wants(Part::Start) {
+        report.start = Some(start::run(options, &progress)?);
+    }
+    if options.wants(Part::Soak) {
+        report.soak = Some(soak::run(options, &progress)?);
     }
     Ok(report)
 }

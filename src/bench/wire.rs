@@ -2,7 +2,7 @@
 
 use super::caller::Target;
 use super::calls;
-use super::child::{Scratch, Server};
+use super::child::{self, Scratch, Server};
 use super::fill;
 use super::memory::resident;
 use super::meter::{Sample, Watched, measure, settle};
@@ -14,7 +14,8 @@ use crate::proto::v1;
 use anyhow::{Context, Result};
 use prost::Message;
 use std::ops::Range;
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// How long servers may take to have little to do once the ledger has all.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,6 +47,8 @@ impl Replicas {
 /// The servers, the echo, and what the echo must carry.
 pub(super) struct Wire {
     servers: Vec<Server>,
+    /// How each of them was started.
+    started: Vec<Command>,
     store: Option<u32>,
     echo: Server,
     addrs: Vec<String>,
@@ -65,7 +68,7 @@ impl Wire {
         let scratch = Scratch::new(&options.data_dir)?;
         let any = "127.0.0.1:0";
         let started = if options.addr.is_some() { 0 } else { replicas.count };
-        let mut servers = Vec::new();
+        let (mut servers, mut commands) = (Vec::new(), Vec::new());
         for number in 0..started {
             let data = scratch.path().join(format!("server-{number}"));
             let data = data.to_str().context("the temporary folder's name is not Unicode")?;
@@ -73,9 +76,11 @@ impl Wire {
             // A measurement may be longer than connections live.
             args.extend(["--max-connection-age-seconds", "0"]);
             args.extend(replicas.args.iter().map(String::as_str));
-            servers.push(Server::start(&options.program, &args)?);
+            let mut command = child::command(&options.program, &args);
+            servers.push(Server::start(&mut command)?);
+            commands.push(command);
         }
-        let echo = Server::start(&options.program, &["bench", "--echo", any])?;
+        let echo = Server::start(&mut child::command(&options.program, &["bench", "--echo", any]))?;
         let addrs: Vec<String> =
             options.addr.iter().cloned().chain(servers.iter().map(|server| server.addr().to_owned())).collect();
         let addr = addrs.first().context("no server to measure")?.clone();
@@ -88,7 +93,7 @@ impl Wire {
             anyhow::Ok((size, client.reserve(request).await?.encoded_len()))
         })?;
         let store = replicas.store;
-        Ok(Wire { servers, store, echo, addrs, sizes, workload, next: 1, _scratch: scratch })
+        Ok(Wire { servers, started: commands, store, echo, addrs, sizes, workload, next: 1, _scratch: scratch })
     }
 
     /// Measures one round of a call, closed loop, on the first `replicas` servers, to which the connections are dealt.
@@ -170,6 +175,22 @@ impl Wire {
             self.carried(&target, &watched)?;
         }
         Ok(steps * STEP_BATCHES * fill::BATCH)
+    }
+
+    /// Kills the first server and starts it again; answers how long it took until it listened, and until it answered a Consume.
+    ///
+    /// # Errors
+    /// A server that can't be started or does not answer.
+    pub(super) fn restart(&mut self) -> Result<(Duration, Duration)> {
+        drop(self.servers.remove(0));
+        let begin = Instant::now();
+        let command = self.started.first_mut().context("no server")?;
+        self.servers.insert(0, Server::start(command)?);
+        let listens = begin.elapsed();
+        self.addrs = self.servers.iter().map(|server| server.addr().to_owned()).collect();
+        let (target, _) = self.target(Call::Consume, 1);
+        fill::ask(&target, self.numbers())?;
+        Ok((listens, begin.elapsed()))
     }
 
     /// Waits until the ledger has all, and the servers have little to do.

@@ -132,6 +132,16 @@ impl Workload {
         Place { account, ..place }
     }
 
+    /// Counters once every account was charged: its own and those of the accounts above it.
+    pub(super) fn counters(self) -> u64 {
+        let of_tenant = |tenant: u64| {
+            let charged = self.accounts.saturating_sub(tenant).div_ceil(TENANTS);
+            let levels = (1..self.levels).map(|level| charged.div_ceil(1 << (2 * (self.levels - 1 - level))));
+            levels.sum::<u64>() + 1
+        };
+        (0..TENANTS).map(of_tenant).sum()
+    }
+
     /// The charged account.
     fn account(self, place: Place) -> String {
         let mut name = place.tenant();
@@ -257,6 +267,12 @@ mod tests {
             assert_eq!(names.len() as u64, accounts);
             let all: HashSet<String> = (0..accounts).map(|account| workload.account(Place::of(account))).collect();
             assert_eq!(names, all);
+            let chain = |name: &String| {
+                let name: AccountName = name.parse().unwrap();
+                name.chain().map(String::from).collect::<Vec<_>>()
+            };
+            let counters: HashSet<String> = all.iter().flat_map(chain).collect();
+            assert_eq!(workload.counters(), counters.len() as u64);
         }
         let hot = Workload { spread: Spread::Hot, ..Workload::new(3) };
         assert!((0..100).all(|number| hot.account(hot.place(number)) == "tenants/bench-00/teams/0/users/0"));

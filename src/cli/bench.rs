@@ -15,7 +15,7 @@ use std::time::Duration;
 /// `quotad bench`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  quotad bench                                   everything, about three minutes
+  quotad bench                                   everything but growth, start and soak, about four minutes
   quotad bench --only engine --seconds 5
   quotad bench --only grpc --addr 127.0.0.1:50051   a server that runs already
   quotad bench --only redis                      on Redis, where redis-server is installed
@@ -27,6 +27,10 @@ use std::time::Duration;
   quotad bench --only grpc --calls mix --rate 5000   at a rate: calls begin at their times, whatever the answers do
   quotad bench --only growth                     cost and memory from a thousand accounts to a million, about five minutes;
                                                  with --accounts 10000000 to ten million, with a lot of memory
+  quotad bench --only strict                     16 callers whose answers wait for the disk, beside the disk itself
+  quotad bench --only start                      a start with a million counters and 100,000 open holds, after a kill
+  quotad bench --only soak --seconds 300 --rounds 12 --rate 3000
+                                                 an hour of even load: does a call cost in the end what it did at first?
 
 It starts servers of its own on temporary data and ends them. With --addr, the server gets tenants/bench-00 to -15 with
 limits and use of their own; nothing else in it changes. The machine is shared with the load generator: compare ratios
@@ -53,7 +57,7 @@ pub struct BenchArgs {
     /// Windows of each of these accounts, 1 to 6
     #[arg(long, value_name = "W", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=6))]
     windows: u8,
-    /// Accounts that are charged, 1000 to 10000000 [default: 10000; up to 1000000 for growth]
+    /// Accounts that are charged, 1000 to 10000000 [default: 10000; up to 1000000 for growth, 800000 for start]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     accounts: Option<u64>,
     /// How the charges are spread over them
@@ -110,36 +114,39 @@ fn contradictions(options: &Options) -> Vec<String> {
             lines.push(line.to_owned());
         }
     };
-    let (grpc, growth) = (options.wants(Part::Grpc), options.wants(Part::Growth));
+    let grpc = options.wants(Part::Grpc);
+    let many = options.wants(Part::Growth) || options.wants(Part::Start);
     let single = options.calls.is_empty() || options.calls.iter().any(|call| call.is_single());
     demand(options.addr.is_some(), grpc, "--addr: --only leaves out grpc, the one part that can measure that server");
     demand(!options.calls.is_empty(), grpc, "--calls: --only leaves out grpc, whose calls these are");
-    demand(options.rate.is_some(), grpc, "--rate: --only leaves out grpc, which has the open loop");
+    let soak = options.wants(Part::Soak);
+    demand(options.rate.is_some(), grpc || soak, "--rate: --only leaves out grpc and soak, which have the open loop");
     demand(
         options.rate.is_some(),
-        single,
+        single || soak,
         "--rate: --calls has none of consume, pair, check and mix, which can be made at a rate",
     );
     demand(
-        growth,
+        many,
         options.levels > 1,
-        "--levels: with 1 the charged accounts are the 16 tenants, and growth has nothing to grow",
+        "--levels: with 1 the charged accounts are the 16 tenants, which leaves growth and start without many",
     );
     demand(
-        options.accounts.is_some() && !growth,
+        options.accounts.is_some() && !many,
         options.levels > 1,
         "--accounts: with --levels 1 the charged accounts are the 16 tenants",
     );
-    let chosen = [Part::Engine, Part::Grpc, Part::Redis].into_iter().any(|part| options.wants(part));
+    let chosen =
+        [Part::Engine, Part::Grpc, Part::Redis, Part::Strict, Part::Soak].into_iter().any(|part| options.wants(part));
     demand(
         options.spread != Spread::Uniform,
         chosen,
-        "--spread: --only leaves out engine, grpc and redis, whose charges it spreads",
+        "--spread: --only leaves out engine, grpc, redis, strict and soak, whose charges it spreads",
     );
     demand(
         options.accounts.is_some(),
-        chosen || growth,
-        "--accounts: --only leaves out engine, grpc, redis and growth",
+        chosen || many,
+        "--accounts: --only leaves out engine, grpc, redis, strict, growth, start and soak",
     );
     lines
 }
@@ -196,7 +203,11 @@ fn measure(args: BenchArgs) -> anyhow::Result<Answer> {
     let on_redis = report.redis.as_ref().map(|redis| bench_redis::text(&report, redis, &view));
     let catalog = (!report.catalog.is_empty()).then(|| bench_text::catalogs(&report, &view));
     let growth = report.growth.as_ref().map(|growth| bench_text::growth(&report, growth, &view));
-    let text: Vec<String> = [rows, open, on_redis, catalog, growth].into_iter().flatten().collect();
+    let strict = report.strict.as_ref().map(|strict| bench_text::strict(strict, &view));
+    let start = report.start.as_ref().map(bench_text::start);
+    let soak = report.soak.as_ref().map(|soak| bench_text::soak(soak, &view));
+    let all = [rows, open, on_redis, catalog, strict, growth, start, soak];
+    let text: Vec<String> = all.into_iter().flatten().collect();
     Ok(Answer { text: text.join("\n"), json, denied: false, note: None })
 }
 
@@ -270,6 +281,7 @@ mod tests {
             ("--only redis --addr a:1 --rate half --calls mix", ["--addr", "--calls", "--rate"].as_slice()),
             ("--rate 5 --calls batch,stream", &["--rate"]),
             ("--levels 1 --only growth", &["--levels"]),
+            ("--levels 1 --only start --accounts 1000", &["--levels"]),
             ("--levels 1 --accounts 1000", &["--accounts"]),
             ("--only growth,catalog --spread skewed", &["--spread"]),
             ("--only rule --accounts 2000", &["--accounts"]),

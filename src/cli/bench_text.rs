@@ -2,7 +2,7 @@
 
 use super::bench::{figure, grouped};
 use super::render::{Column, View};
-use crate::bench::{Grown, Growth, OpenRow, Report, Row, Size};
+use crate::bench::{Grown, Growth, OpenRow, Report, Row, Size, Soak, SoakPart, Start, Strict, StrictRow};
 
 /// The rows, closed loop.
 pub(super) fn rows(report: &Report, view: &View) -> String {
@@ -91,6 +91,87 @@ pub(super) fn open(report: &Report, view: &View) -> String {
     )
 }
 
+/// Answers that wait for the disk.
+pub(super) fn strict(strict: &Strict, view: &View) -> String {
+    let columns = [
+        Column::Text("durability strict"),
+        Column::Text("of each"),
+        Column::Number("per second"),
+        Column::Number("x append"),
+        Column::Number("CPU us"),
+        Column::Number("p50 us"),
+        Column::Number("p99 us"),
+    ];
+    let row = |row: &StrictRow| {
+        let StrictRow { row, times_append } = row;
+        vec![
+            row.name.into(),
+            row.unit.into(),
+            grouped(row.per_second),
+            figure(*times_append, 1),
+            figure(row.cpu_us, 2),
+            figure(row.p50_us, 0),
+            figure(row.p99_us, 0),
+        ]
+    };
+    let table = view.table(&columns, strict.rows.iter().map(row).collect());
+    format!(
+        "{callers} callers whose answers wait for the disk, which alone takes {appends} appends a second (fdatasync after each).\n{table}",
+        callers = strict.callers,
+        appends = grouped(strict.appends_per_second),
+    )
+}
+
+/// A start.
+pub(super) fn start(start: &Start) -> String {
+    format!(
+        "A server with {counters} counters ({accounts} accounts charged) and {holds} open holds, killed and started again, listens after \
+         {listens} ms and has answered a Consume after {answers} ms.",
+        counters = grouped(start.counters as f64),
+        accounts = grouped(start.accounts as f64),
+        holds = grouped(start.holds as f64),
+        listens = grouped(start.listens_ms),
+        answers = grouped(start.answers_ms),
+    )
+}
+
+/// An even load for long.
+pub(super) fn soak(soak: &Soak, view: &View) -> String {
+    let columns = [
+        Column::Number("after s"),
+        Column::Number("answered/s"),
+        Column::Number("CPU us"),
+        Column::Number("x first"),
+        Column::Number("flusher us"),
+        Column::Number("x first"),
+        Column::Number("p50 us"),
+        Column::Number("p99 us"),
+        Column::Number("memory MiB"),
+    ];
+    let row = |part: &SoakPart| {
+        vec![
+            grouped(part.seconds),
+            grouped(part.per_second),
+            figure(part.cpu_us, 2),
+            figure(part.times_first, 2),
+            figure(part.flusher_us, 2),
+            figure(part.flusher_times_first, 2),
+            figure(part.p50_us, 0),
+            figure(part.p99_us, 0),
+            figure(part.resident_bytes.map(mebibytes), 0),
+        ]
+    };
+    let table = view.table(&columns, soak.parts.iter().map(row).collect());
+    format!(
+        "A mix of {rate} calls a second, open loop, on one server, part by part.\n{table}",
+        rate = grouped(soak.rate as f64)
+    )
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 /// Growth.
 pub(super) fn growth(report: &Report, growth: &Growth, view: &View) -> String {
     let columns = [
@@ -115,7 +196,7 @@ pub(super) fn growth(report: &Report, growth: &Growth, view: &View) -> String {
             figure(size.consume.flusher_us, 2),
             figure(size.flusher_times_fewest, 2),
             figure(size.consume.p99_us, 0),
-            figure(size.resident_bytes.map(|bytes| bytes as f64 / f64::from(1 << 20)), 0),
+            figure(size.resident_bytes.map(mebibytes), 0),
             figure(size.bytes_each, 0),
         ]
     };

@@ -169,7 +169,8 @@ impl Held {
 
     /// How many levels of the path are the charged account's own chain; the last of them is the account itself.
     pub fn chain_len(&self) -> usize {
-        self.account.split('/').count() / 2
+        // Two parts to a level, and a slash between two parts.
+        self.account.bytes().filter(|byte| *byte == b'/').count().div_ceil(2)
     }
 
     /// The price state with nothing but the estimate in it: what is priced once the estimate has become true.

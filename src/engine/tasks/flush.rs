@@ -22,6 +22,13 @@ const ENOUGH: usize = 16_384;
 const LITTLE: usize = 1024;
 /// How long much work waits, unless the interval is longer or somebody asks for it.
 const LONGEST_REST: Duration = Duration::from_millis(500);
+/// How long work goes on without a pause where little waits, and how long the pause is: an average machine's share of a processor
+/// for a moment, not for the tenths of a second that a large transaction takes.
+const STRETCH: Duration = Duration::from_millis(2);
+/// See [`STRETCH`].
+const PAUSE: Duration = Duration::from_millis(2);
+/// Entries that are freed without a pause.
+const AT_ONCE: usize = 64;
 /// How long a call may wait for the ledger before it is told that the ledger is unavailable.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the last flush may take when the server stops.
@@ -64,6 +71,30 @@ fn count_expired<'a>(effects: impl Iterator<Item = &'a Effect>) {
 fn rest_after(interval: Duration, effects: usize) -> Duration {
     let times = u32::try_from(effects / LITTLE).unwrap_or(u32::MAX).max(1);
     interval.saturating_mul(times).min(interval.max(LONGEST_REST))
+}
+
+/// Does work with pauses in it, as long as it is not urgent: calls that wait for a processor get it before all of a long piece of
+/// work is done. What the work waits for goes on meanwhile.
+async fn gently<T>(work: impl Future<Output = T>, is_urgent: impl Fn() -> bool) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            () = tokio::time::sleep(STRETCH) => {}
+        }
+        if !is_urgent() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Frees entries, which takes long if nobody else has them any more.
+async fn let_go(mut entries: Vec<Numbered>) {
+    while !entries.is_empty() {
+        entries.truncate(entries.len().saturating_sub(AT_ONCE));
+        tokio::task::yield_now().await;
+    }
 }
 
 /// What one round came to.
@@ -267,8 +298,11 @@ impl Flushers {
         if entries.is_empty() || self.counters.head(partition).incarnation != incarnation {
             return self.look(partition).await;
         }
+        let progress = &self.partitions[partition as usize];
+        let is_urgent = || more || self.shared || progress.is_awaited();
         let span = span!("flush", partition, first = entries[0].0, entries = entries.len());
-        let appended = self.ledger.append(partition, incarnation, &entries).instrument(span).await;
+        let append = self.ledger.append(partition, incarnation, &entries).instrument(span);
+        let appended = gently(append, is_urgent).await;
         let Appended { watermark, repeated } = match appended {
             Ok(appended) => appended,
             // Whether it was written, and whether another incarnation has begun, the watermark tells.
@@ -288,6 +322,7 @@ impl Flushers {
         if self.shared {
             count_expired(entries.iter().flat_map(|(_, entry)| &entry.effects));
         }
+        gently(let_go(entries), is_urgent).await;
         Ok(Round::Took { effects, more })
     }
 

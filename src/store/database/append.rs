@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Names that the process remembers to have written. Above this it forgets them all and begins anew.
 const KNOWN: usize = 200_000;
+/// Entries that are folded at a time.
+const FOLDED: usize = 64;
 
 /// Appends entries of one partition and moves its watermark. Any number of processes may do so at once: the watermark is
 /// locked first, so that whoever comes later waits, and then skips what is there.
@@ -57,7 +59,7 @@ async fn append_in<'e>(
         return Ok((Appended { watermark: before, repeated: Vec::new() }, Batch::default()));
     };
     let after = Watermark { incarnation, seq: *last };
-    let batch = Batch::fold(new, &known.lock().unwrap_or_else(PoisonError::into_inner));
+    let batch = fold(new, known).await;
     write_entries(transaction, (partition, incarnation), &batch).await?;
     paperwork::write_adjustments(transaction, (partition, incarnation), &batch).await?;
     write_sums(transaction, &batch).await?;
@@ -66,6 +68,17 @@ async fn append_in<'e>(
     write_names(transaction, &batch).await?;
     move_watermark(transaction, partition, after).await?;
     Ok((Appended { watermark: after, repeated }, batch))
+}
+
+/// Folds entries, in parts between which others get a turn.
+async fn fold<'e>(entries: &'e [(u64, Arc<Entry>)], known: &Mutex<Known>) -> Batch<'e> {
+    let mut batch = Batch::default();
+    for part in entries.chunks(FOLDED) {
+        batch.take(part, &known.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::yield_now().await;
+    }
+    batch.sort();
+    batch
 }
 
 /// Reads a partition's watermark; 0 and 0 for one that has none.

@@ -33,7 +33,8 @@ impl Bulk {
     /// Runs it for all rows; answers how many rows it changed.
     ///
     /// # Errors
-    /// [`StoreError`] of the first statement that failed; those before it are done.
+    /// [`StoreError`] of the first statement that failed; those before it are done, and of that one a part may be: the transaction
+    /// must not be committed.
     pub(super) async fn execute<T>(
         &self,
         connection: &mut Connection,
@@ -91,6 +92,9 @@ impl Text {
             // The values have no numbers: SQLite would look up each one in a list of all.
             Product::Sqlite => {
                 let group = format!("({}?)", "?, ".repeat(columns - 1));
+                // One that fails leaves its rows and takes the transaction with it anyway; to be able to take back its own rows alone,
+                // SQLite would copy every page before it changes it.
+                let head = head.replacen("INSERT INTO", "INSERT OR FAIL INTO", 1);
                 format!("{head}VALUES {}{group}{tail}", format!("{group}, ").repeat(rows - 1))
             }
             Product::Postgres => {
@@ -135,7 +139,7 @@ mod tests {
     fn the_group_is_repeated_and_the_rest_stays() {
         let text = "-- Purpose: VALUES (x)\nINSERT INTO t (a, b) VALUES ($1, $2)\nON CONFLICT (a) DO NOTHING\n";
         let one = statement(text, Product::Sqlite, 1);
-        assert_eq!(one, "INSERT INTO t (a, b) VALUES (?, ?)\nON CONFLICT (a) DO NOTHING\n");
+        assert_eq!(one, "INSERT OR FAIL INTO t (a, b) VALUES (?, ?)\nON CONFLICT (a) DO NOTHING\n");
         assert_eq!(statement(text, Product::Sqlite, 3).matches("(?, ?)").count(), 3);
         let arrays = "INSERT INTO t (a, b) SELECT * FROM UNNEST($1, $2)\nON CONFLICT (a) DO NOTHING\n";
         assert_eq!(statement(text, Product::Postgres, 3), arrays);

@@ -79,19 +79,20 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Folds entries; of names, only those that are not yet known.
-    pub(super) fn fold(entries: &'a [(u64, Arc<Entry>)], known: &Known) -> Batch<'a> {
-        let mut batch = Batch::default();
+    /// Folds further entries in; of names, only those that are not yet known.
+    pub(super) fn take(&mut self, entries: &'a [(u64, Arc<Entry>)], known: &Known) {
         for (seq, entry) in entries {
             let mut index = 0;
             for effect in &entry.effects {
-                batch.effect(*seq, &mut index, effect, known);
+                self.effect(*seq, &mut index, effect, known);
             }
         }
-        // In the order of their keys, rows fall on neighbouring pages.
-        batch.postings.sort_unstable_by_key(|row| (row.counter, row.effective, row.seq, row.index));
-        batch.requests.sort_by_key(|row| (row.effect.tenant, row.stamp.key));
-        batch
+    }
+
+    /// Brings rows in the order of their keys, so that they fall on neighbouring pages.
+    pub(super) fn sort(&mut self) {
+        self.postings.sort_unstable_by_key(|row| (row.counter, row.effective, row.seq, row.index));
+        self.requests.sort_by_key(|row| (row.effect.tenant, row.stamp.key));
     }
 
     /// The keys of all reservations, in order, each once.

@@ -17,6 +17,9 @@ use tracing::Instrument;
 /// The embedded engine's incarnation: its journal lives on from start to start.
 pub const INCARNATION: u64 = 1;
 
+/// Ids that a sweep forgets at most: no longer than a millisecond.
+const FORGET: usize = 2048;
+
 /// Counters in this process.
 pub struct EmbeddedCounters {
     shared: Arc<Shared>,
@@ -125,6 +128,8 @@ impl Counters for EmbeddedCounters {
             let (ended, group) = self.with(partition, |partition| {
                 partition.tick(clock);
                 let ended = partition.reap(limit);
+                // What many calls left is forgotten even if none comes any more.
+                partition.ids.forget(partition.now, partition.tail.flushed, FORGET);
                 let last = partition.tail.head + u64::from(partition.tail.has_pending());
                 (ended, partition.tail.group_of(last, &partition.in_flight))
             })?;
@@ -171,6 +176,14 @@ impl Counters for EmbeddedCounters {
     }
 
     fn drop_idle(&self, partition: u32, idle: Span) -> Boxed<'_, Result<usize, StoreError>> {
-        Box::pin(async move { self.with(partition, |partition| partition.drop_idle(idle)) })
+        Box::pin(async move {
+            let mut dropped = 0;
+            // Part by part, so that calls get their turn in between.
+            for part in 0..self.with(partition, |partition| partition.table.parts())? {
+                dropped += self.with(partition, |partition| partition.drop_idle(part, idle))?;
+                tokio::task::yield_now().await;
+            }
+            Ok(dropped)
+        })
     }
 }

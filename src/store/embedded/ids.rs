@@ -1,5 +1,6 @@
 //! What a partition remembers of ids: open reservations whole, what has ended for a while, denials for a short while.
 
+use super::parts::Parts;
 use crate::domain::name::IdKey;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
@@ -19,16 +20,14 @@ const MAX_VIOLATIONS: usize = 200_000;
 /// Request ids that one open reservation keeps; older ones are forgotten like those of what has ended.
 const MAX_REQUESTS: usize = 256;
 
-type Map<V> = HashMap<IdKey, V, foldhash::fast::RandomState>;
-
 /// The ids of a partition.
 #[derive(Default)]
 pub struct Ids {
     /// Open reservations.
-    pub open: Map<Arc<Reservation>>,
-    ended: Map<Ended>,
-    requests: Map<Outcome>,
-    denials: Map<Denied>,
+    pub open: Parts<IdKey, Arc<Reservation>>,
+    ended: Parts<IdKey, Ended>,
+    requests: Parts<IdKey, Outcome>,
+    denials: HashMap<IdKey, Denied, foldhash::fast::RandomState>,
     violations: usize,
     /// By second: what may be forgotten then.
     due: BTreeMap<i64, Vec<IdKey>>,
@@ -149,21 +148,19 @@ impl Ids {
         }
     }
 
-    /// Forgets what is due, but nothing that the ledger does not have yet; a bounded number each time.
-    pub fn forget(&mut self, now: Timestamp, flushed: u64) {
+    /// Forgets what is due, at most `limit` ids at a time. What the ledger does not have yet is looked at again a second later.
+    pub fn forget(&mut self, now: Timestamp, flushed: u64, limit: usize) {
         let second = now.millis().div_euclid(1000);
-        for _ in 0..4 {
-            let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() <= second) else { return };
-            let mut keys = entry.remove();
-            let later = keys.split_off(keys.len().saturating_sub(1024));
-            let mut kept = keys;
-            for key in later {
-                if !self.forget_one(&key, now, flushed) {
-                    kept.push(key);
-                }
-            }
-            if !kept.is_empty() {
-                self.due.entry(second + 1).or_default().extend(kept);
+        let mut looked_at = 0;
+        while looked_at < limit {
+            let Some(mut entry) = self.due.first_entry().filter(|entry| *entry.key() <= second) else { return };
+            let Some(key) = entry.get_mut().pop() else {
+                entry.remove();
+                continue;
+            };
+            looked_at += 1;
+            if !self.forget_one(&key, now, flushed) {
+                self.due.entry(second + 1).or_default().push(key);
             }
         }
     }
@@ -192,5 +189,50 @@ impl Ids {
     /// Number of outcomes remembered.
     pub fn outcomes(&self) -> usize {
         self.ended.len() + self.requests.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Ids {
+        fn asked_at(&mut self, key: IdKey, seq: u64, now: Timestamp) {
+            let known = KnownRequest { fingerprint: 0, kind: 1, reservation: None, amounts: Vec::new() };
+            self.remember_request(key, &known, seq, false, now);
+        }
+    }
+
+    #[test]
+    fn all_that_is_due_is_forgotten_a_part_at_a_time_but_what_the_ledger_lacks() {
+        let (mut ids, begin) = (Ids::default(), Timestamp::from_millis(0));
+        for number in 1..=5_000 {
+            ids.asked_at(IdKey(number), 7, begin);
+        }
+        ids.asked_at(IdKey(5_001), 8, begin);
+        ids.asked_at(IdKey(5_002), 7, begin + Span::from_secs(5));
+        ids.forget(begin + REMEMBER - Span::from_millis(1), 7, 10_000);
+        assert_eq!(ids.outcomes(), 5_002, "none is due");
+        let due = begin + REMEMBER;
+        ids.forget(due, 7, 1_000);
+        assert_eq!(ids.outcomes(), 4_002, "as many as it may");
+        ids.forget(due, 7, 10_000);
+        assert!(ids.request(&IdKey(5_001)).is_some() && ids.request(&IdKey(5_002)).is_some());
+        assert_eq!(ids.outcomes(), 2);
+        ids.forget(due + Span::from_secs(1), 8, 10_000);
+        assert_eq!(ids.outcomes(), 1, "the ledger has it now");
+        ids.forget(due + Span::from_secs(5), 8, 10_000);
+        assert_eq!((ids.outcomes(), ids.due.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_denial_is_forgotten_as_well() {
+        let (mut ids, begin) = (Ids::default(), Timestamp::from_millis(0));
+        let denial = Denial { violations: Vec::new(), tried: Vec::new() };
+        (1..=3_000).for_each(|number| ids.remember_denial(IdKey(number), 0, &denial, begin));
+        let due = begin + REMEMBER_DENIAL;
+        assert!(ids.denial(&IdKey(1), due - Span::from_millis(1)).is_some() && ids.denial(&IdKey(1), due).is_none());
+        ids.forget(due, 0, 10_000);
+        assert_eq!((ids.denials.len(), ids.due.len()), (0, 0));
     }
 }

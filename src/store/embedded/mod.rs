@@ -11,6 +11,7 @@ mod install;
 mod journal;
 mod open;
 mod partition;
+mod parts;
 mod recover;
 mod settle;
 mod step;

@@ -253,7 +253,8 @@ impl Partition {
             seen += 1;
             self.expire(key, second);
         }
-        self.ids.forget(self.now, self.tail.flushed);
+        // Each call leaves fewer ids than it looks at here, so that none is kept for long after it is due.
+        self.ids.forget(self.now, self.tail.flushed, limit);
         seen
     }
 
@@ -282,9 +283,9 @@ impl Partition {
         self.settle(&before, settlement, Kind::Expire, None);
     }
 
-    /// Drops counters that nobody touched for `idle`; from then on such counters are a miss.
-    pub fn drop_idle(&mut self, idle: Span) -> usize {
-        let (tenants, last) = self.table.drop_idle(self.now - idle);
+    /// Drops counters of a part of the table that nobody touched for `idle`; from then on such counters are a miss.
+    pub fn drop_idle(&mut self, part: usize, idle: Span) -> usize {
+        let (tenants, last) = self.table.drop_idle(part, self.now - idle);
         for tenant in &tenants {
             let counters = &mut self.tenants[*tenant as usize].counters;
             *counters = counters.saturating_sub(1);
