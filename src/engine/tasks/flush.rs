@@ -1,6 +1,7 @@
 //! The flusher: carries every journal entry to the ledger, in order, each once, and says how far it is. Where replicas share
 //! a counter store each has one; the ledger's watermark keeps them apart, and mostly one works while the others look on.
 
+use super::gently::gently;
 use super::progress::{Mark, Progress};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::reservation::State;
@@ -15,18 +16,14 @@ use tracing::Instrument;
 
 /// Entries that are read from the journal at once.
 const PAGE: usize = 1024;
-/// Effects from which on no further page goes into the same ledger transaction. Many together cost a half of what few do: the
-/// pages that they touch are written once, and there is one commit. It bounds the memory and how long the ledger is taken.
-const ENOUGH: usize = 16_384;
-/// Effects that are little work: with more of them in a transaction, the next one waits longer, so that it has more as well.
-const LITTLE: usize = 1024;
+/// Rows from which on no further page goes into the same ledger transaction: those of some 16,000 effects with one charge. Many
+/// together cost a half of what few do: the pages that they touch are written once, and there is one commit. It bounds the memory
+/// and how long the ledger is taken.
+const ENOUGH: usize = 80_000;
+/// Rows that are little work: with more of them in a transaction, the next one waits longer, so that it has more as well.
+const LITTLE: usize = 5_000;
 /// How long much work waits, unless the interval is longer or somebody asks for it.
 const LONGEST_REST: Duration = Duration::from_millis(500);
-/// How long work goes on without a pause where little waits, and how long the pause is: an average machine's share of a processor
-/// for a moment, not for the tenths of a second that a large transaction takes.
-const STRETCH: Duration = Duration::from_millis(2);
-/// See [`STRETCH`].
-const PAUSE: Duration = Duration::from_millis(2);
 /// Entries that are freed without a pause.
 const AT_ONCE: usize = 64;
 /// How long a call may wait for the ledger before it is told that the ledger is unavailable.
@@ -67,26 +64,15 @@ fn count_expired<'a>(effects: impl Iterator<Item = &'a Effect>) {
     }
 }
 
-/// How long to wait for more work after so much.
-fn rest_after(interval: Duration, effects: usize) -> Duration {
-    let times = u32::try_from(effects / LITTLE).unwrap_or(u32::MAX).max(1);
-    interval.saturating_mul(times).min(interval.max(LONGEST_REST))
+/// About how many rows an effect becomes in the ledger: its record, each line, and what that used on each account.
+fn rows_of(effect: &Effect) -> usize {
+    1 + effect.lines.iter().map(|line| 1 + line.levels.len()).sum::<usize>()
 }
 
-/// Does work with pauses in it, as long as it is not urgent: calls that wait for a processor get it before all of a long piece of
-/// work is done. What the work waits for goes on meanwhile.
-async fn gently<T>(work: impl Future<Output = T>, is_urgent: impl Fn() -> bool) -> T {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut work => return result,
-            () = tokio::time::sleep(STRETCH) => {}
-        }
-        if !is_urgent() {
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
+/// How long to wait for more work after so much.
+fn rest_after(interval: Duration, rows: usize) -> Duration {
+    let times = u32::try_from(rows / LITTLE).unwrap_or(u32::MAX).max(1);
+    interval.saturating_mul(times).min(interval.max(LONGEST_REST))
 }
 
 /// Frees entries, which takes long if nobody else has them any more.
@@ -100,8 +86,8 @@ async fn let_go(mut entries: Vec<Numbered>) {
 /// What one round came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Round {
-    /// So many effects were read, and the ledger has them now; whether more were there.
-    Took { effects: usize, more: bool },
+    /// So many rows were made of what was read, and the ledger has it now; whether more was there.
+    Took { rows: usize, more: bool },
     /// The ledger had moved without us.
     Moved,
     /// There was nothing to take where something should be: the journal is about to begin anew.
@@ -111,10 +97,24 @@ enum Round {
 /// A part of the journal.
 struct Portion {
     entries: Vec<Numbered>,
-    /// Of all entries together.
-    effects: usize,
+    /// What they become in the ledger, about.
+    rows: usize,
     /// Whether there was more.
     more: bool,
+}
+
+impl Portion {
+    /// Takes entries until there are enough.
+    fn take(&mut self, page: Vec<Numbered>) {
+        for (seq, entry) in page {
+            if self.rows >= ENOUGH {
+                self.more = true;
+                return;
+            }
+            self.rows += entry.effects.iter().map(rows_of).sum::<usize>();
+            self.entries.push((seq, entry));
+        }
+    }
 }
 
 impl Flushers {
@@ -184,13 +184,13 @@ impl Flushers {
             let round = self.round(partition, &mut others).await;
             metrics::engine().database_up.set(if round.is_ok() { 1.0 } else { 0.0 });
             match round {
-                Ok(Round::Took { effects, more }) => {
+                Ok(Round::Took { rows, more }) => {
                     progress.note_success(partition);
                     progress.note_behind(more && self.counters.head(partition).seq > self.watermark(partition));
                     pause = self.interval;
                     if !more && !progress.is_awaited() {
                         // Where several servers flush, the others look at how this one moves.
-                        let rest = if self.shared { pause } else { rest_after(pause, effects) };
+                        let rest = if self.shared { pause } else { rest_after(pause, rows) };
                         self.rest(partition, rest, &stop).await;
                     }
                 }
@@ -293,7 +293,7 @@ impl Flushers {
         let started = Instant::now();
         let mark = self.watermark(partition);
         let incarnation = self.counters.head(partition).incarnation;
-        let Portion { entries, effects, more } = self.read(partition, mark).await?;
+        let Portion { entries, rows, more } = self.read(partition, mark).await?;
         // The entries are of the incarnation before or of the one after, if it changed just now.
         if entries.is_empty() || self.counters.head(partition).incarnation != incarnation {
             return self.look(partition).await;
@@ -323,19 +323,18 @@ impl Flushers {
             count_expired(entries.iter().flat_map(|(_, entry)| &entry.effects));
         }
         gently(let_go(entries), is_urgent).await;
-        Ok(Round::Took { effects, more })
+        Ok(Round::Took { rows, more })
     }
 
     /// What the journal has beyond the watermark, as much as one transaction takes. It is one page where other servers' flushers
     /// wait for that transaction and read the same, and after a failure: a disk that is nearly full may have room for few.
     async fn read(&self, partition: u32, mark: u64) -> Result<Portion, StoreError> {
-        let mut portion = Portion { entries: Vec::new(), effects: 0, more: true };
-        while portion.more && portion.effects < ENOUGH {
+        let mut portion = Portion { entries: Vec::new(), rows: 0, more: true };
+        while portion.more && portion.rows < ENOUGH {
             let after = portion.entries.last().map_or(mark, |(seq, _)| *seq);
             let page = self.counters.read(partition, after, PAGE).await?;
             portion.more = page.len() == PAGE;
-            portion.effects += page.iter().map(|(_, entry)| entry.effects.len()).sum::<usize>();
-            portion.entries.extend(page);
+            portion.take(page);
             if self.shared || self.partitions[partition as usize].is_failing() {
                 break;
             }
@@ -376,13 +375,41 @@ impl Flushers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::entry::Entry;
+    use crate::domain::name::Uid;
+    use crate::domain::time::Timestamp;
 
     #[test]
     fn much_work_waits_longer_but_never_long() {
-        let millis = |interval, effects| rest_after(Duration::from_millis(interval), effects).as_millis();
-        assert_eq!([0, 1, 2 * LITTLE - 1].map(|effects| millis(200, effects)), [200; 3], "little work");
-        assert_eq!([2 * LITTLE, 3 * LITTLE, usize::MAX].map(|effects| millis(200, effects)), [400, 500, 500]);
-        assert_eq!([0, ENOUGH].map(|effects| millis(2_000, effects)), [2_000; 2], "as long as was asked for");
+        let millis = |interval, rows| rest_after(Duration::from_millis(interval), rows).as_millis();
+        assert_eq!([0, 1, 2 * LITTLE - 1].map(|rows| millis(200, rows)), [200; 3], "little work");
+        assert_eq!([2 * LITTLE, 3 * LITTLE, usize::MAX].map(|rows| millis(200, rows)), [400, 500, 500]);
+        assert_eq!([0, ENOUGH].map(|rows| millis(2_000, rows)), [2_000; 2], "as long as was asked for");
         assert_eq!(millis(1, 100 * LITTLE), 100);
+    }
+
+    #[test]
+    fn a_portion_ends_where_it_has_rows_enough() {
+        let effect = Effect {
+            tenant: Uid(1),
+            time: Timestamp::from_millis(0),
+            catalog_version: 0,
+            kind: Kind::Release,
+            request: None,
+            reservation: None,
+            lines: Vec::new(),
+            note: None,
+        };
+        let entry = |effects: usize| Entry { effects: vec![effect.clone(); effects], ..Entry::default() };
+        let page = |effects: &[usize]| (1..).zip(effects.iter().map(|effects| Arc::new(entry(*effects)))).collect();
+        let taken = |effects: &[usize]| {
+            let mut portion = Portion { entries: Vec::new(), rows: 0, more: false };
+            portion.take(page(effects));
+            (portion.entries.len(), portion.rows, portion.more)
+        };
+        assert_eq!(taken(&[1, 2]), (2, 3, false));
+        assert_eq!(taken(&[ENOUGH - 1, 2]), (2, ENOUGH + 1, false), "an entry goes as a whole");
+        assert_eq!(taken(&[ENOUGH, 1, 1]), (1, ENOUGH, true), "the others are still there");
+        assert_eq!(taken(&[3 * ENOUGH]), (1, 3 * ENOUGH, false), "one goes at least");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod expire;
 pub mod flush;
+mod gently;
 pub mod moves;
 mod progress;
 pub mod refill;

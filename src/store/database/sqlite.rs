@@ -59,6 +59,8 @@ impl SqliteFile {
         let options = options(path, sync);
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // One partition's flusher waits for another's transaction: that is how it is meant.
+            .acquire_slow_threshold(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false);
