@@ -276,6 +276,7 @@ impl Flushers {
     }
 
     async fn drain(&self, partition: u32) {
+        self.partitions[partition as usize].want(self.counters.head(partition).seq);
         while self.watermark(partition) < self.counters.head(partition).seq {
             match self.flush(partition).await {
                 Ok(Round::Took { .. } | Round::Moved) => {}

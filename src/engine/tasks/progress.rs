@@ -80,7 +80,7 @@ impl Progress {
     /// [`StoreError::Unavailable`] if the entry was lost, or the ledger does not get there in time.
     pub(super) async fn reached(&self, seq: u64, patience: Duration) -> Result<(), StoreError> {
         let mut mark = self.mark.subscribe();
-        self.wanted.fetch_max(seq, Ordering::SeqCst);
+        self.want(seq);
         self.hurry.notify_one();
         match tokio::time::timeout(patience, mark.wait_for(|mark| mark.is_settled(seq))).await {
             Ok(Ok(mark)) if mark.is_lost(seq) => {
@@ -89,6 +89,11 @@ impl Progress {
             Ok(Ok(_)) => Ok(()),
             _ => Err(StoreError::Unavailable("the ledger does not keep up or can't be written".into())),
         }
+    }
+
+    /// Notes that somebody waits for that entry.
+    pub(super) fn want(&self, seq: u64) {
+        self.wanted.fetch_max(seq, Ordering::SeqCst);
     }
 
     /// Whether somebody waits for an entry that the ledger does not have yet, be it in the journal already or not.
