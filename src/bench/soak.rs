@@ -38,6 +38,8 @@ pub struct SoakPart {
     pub p50_us: Option<f64>,
     /// The 99th percentile.
     pub p99_us: Option<f64>,
+    /// Whether the server kept up: never were as many calls under way as may be.
+    pub kept_up: bool,
     /// The server's memory at its end, in bytes.
     pub resident_bytes: Option<u64>,
 }
@@ -74,6 +76,7 @@ pub(super) fn run(options: &Options, progress: &dyn Fn(&str)) -> Result<Soak> {
             flusher_times_first: times(|sample| sample.flusher_us),
             p50_us: sample.latencies.quantile(500),
             p99_us: sample.latencies.quantile(990),
+            kept_up: !sample.full,
             resident_bytes: wire.resident(),
         });
     }

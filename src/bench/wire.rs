@@ -47,8 +47,8 @@ impl Replicas {
 /// The servers, the echo, and what the echo must carry.
 pub(super) struct Wire {
     servers: Vec<Server>,
-    /// How each of them was started.
-    started: Vec<Command>,
+    /// How each of them is started.
+    commands: Vec<Command>,
     store: Option<u32>,
     echo: Server,
     addrs: Vec<String>,
@@ -93,7 +93,7 @@ impl Wire {
             anyhow::Ok((size, client.reserve(request).await?.encoded_len()))
         })?;
         let store = replicas.store;
-        Ok(Wire { servers, started: commands, store, echo, addrs, sizes, workload, next: 1, _scratch: scratch })
+        Ok(Wire { servers, commands, store, echo, addrs, sizes, workload, next: 1, _scratch: scratch })
     }
 
     /// Measures one round of a call, closed loop, on the first `replicas` servers, to which the connections are dealt.
@@ -184,7 +184,7 @@ impl Wire {
     pub(super) fn restart(&mut self) -> Result<(Duration, Duration)> {
         drop(self.servers.remove(0));
         let begin = Instant::now();
-        let command = self.started.first_mut().context("no server")?;
+        let command = self.commands.first_mut().context("no server")?;
         self.servers.insert(0, Server::start(command)?);
         let listens = begin.elapsed();
         self.addrs = self.servers.iter().map(|server| server.addr().to_owned()).collect();

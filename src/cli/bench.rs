@@ -75,7 +75,7 @@ pub struct BenchArgs {
     /// Only these parts
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Where the temporary data goes [default: the system's temporary folder]
+    /// Where the temporary data goes; strict wants a disk there, a long soak some GB [default: the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Print JSON

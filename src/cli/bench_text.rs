@@ -125,7 +125,7 @@ pub(super) fn strict(strict: &Strict, view: &View) -> String {
 /// A start.
 pub(super) fn start(start: &Start) -> String {
     format!(
-        "A server with {counters} counters ({accounts} accounts charged) and {holds} open holds, killed and started again, listens after \
+        "A server with {counters} counters ({accounts} accounts charged) and {holds} open holds, whose ledger has all, killed and started again, listens after \
          {listens} ms and has answered a Consume after {answers} ms.",
         counters = grouped(start.counters as f64),
         accounts = grouped(start.accounts as f64),
@@ -147,6 +147,7 @@ pub(super) fn soak(soak: &Soak, view: &View) -> String {
         Column::Number("p50 us"),
         Column::Number("p99 us"),
         Column::Number("memory MiB"),
+        Column::Text("kept up"),
     ];
     let row = |part: &SoakPart| {
         vec![
@@ -159,6 +160,7 @@ pub(super) fn soak(soak: &Soak, view: &View) -> String {
             figure(part.p50_us, 0),
             figure(part.p99_us, 0),
             figure(part.resident_bytes.map(mebibytes), 0),
+            if part.kept_up { "yes" } else { "no" }.into(),
         ]
     };
     let table = view.table(&columns, soak.parts.iter().map(row).collect());

@@ -33,7 +33,7 @@ pub const JOURNAL_WATERMARK: &str = "quotad_journal_watermark";
 pub const UNFLUSHED_ENTRIES: &str = "quotad_unflushed_entries";
 /// Age of the oldest journal entry not yet in the ledger.
 pub const UNFLUSHED_SECONDS: &str = "quotad_unflushed_seconds";
-/// Time of one flush to the ledger.
+/// Time of one flush to the ledger, with its pauses.
 pub const FLUSH_SECONDS: &str = "quotad_flush_seconds";
 /// Journal entries posted to the ledger.
 pub const FLUSHED_ENTRIES_TOTAL: &str = "quotad_flushed_entries_total";
@@ -151,7 +151,7 @@ fn describe() {
     g!(JOURNAL_WATERMARK, "Last sequence number that is in the ledger");
     g!(UNFLUSHED_ENTRIES, "Journal entries not yet in the ledger");
     g!(UNFLUSHED_SECONDS, Unit::Seconds, "Age of the oldest journal entry not yet in the ledger");
-    h!(FLUSH_SECONDS, Unit::Seconds, "Time of one flush to the ledger");
+    h!(FLUSH_SECONDS, Unit::Seconds, "Time of one flush to the ledger, with its pauses");
     c!(FLUSHED_ENTRIES_TOTAL, "Journal entries posted to the ledger");
     c!(LOST_ENTRIES_TOTAL, "Journal entries that went with a counter store's state before they reached the ledger");
     g!(OPEN_RESERVATIONS, "Reservations that still hold");

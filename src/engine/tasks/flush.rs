@@ -2,6 +2,7 @@
 //! a counter store each has one; the ledger's watermark keeps them apart, and mostly one works while the others look on.
 
 use super::gently::gently;
+use super::portion::{ENOUGH, Portion};
 use super::progress::{Mark, Progress};
 use crate::domain::entry::{Effect, Kind};
 use crate::domain::reservation::State;
@@ -10,16 +11,13 @@ use crate::engine::ports::{Appended, Ledger, Repeated, StoreError, Watermark};
 use crate::telemetry::metrics;
 use crate::telemetry::traces::span;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 /// Entries that are read from the journal at once.
 const PAGE: usize = 1024;
-/// Rows from which on no further page goes into the same ledger transaction: those of some 16,000 effects with one charge. Many
-/// together cost a half of what few do: the pages that they touch are written once, and there is one commit. It bounds the memory
-/// and how long the ledger is taken.
-const ENOUGH: usize = 80_000;
 /// Rows that are little work: with more of them in a transaction, the next one waits longer, so that it has more as well.
 const LITTLE: usize = 5_000;
 /// How long much work waits, unless the interval is longer or somebody asks for it.
@@ -44,6 +42,8 @@ pub struct Flushers {
     interval: Duration,
     shared: bool,
     partitions: Vec<Progress>,
+    /// Flushers that have a ledger transaction, or wait for one.
+    appending: AtomicUsize,
 }
 
 /// Counts what ended by its deadline in a store that cannot count by itself.
@@ -64,18 +64,13 @@ fn count_expired<'a>(effects: impl Iterator<Item = &'a Effect>) {
     }
 }
 
-/// About how many rows an effect becomes in the ledger: its record, each line, and what that used on each account.
-fn rows_of(effect: &Effect) -> usize {
-    1 + effect.lines.iter().map(|line| 1 + line.levels.len()).sum::<usize>()
-}
-
 /// How long to wait for more work after so much.
 fn rest_after(interval: Duration, rows: usize) -> Duration {
     let times = u32::try_from(rows / LITTLE).unwrap_or(u32::MAX).max(1);
     interval.saturating_mul(times).min(interval.max(LONGEST_REST))
 }
 
-/// Frees entries, which takes long if nobody else has them any more.
+/// Frees entries, which takes long: once they are trimmed, the flusher is the last to have most of them.
 async fn let_go(mut entries: Vec<Numbered>) {
     while !entries.is_empty() {
         entries.truncate(entries.len().saturating_sub(AT_ONCE));
@@ -94,29 +89,6 @@ enum Round {
     Nothing,
 }
 
-/// A part of the journal.
-struct Portion {
-    entries: Vec<Numbered>,
-    /// What they become in the ledger, about.
-    rows: usize,
-    /// Whether there was more.
-    more: bool,
-}
-
-impl Portion {
-    /// Takes entries until there are enough.
-    fn take(&mut self, page: Vec<Numbered>) {
-        for (seq, entry) in page {
-            if self.rows >= ENOUGH {
-                self.more = true;
-                return;
-            }
-            self.rows += entry.effects.iter().map(rows_of).sum::<usize>();
-            self.entries.push((seq, entry));
-        }
-    }
-}
-
 impl Flushers {
     /// Flushers that begin at the given watermarks. `interval` is how long little work may wait; `shared` says that other
     /// replicas flush the same partitions.
@@ -128,7 +100,7 @@ impl Flushers {
         watermarks: &[Watermark],
     ) -> Flushers {
         let partitions = watermarks.iter().map(|at| Progress::new(*at)).collect();
-        Flushers { counters, ledger, interval, shared, partitions }
+        Flushers { counters, ledger, interval, shared, partitions, appending: AtomicUsize::new(0) }
     }
 
     /// The last entry of a partition that is in the ledger.
@@ -299,11 +271,17 @@ impl Flushers {
         if entries.is_empty() || self.counters.head(partition).incarnation != incarnation {
             return self.look(partition).await;
         }
-        let progress = &self.partitions[partition as usize];
-        let is_urgent = || more || self.shared || progress.is_awaited();
+        // Partitions may share the one connection that writes: a pause of this one would hold up the others as well.
+        let is_urgent = || {
+            more || self.shared
+                || self.appending.load(Ordering::Relaxed) > 1
+                || self.partitions.iter().any(Progress::is_awaited)
+        };
         let span = span!("flush", partition, first = entries[0].0, entries = entries.len());
         let append = self.ledger.append(partition, incarnation, &entries).instrument(span);
+        self.appending.fetch_add(1, Ordering::Relaxed);
         let appended = gently(append, is_urgent).await;
+        self.appending.fetch_sub(1, Ordering::Relaxed);
         let Appended { watermark, repeated } = match appended {
             Ok(appended) => appended,
             // Whether it was written, and whether another incarnation has begun, the watermark tells.
@@ -335,7 +313,7 @@ impl Flushers {
             let after = portion.entries.last().map_or(mark, |(seq, _)| *seq);
             let page = self.counters.read(partition, after, PAGE).await?;
             portion.more = page.len() == PAGE;
-            portion.take(page);
+            portion.take(page, if self.shared { usize::MAX } else { ENOUGH });
             if self.shared || self.partitions[partition as usize].is_failing() {
                 break;
             }
@@ -376,9 +354,6 @@ impl Flushers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::entry::Entry;
-    use crate::domain::name::Uid;
-    use crate::domain::time::Timestamp;
 
     #[test]
     fn much_work_waits_longer_but_never_long() {
@@ -387,30 +362,5 @@ mod tests {
         assert_eq!([2 * LITTLE, 3 * LITTLE, usize::MAX].map(|rows| millis(200, rows)), [400, 500, 500]);
         assert_eq!([0, ENOUGH].map(|rows| millis(2_000, rows)), [2_000; 2], "as long as was asked for");
         assert_eq!(millis(1, 100 * LITTLE), 100);
-    }
-
-    #[test]
-    fn a_portion_ends_where_it_has_rows_enough() {
-        let effect = Effect {
-            tenant: Uid(1),
-            time: Timestamp::from_millis(0),
-            catalog_version: 0,
-            kind: Kind::Release,
-            request: None,
-            reservation: None,
-            lines: Vec::new(),
-            note: None,
-        };
-        let entry = |effects: usize| Entry { effects: vec![effect.clone(); effects], ..Entry::default() };
-        let page = |effects: &[usize]| (1..).zip(effects.iter().map(|effects| Arc::new(entry(*effects)))).collect();
-        let taken = |effects: &[usize]| {
-            let mut portion = Portion { entries: Vec::new(), rows: 0, more: false };
-            portion.take(page(effects));
-            (portion.entries.len(), portion.rows, portion.more)
-        };
-        assert_eq!(taken(&[1, 2]), (2, 3, false));
-        assert_eq!(taken(&[ENOUGH - 1, 2]), (2, ENOUGH + 1, false), "an entry goes as a whole");
-        assert_eq!(taken(&[ENOUGH, 1, 1]), (1, ENOUGH, true), "the others are still there");
-        assert_eq!(taken(&[3 * ENOUGH]), (1, 3 * ENOUGH, false), "one goes at least");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How long work goes on without a pause.
 const STRETCH: Duration = Duration::from_millis(2);
-/// How long a pause is: as long, so that the work takes half of one processor at most, and not all of it for the tenths of a second
+/// How long a pause is: as long, so that the work takes about half of one processor, and not all of it for the tenths of a second
 /// that a large transaction takes.
 const PAUSE: Duration = Duration::from_millis(2);
 

@@ -4,6 +4,7 @@ pub mod expire;
 pub mod flush;
 mod gently;
 pub mod moves;
+mod portion;
 mod progress;
 pub mod refill;
 pub mod refresh;

@@ -59,12 +59,12 @@ impl SqliteFile {
         let options = options(path, sync);
         let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // One partition's flusher waits for another's transaction: that is how it is meant.
-            .acquire_slow_threshold(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false);
-        let writer = pool.clone().max_connections(1).after_release(|connection, _| Box::pin(out_of_it(connection)));
+        // One partition's flusher waits for another's transaction: that is how it is meant.
+        let writer = pool.clone().acquire_slow_threshold(ACQUIRE_TIMEOUT);
+        let writer = writer.max_connections(1).after_release(|connection, _| Box::pin(out_of_it(connection)));
         let mut tries = 1;
         let writer = loop {
             match writer.clone().connect_with(options.clone()).await {

@@ -178,9 +178,9 @@ impl Counters for EmbeddedCounters {
     fn drop_idle(&self, partition: u32, idle: Span) -> Boxed<'_, Result<usize, StoreError>> {
         Box::pin(async move {
             let mut dropped = 0;
-            // Part by part, so that calls get their turn in between.
-            for part in 0..self.with(partition, |partition| partition.table.parts())? {
-                dropped += self.with(partition, |partition| partition.drop_idle(part, idle))?;
+            // Block by block, so that calls get their turn in between.
+            for block in 0..self.with(partition, |partition| partition.table.blocks())? {
+                dropped += self.with(partition, |partition| partition.drop_idle(block, idle))?;
                 tokio::task::yield_now().await;
             }
             Ok(dropped)

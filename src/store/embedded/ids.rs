@@ -1,6 +1,6 @@
 //! What a partition remembers of ids: open reservations whole, what has ended for a while, denials for a short while.
 
-use super::parts::Parts;
+use super::split_map::SplitMap;
 use crate::domain::name::IdKey;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
@@ -24,9 +24,9 @@ const MAX_REQUESTS: usize = 256;
 #[derive(Default)]
 pub struct Ids {
     /// Open reservations.
-    pub open: Parts<IdKey, Arc<Reservation>>,
-    ended: Parts<IdKey, Ended>,
-    requests: Parts<IdKey, Outcome>,
+    pub open: SplitMap<IdKey, Arc<Reservation>>,
+    ended: SplitMap<IdKey, Ended>,
+    requests: SplitMap<IdKey, Outcome>,
     denials: HashMap<IdKey, Denied, foldhash::fast::RandomState>,
     violations: usize,
     /// By second: what may be forgotten then.
@@ -105,7 +105,10 @@ impl Ids {
         if self.denials.len() < MAX_DENIALS && self.violations < MAX_VIOLATIONS {
             self.violations += denial.violations.len();
             let until = now + REMEMBER_DENIAL;
-            self.denials.insert(key, Denied { fingerprint, denial: denial.clone(), until });
+            // One that is over may still be there.
+            if let Some(before) = self.denials.insert(key, Denied { fingerprint, denial: denial.clone(), until }) {
+                self.violations = self.violations.saturating_sub(before.denial.violations.len());
+            }
             self.due.entry(until.ceil_second()).or_default().push(key);
         }
     }
@@ -195,6 +198,9 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::decision::{Cause, Refusal};
+    use crate::domain::window::WindowKind;
+    use crate::engine::call::Violation;
 
     impl Ids {
         fn asked_at(&mut self, key: IdKey, seq: u64, now: Timestamp) {
@@ -223,6 +229,34 @@ mod tests {
         assert_eq!(ids.outcomes(), 1, "the ledger has it now");
         ids.forget(due + Span::from_secs(5), 8, 10_000);
         assert_eq!((ids.outcomes(), ids.due.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_denial_that_takes_the_place_of_one_that_is_over_counts_once() {
+        let (mut ids, begin) = (Ids::default(), Timestamp::from_millis(1));
+        let refusal = Refusal {
+            kind: WindowKind::Day,
+            limit: Some(1),
+            used: 1,
+            held: 0,
+            remaining: 0,
+            requested: 1,
+            hold_cap: None,
+            top_up: 0,
+            reset: None,
+            cause: Cause::Spent,
+            enforced: true,
+        };
+        let violation = Violation { account: "tenants/a".into(), meter: "m".into(), refusal };
+        let denial = Denial { violations: vec![violation], tried: Vec::new() };
+        ids.remember_denial(IdKey(1), 0, &denial, begin);
+        let over = begin + REMEMBER_DENIAL;
+        ids.forget(over, 0, 10);
+        assert!(ids.denial(&IdKey(1), over).is_none());
+        ids.remember_denial(IdKey(1), 0, &denial, over);
+        assert_eq!((ids.denials.len(), ids.violations), (1, 1));
+        ids.forget(over + REMEMBER_DENIAL + Span::from_secs(1), 0, 10);
+        assert_eq!((ids.denials.len(), ids.violations), (0, 0));
     }
 
     #[test]

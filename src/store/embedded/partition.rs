@@ -253,7 +253,7 @@ impl Partition {
             seen += 1;
             self.expire(key, second);
         }
-        // Each call leaves fewer ids than it looks at here, so that none is kept for long after it is due.
+        // A call looks at more ids than it leaves on average, so that none is kept for long after it is due.
         self.ids.forget(self.now, self.tail.flushed, limit);
         seen
     }
@@ -283,9 +283,9 @@ impl Partition {
         self.settle(&before, settlement, Kind::Expire, None);
     }
 
-    /// Drops counters of a part of the table that nobody touched for `idle`; from then on such counters are a miss.
-    pub fn drop_idle(&mut self, part: usize, idle: Span) -> usize {
-        let (tenants, last) = self.table.drop_idle(part, self.now - idle);
+    /// Drops counters of a block of the table that nobody touched for `idle`; from then on such counters are a miss.
+    pub fn drop_idle(&mut self, block: usize, idle: Span) -> usize {
+        let (tenants, last) = self.table.drop_idle(block, self.now - idle);
         for tenant in &tenants {
             let counters = &mut self.tenants[*tenant as usize].counters;
             *counters = counters.saturating_sub(1);

@@ -1,6 +1,6 @@
 //! The counters of a partition: found once by key, then reached by place.
 
-use super::parts::Parts;
+use super::split_map::SplitMap;
 use crate::domain::counter::Counter;
 use crate::domain::time::Timestamp;
 use crate::engine::ports::CounterKey;
@@ -11,7 +11,7 @@ const BLOCK: usize = 1024;
 /// Counters by key and by place.
 #[derive(Default)]
 pub struct Table {
-    places: Parts<CounterKey, u32>,
+    places: SplitMap<CounterKey, u32>,
     /// In blocks that stay where they are.
     blocks: Vec<Vec<Option<Slot>>>,
     free: Vec<u32>,
@@ -74,17 +74,17 @@ impl Table {
         u32::try_from(before + block.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// How many parts [`Table::drop_idle`] has to be called for.
-    pub fn parts(&self) -> usize {
+    /// How many blocks [`Table::drop_idle`] has to be called for.
+    pub fn blocks(&self) -> usize {
         self.blocks.len()
     }
 
-    /// Drops counters of a part that nobody touched since `before` and that hold nothing; answers their tenants and when the last
+    /// Drops counters of a block that nobody touched since `before` and that hold nothing; answers their tenants and when the last
     /// of them was touched.
-    pub fn drop_idle(&mut self, part: usize, before: Timestamp) -> (Vec<u32>, Option<Timestamp>) {
+    pub fn drop_idle(&mut self, block: usize, before: Timestamp) -> (Vec<u32>, Option<Timestamp>) {
         let mut tenants = Vec::new();
         let mut last: Option<Timestamp> = None;
-        for (at, entry) in self.blocks.get_mut(part).into_iter().flatten().enumerate() {
+        for (at, entry) in self.blocks.get_mut(block).into_iter().flatten().enumerate() {
             if let Some(slot) = entry
                 && slot.touched < before
                 && !slot.counter.holds()
@@ -92,7 +92,7 @@ impl Table {
                 tenants.push(slot.tenant);
                 last = last.max(Some(slot.touched));
                 self.places.remove(&slot.key);
-                self.free.push(u32::try_from(part * BLOCK + at).unwrap_or(u32::MAX));
+                self.free.push(u32::try_from(block * BLOCK + at).unwrap_or(u32::MAX));
                 *entry = None;
             }
         }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_idle_leaves_part_by_part_and_its_place_is_used_again() {
+    fn what_is_idle_leaves_block_by_block_and_its_place_is_used_again() {
         let (mut table, count) = (Table::default(), 2 * BLOCK + 10);
         let slot = |number: usize| {
             let touched = Timestamp::from_millis(number as i64);
@@ -118,10 +118,10 @@ mod tests {
         };
         let places: Vec<u32> = (0..count).map(|number| table.insert(slot(number))).collect();
         assert_eq!(places, (0..count as u32).collect::<Vec<_>>());
-        assert_eq!(table.parts(), 3);
+        assert_eq!(table.blocks(), 3);
         let idle = BLOCK + 5;
         let before = Timestamp::from_millis(idle as i64);
-        let dropped: Vec<_> = (0..=table.parts()).map(|part| table.drop_idle(part, before)).collect();
+        let dropped: Vec<_> = (0..=table.blocks()).map(|block| table.drop_idle(block, before)).collect();
         let last = |number: usize| Some(Timestamp::from_millis(number as i64));
         assert_eq!(dropped.iter().map(|(tenants, _)| tenants.len()).collect::<Vec<_>>(), [BLOCK, 5, 0, 0]);
         assert_eq!(

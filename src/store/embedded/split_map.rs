@@ -30,15 +30,15 @@ impl Scattered for CounterKey {
 }
 
 /// A map by a key that is as good as random.
-pub struct Parts<K, V>(Box<[Part<K, V>]>);
+pub struct SplitMap<K, V>(Box<[Part<K, V>]>);
 
-impl<K, V> Default for Parts<K, V> {
+impl<K, V> Default for SplitMap<K, V> {
     fn default() -> Self {
-        Parts(std::iter::repeat_with(Part::default).take(PARTS).collect())
+        SplitMap(std::iter::repeat_with(Part::default).take(PARTS).collect())
     }
 }
 
-impl<K: Scattered, V> Parts<K, V> {
+impl<K: Scattered, V> SplitMap<K, V> {
     fn part(&self, key: &K) -> &Part<K, V> {
         &self.0[usize::from(key.byte())]
     }
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn it_is_one_map() {
         let key = |number: u128| IdKey(number << 116);
-        let mut map = Parts::default();
+        let mut map = SplitMap::default();
         assert!((0..4096).all(|number| map.insert(key(number), number).is_none()));
         assert_eq!((map.len(), map.0.iter().map(HashMap::len).max()), (4096, Some(16)), "spread evenly");
         assert_eq!(map.insert(key(7), 0), Some(7));
