@@ -78,6 +78,22 @@ async fn let_go(mut entries: Vec<Numbered>) {
     }
 }
 
+/// One more, for as long as the value lives, however its work ends.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl Counted<'_> {
+    fn new(count: &AtomicUsize) -> Counted<'_> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What one round came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Round {
@@ -279,9 +295,9 @@ impl Flushers {
         };
         let span = span!("flush", partition, first = entries[0].0, entries = entries.len());
         let append = self.ledger.append(partition, incarnation, &entries).instrument(span);
-        self.appending.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted::new(&self.appending);
         let appended = gently(append, is_urgent).await;
-        self.appending.fetch_sub(1, Ordering::Relaxed);
+        drop(counted);
         let Appended { watermark, repeated } = match appended {
             Ok(appended) => appended,
             // Whether it was written, and whether another incarnation has begun, the watermark tells.

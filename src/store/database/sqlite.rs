@@ -164,9 +164,37 @@ fn options(path: &Path, sync: Sync) -> SqliteConnectOptions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bulk::Bulk;
     use super::super::connection::Sql;
     use super::super::tests::support::Folder;
+    use super::super::values::Values;
     use super::*;
+
+    #[tokio::test]
+    async fn a_statement_of_many_rows_that_fails_halfway_leaves_none_of_them() {
+        let folder = Folder::new();
+        let file = SqliteFile::open(&folder.file(), Sync::Normal).await.unwrap();
+        let count = async || {
+            let mut reader = file.read().await.unwrap();
+            let rows = reader.fetch(Sql::same("SELECT COUNT(*) FROM setting WHERE value = 'x'"), |_| {}).await.unwrap();
+            rows[0].int(0).unwrap()
+        };
+        let add = Bulk::new(Sql::same("INSERT INTO setting (name, value) VALUES ($1, $2)"));
+        let bind = |values: &mut Values, name: &&str| {
+            values.text(name).text("x");
+        };
+        let mut transaction = file.write().await.unwrap();
+        add.execute(&mut transaction, &["a"], bind).await.unwrap();
+        assert!(add.execute(&mut transaction, &["b", "c", "a", "d"], bind).await.is_err());
+        drop(transaction);
+        assert_eq!(count().await, 0, "nor those of the statement before it");
+
+        let mut transaction = file.write().await.unwrap();
+        add.execute(&mut transaction, &["b", "c", "a", "d"], bind).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert_eq!(count().await, 4, "the connection can be used on");
+        file.close().await;
+    }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_long_log_is_moved_to_its_end_between_two_transactions() {

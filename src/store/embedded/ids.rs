@@ -1,18 +1,21 @@
 //! What a partition remembers of ids: open reservations whole, what has ended for a while, denials for a short while.
 
+use super::due::Due;
 use super::split_map::SplitMap;
 use crate::domain::name::IdKey;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::call::Denial;
 use crate::engine::ports::KnownRequest;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// How long the outcome of what has ended stays (rule 5).
 pub const REMEMBER: Span = Span::from_secs(600);
 /// How long a denial stays.
 const REMEMBER_DENIAL: Span = Span::from_secs(120);
+/// When that is looked at again which the ledger does not have yet.
+const LATER: Span = Span::from_secs(1);
 /// Denials kept at most; further ones are not remembered.
 const MAX_DENIALS: usize = 100_000;
 /// Violations in them at most.
@@ -29,8 +32,8 @@ pub struct Ids {
     requests: SplitMap<IdKey, Outcome>,
     denials: HashMap<IdKey, Denied, foldhash::fast::RandomState>,
     violations: usize,
-    /// By second: what may be forgotten then.
-    due: BTreeMap<i64, Vec<IdKey>>,
+    /// What may be forgotten then.
+    due: Due,
     /// Request ids of reservations that were open at the start: the ledger alone knows their fingerprints.
     recovered: HashSet<IdKey, foldhash::fast::RandomState>,
     /// Ids that ended before this time may be unknown here.
@@ -109,7 +112,7 @@ impl Ids {
             if let Some(before) = self.denials.insert(key, Denied { fingerprint, denial: denial.clone(), until }) {
                 self.violations = self.violations.saturating_sub(before.denial.violations.len());
             }
-            self.due.entry(until.ceil_second()).or_default().push(key);
+            self.due.push(until, key);
         }
     }
 
@@ -120,7 +123,7 @@ impl Ids {
             let until = now + REMEMBER;
             if let Some(outcome) = self.requests.get_mut(&oldest) {
                 outcome.until = until;
-                self.due.entry(until.ceil_second()).or_default().push(oldest);
+                self.due.push(until, oldest);
             }
         }
         reservation.requests.push(key);
@@ -133,37 +136,29 @@ impl Ids {
         let KnownRequest { fingerprint, reservation, .. } = *known;
         self.requests.insert(key, Outcome { fingerprint, reservation, amounts, seq, until });
         if !open {
-            self.due.entry(until.ceil_second()).or_default().push(key);
+            self.due.push(until, key);
         }
     }
 
     /// A reservation has ended, or changed after its end: only its outcome stays.
     pub fn remember_end(&mut self, reservation: &Reservation, seq: u64, now: Timestamp) {
         let until = now + REMEMBER;
-        let due = self.due.entry(until.ceil_second()).or_default();
         self.ended.insert(reservation.key, Ended { fingerprint: reservation.fingerprint, seq, until });
-        due.push(reservation.key);
+        self.due.push(until, reservation.key);
         for request in &reservation.requests {
             if let Some(outcome) = self.requests.get_mut(request) {
                 outcome.until = until;
-                due.push(*request);
+                self.due.push(until, *request);
             }
         }
     }
 
-    /// Forgets what is due, at most `limit` ids at a time. What the ledger does not have yet is looked at again a second later.
+    /// Forgets what is due, at most `limit` ids at a time. What the ledger does not have yet is looked at again later.
     pub fn forget(&mut self, now: Timestamp, flushed: u64, limit: usize) {
-        let second = now.millis().div_euclid(1000);
-        let mut looked_at = 0;
-        while looked_at < limit {
-            let Some(mut entry) = self.due.first_entry().filter(|entry| *entry.key() <= second) else { return };
-            let Some(key) = entry.get_mut().pop() else {
-                entry.remove();
-                continue;
-            };
-            looked_at += 1;
+        for _ in 0..limit {
+            let Some(key) = self.due.pop(now) else { return };
             if !self.forget_one(&key, now, flushed) {
-                self.due.entry(second + 1).or_default().push(key);
+                self.due.push(now + LATER, key);
             }
         }
     }
@@ -228,7 +223,7 @@ mod tests {
         ids.forget(due + Span::from_secs(1), 8, 10_000);
         assert_eq!(ids.outcomes(), 1, "the ledger has it now");
         ids.forget(due + Span::from_secs(5), 8, 10_000);
-        assert_eq!((ids.outcomes(), ids.due.len()), (0, 0));
+        assert_eq!((ids.outcomes(), ids.due.pop(Timestamp::MAX)), (0, None));
     }
 
     #[test]
@@ -267,6 +262,6 @@ mod tests {
         let due = begin + REMEMBER_DENIAL;
         assert!(ids.denial(&IdKey(1), due - Span::from_millis(1)).is_some() && ids.denial(&IdKey(1), due).is_none());
         ids.forget(due, 0, 10_000);
-        assert_eq!((ids.denials.len(), ids.due.len()), (0, 0));
+        assert_eq!((ids.denials.len(), ids.due.pop(Timestamp::MAX)), (0, None));
     }
 }

@@ -3,6 +3,7 @@
 mod adjust;
 mod admit;
 mod counters;
+mod due;
 mod free;
 mod group;
 mod ids;

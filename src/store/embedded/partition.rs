@@ -1,5 +1,6 @@
 //! One partition: the counters, holds and ids of its tenants, as a value under a mutex. One operation is one step on it.
 
+use super::due::Due;
 use super::ids::Ids;
 use super::table::{Slot, Table};
 use super::tail::Tail;
@@ -13,7 +14,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::engine::operation::{Caps, CounterPlan, Figures, Operation};
 use crate::engine::ports::{CounterKey, KnownRequest};
 use crate::telemetry::metrics;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The state of one partition.
@@ -40,7 +41,7 @@ pub struct Partition {
     places: HashMap<Uid, u32, foldhash::fast::RandomState>,
     /// The catalog version below which nobody may decide.
     floor: u64,
-    deadlines: BTreeMap<i64, Vec<IdKey>>,
+    deadlines: Due,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -66,7 +67,7 @@ impl Partition {
             tenants: Vec::new(),
             places: HashMap::default(),
             floor: 0,
-            deadlines: BTreeMap::new(),
+            deadlines: Due::default(),
         }
     }
 
@@ -152,7 +153,7 @@ impl Partition {
     pub fn open(&mut self, reservation: Arc<Reservation>) {
         let place = self.tenant(reservation.tenant) as usize;
         self.tenants[place].open += 1;
-        self.deadlines.entry(reservation.expire_time.ceil_second()).or_default().push(reservation.key);
+        self.deadlines.push(reservation.expire_time, reservation.key);
         self.ids.open.insert(reservation.key, reservation);
     }
 
@@ -187,7 +188,7 @@ impl Partition {
         let was_open = self.ids.open.contains_key(&before.key);
         if after.state.is_open() {
             if after.expire_time != before.expire_time {
-                self.deadlines.entry(after.expire_time.ceil_second()).or_default().push(after.key);
+                self.deadlines.push(after.expire_time, after.key);
             }
             self.ids.open.insert(after.key, after.clone());
             return;
@@ -242,16 +243,11 @@ impl Partition {
 
     /// Ends reservations whose deadline has passed, at most `limit`; answers how many it looked at.
     pub fn reap(&mut self, limit: usize) -> usize {
-        let second = self.now.millis().div_euclid(1000);
         let mut seen = 0;
         while seen < limit {
-            let Some(mut entry) = self.deadlines.first_entry().filter(|entry| *entry.key() <= second) else { break };
-            let Some(key) = entry.get_mut().pop() else {
-                entry.remove();
-                continue;
-            };
+            let Some(key) = self.deadlines.pop(self.now) else { break };
             seen += 1;
-            self.expire(key, second);
+            self.expire(key);
         }
         // A call looks at more ids than it leaves on average, so that none is kept for long after it is due.
         self.ids.forget(self.now, self.tail.flushed, limit);
@@ -260,14 +256,13 @@ impl Partition {
 
     /// Whether more deadlines are due.
     pub fn is_due(&self) -> bool {
-        let second = self.now.millis().div_euclid(1000);
-        self.deadlines.first_key_value().is_some_and(|(due, keys)| *due <= second && !keys.is_empty())
+        self.deadlines.is_due(self.now)
     }
 
     /// Ends one reservation, unless it has ended already, was extended, or is parked.
-    fn expire(&mut self, key: IdKey, second: i64) {
+    fn expire(&mut self, key: IdKey) {
         let Some(before) = self.ids.open.get(&key) else { return };
-        if before.expire_time.ceil_second() > second || before.state == State::Parked {
+        if before.expire_time.ceil_second() > self.now.millis().div_euclid(1000) || before.state == State::Parked {
             return;
         }
         let before = before.clone();
