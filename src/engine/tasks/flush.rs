@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Entries that are read from the journal at once.
+/// Entries that are read from the journal at once: where others read the same, all that go into a transaction; else few, because what
+/// there is beyond a transaction is read again.
 const PAGE: usize = 1024;
+const SMALL_PAGE: usize = 32;
 /// Rows that are little work: with more of them in a transaction, the next one waits longer, so that it has more as well.
 const LITTLE: usize = 5_000;
 /// How long much work waits, unless the interval is longer or somebody asks for it.
@@ -327,8 +329,9 @@ impl Flushers {
         let mut portion = Portion { entries: Vec::new(), rows: 0, more: true };
         while portion.more && portion.rows < ENOUGH {
             let after = portion.entries.last().map_or(mark, |(seq, _)| *seq);
-            let page = self.counters.read(partition, after, PAGE).await?;
-            portion.more = page.len() == PAGE;
+            let limit = if self.shared { PAGE } else { SMALL_PAGE };
+            let page = self.counters.read(partition, after, limit).await?;
+            portion.more = page.len() == limit;
             portion.take(page, if self.shared { usize::MAX } else { ENOUGH });
             if self.shared || self.partitions[partition as usize].is_failing() {
                 break;

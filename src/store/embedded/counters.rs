@@ -150,7 +150,17 @@ impl Counters for EmbeddedCounters {
     }
 
     fn read(&self, partition: u32, seq: u64, limit: usize) -> Boxed<'_, Result<Vec<(u64, Arc<Entry>)>, StoreError>> {
-        Box::pin(async move { self.with(partition, |partition| partition.tail.read(seq, limit)) })
+        Box::pin(async move {
+            let texts = self.with(partition, |partition| partition.tail.read(seq, limit))?;
+            let mut entries = Vec::with_capacity(texts.len());
+            for (seq, text) in texts {
+                let damaged = |error| StoreError::Corrupt(format!("partition {partition}, entry {seq}: {error}"));
+                entries.push((seq, Arc::new(Entry::decode(&text).map_err(damaged)?)));
+                // One may have hundreds of effects, and what else this thread does gets its turn.
+                tokio::task::yield_now().await;
+            }
+            Ok(entries)
+        })
     }
 
     fn trim(&self, partition: u32, seq: u64) -> Boxed<'_, Result<(), StoreError>> {

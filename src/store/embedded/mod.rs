@@ -18,6 +18,7 @@ mod split_map;
 mod step;
 mod table;
 mod tail;
+mod used;
 mod waiters;
 mod writer;
 

@@ -176,15 +176,15 @@ impl Partition {
     /// Undoes a repeat that came too late to be recognised, as it stands now: what it still holds, and what it has used.
     pub fn reverse(&mut self, repeat: &Reservation) {
         let (key, at) = (repeat.key, repeat.create_time);
-        let open = self.ids.open.get(&key).filter(|open| open.create_time == at).map(|open| Reservation::clone(open));
-        let before = open.or_else(|| self.tail.last_state(key, at).cloned()).unwrap_or_else(|| {
+        let open = self.ids.open.get(&key).filter(|open| open.create_time == at).cloned();
+        let before = open.or_else(|| self.tail.last_state(key, at)).unwrap_or_else(|| {
             // Found by an earlier process: whatever it held went with that process.
             let mut gone = repeat.clone();
             for charge in &mut gone.charges {
                 charge.held = 0;
                 charge.path.iter_mut().for_each(|level| level.held_top_up = 0);
             }
-            gone
+            Arc::new(gone)
         });
         let settlement = settlement::reverse(&before);
         self.settle(&before, settlement, Kind::Reverse, None);

@@ -1,6 +1,10 @@
 //! The end of a partition's journal: effects that wait for the next group commit, and entries that the ledger may not
 //! have yet.
+//!
+//! Once an entry is on disk, what stays of it is its text: a fourth of the memory that its effects take, in one piece. They are then
+//! freed by the thread that made them, a moment after, instead of by the flusher's: that costs both threads less.
 
+use super::used::Used;
 use super::waiters::Group;
 use crate::domain::counter::Parts;
 use crate::domain::entry::{Effect, Entry};
@@ -27,20 +31,60 @@ pub struct Tail {
     pub flushed: u64,
     /// Everything up to this number has left the memory.
     dropped: u64,
-    entries: VecDeque<(u64, Arc<Entry>)>,
+    entries: VecDeque<Kept>,
     pending: Vec<Effect>,
+    /// What `pending` used.
+    used: Used,
     group: Arc<Group>,
+}
+
+/// An entry in memory.
+pub struct Kept {
+    seq: u64,
+    form: Form,
+    used: Used,
+}
+
+/// How an entry is kept.
+enum Form {
+    /// As it was made: it is not on disk yet.
+    Made(Arc<Entry>),
+    /// As it is on disk.
+    Text(Text),
+}
+
+/// An encoded entry.
+pub type Text = Arc<[u8]>;
+
+impl Kept {
+    fn of((seq, entry): (u64, Arc<Entry>)) -> Kept {
+        let mut used = Used::default();
+        entry.effects.iter().for_each(|effect| used.add(effect));
+        Kept { seq, form: Form::Text(entry.encode().into()), used }
+    }
+
+    /// The entry.
+    fn entry(&self) -> Option<Arc<Entry>> {
+        match &self.form {
+            Form::Made(entry) => Some(entry.clone()),
+            // Damage would have shown when it was written, or read from disk.
+            Form::Text(text) => Entry::decode(text).ok().map(Arc::new),
+        }
+    }
 }
 
 impl Tail {
     /// A tail that goes on after entry `head`, of which the ledger has everything up to `flushed`.
     pub fn new(head: u64, flushed: u64, entries: VecDeque<(u64, Arc<Entry>)>) -> Tail {
         let dropped = entries.front().map_or(head, |(seq, _)| seq - 1);
-        Tail { head, written: head, flushed, dropped, entries, pending: Vec::new(), group: Arc::default() }
+        let entries = entries.into_iter().map(Kept::of).collect();
+        let (pending, used) = (Vec::new(), Used::default());
+        Tail { head, written: head, flushed, dropped, entries, pending, used, group: Arc::default() }
     }
 
     /// Adds an effect to the entry that the next group commit writes; answers that entry's number.
     pub fn push(&mut self, effect: Effect) -> u64 {
+        self.used.add(&effect);
         self.pending.push(effect);
         self.head + 1
     }
@@ -70,39 +114,61 @@ impl Tail {
         // The next one will be about as large: growing by doubling copies everything twice.
         let next = Vec::with_capacity(self.pending.len().min(LIKELY));
         let entry = Arc::new(Entry { time: now, effects: std::mem::replace(&mut self.pending, next) });
-        self.entries.push_back((self.head, entry.clone()));
+        let used = Used::like(&self.used, LIKELY);
+        let used = std::mem::replace(&mut self.used, used);
+        self.entries.push_back(Kept { seq: self.head, form: Form::Made(entry.clone()), used });
         Some((self.head, entry, std::mem::take(&mut self.group)))
     }
 
+    /// The entry `seq`, and with it all before, is on disk, and this is how.
+    pub fn wrote(&mut self, seq: u64, text: Text) {
+        self.written = seq;
+        let place = self.place_after(seq).checked_sub(1);
+        if let Some(kept) = place.and_then(|place| self.entries.get_mut(place)) {
+            kept.form = Form::Text(text);
+        }
+    }
+
     /// Entries on disk after `seq`, at most `limit`.
-    pub fn read(&self, seq: u64, limit: usize) -> Vec<(u64, Arc<Entry>)> {
-        self.after(seq).take_while(|(number, _)| *number <= self.written).take(limit).cloned().collect()
+    pub fn read(&self, seq: u64, limit: usize) -> Vec<(u64, Text)> {
+        let text = |kept: &Kept| match &kept.form {
+            Form::Text(text) => Some((kept.seq, text.clone())),
+            Form::Made(_) => None,
+        };
+        self.after(seq).map_while(text).take(limit).collect()
     }
 
-    /// Entries in memory after `seq`; their numbers are dense.
-    fn after(&self, seq: u64) -> impl Iterator<Item = &(u64, Arc<Entry>)> {
-        let first = self.entries.front().map_or(seq, |(number, _)| *number);
-        self.entries
-            .range(usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())..)
+    /// Entries in memory after `seq`.
+    fn after(&self, seq: u64) -> impl Iterator<Item = &Kept> {
+        self.entries.range(self.place_after(seq)..)
     }
 
-    /// The ledger has everything up to `seq`. Answers the entries that leave the memory: to free thousands of effects takes longer than
-    /// callers should wait for the partition.
+    /// The place of the first one after `seq`; their numbers are dense.
+    fn place_after(&self, seq: u64) -> usize {
+        let first = self.entries.front().map_or(seq, |kept| kept.seq);
+        usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())
+    }
+
+    /// The ledger has everything up to `seq`. Answers the entries that leave the memory: to free many takes longer than callers should
+    /// wait for the partition.
     #[must_use]
-    pub fn trim(&mut self, seq: u64) -> VecDeque<(u64, Arc<Entry>)> {
+    pub fn trim(&mut self, seq: u64) -> VecDeque<Kept> {
         self.flushed = self.flushed.max(seq);
-        let gone = self.entries.partition_point(|(number, _)| number + SLACK <= self.flushed);
+        let gone = self.entries.partition_point(|kept| kept.seq + SLACK <= self.flushed);
         let left = self.entries.split_off(gone);
         let gone = std::mem::replace(&mut self.entries, left);
-        self.dropped = gone.back().map_or(self.dropped, |(number, _)| *number);
+        self.dropped = gone.back().map_or(self.dropped, |kept| kept.seq);
         gone
     }
 
-    /// The last state of a reservation that the entries in memory know, told from another of the same id by its time.
-    pub fn last_state(&self, key: IdKey, create_time: Timestamp) -> Option<&Reservation> {
-        let written = self.entries.iter().flat_map(|(_, entry)| &entry.effects);
-        let mut states = written.chain(&self.pending).filter_map(|effect| effect.reservation.as_deref());
-        states.rfind(|state| state.key == key && state.create_time == create_time)
+    /// The last state of a reservation that the entries in memory know, told from another of the same id by its time. It reads them,
+    /// which is for what hardly ever happens.
+    pub fn last_state(&self, key: IdKey, create_time: Timestamp) -> Option<Arc<Reservation>> {
+        let last = |effects: &[Effect]| {
+            let mut states = effects.iter().filter_map(|effect| effect.reservation.as_ref());
+            states.rfind(|state| state.key == key && state.create_time == create_time).cloned()
+        };
+        last(&self.pending).or_else(|| self.entries.iter().rev().find_map(|kept| last(&kept.entry()?.effects)))
     }
 
     /// Entries that the ledger does not have.
@@ -116,24 +182,14 @@ impl Tail {
         if seq < self.dropped {
             return None;
         }
-        let written = self.after(seq).flat_map(|(_, entry)| &entry.effects);
-        let mut found = Vec::new();
-        let effects = written.chain(&self.pending);
-        for (effect, line) in effects.flat_map(|effect| effect.lines.iter().map(move |line| (effect, line))) {
-            if line.meter_id != counter.meter || line.used == 0 && line.levels.iter().all(|l| l.used_top_up == 0) {
-                continue;
-            }
-            for (index, level) in line.levels.iter().enumerate().filter(|(_, level)| level.account == counter.account) {
-                let own = if index + 1 == usize::from(line.chain) { effect.own(line) } else { 0 };
-                found.push((line.effective, Parts::of(line.used, level.used_top_up), own));
-            }
-        }
-        Some(found)
+        let used = self.after(seq).map(|kept| &kept.used).chain(std::iter::once(&self.used));
+        Some(used.flat_map(|used| used.on(counter)).collect())
     }
 
     /// Fails everybody who waits: what is pending will never be written.
     pub fn abandon(&mut self, why: &str) {
         self.pending.clear();
+        self.used = Used::default();
         std::mem::take(&mut self.group).finish(Err(why.to_owned()));
     }
 }
@@ -146,7 +202,7 @@ mod tests {
     fn what_the_ledger_has_leaves_the_memory_but_for_the_last_of_it() {
         let numbered = |seq| (seq, Arc::new(Entry::default()));
         let mut tail = Tail::new(SLACK + 50, 0, (1..=SLACK + 50).map(numbered).collect());
-        let numbers = |gone: VecDeque<(u64, Arc<Entry>)>| gone.iter().map(|(seq, _)| *seq).collect::<Vec<_>>();
+        let numbers = |gone: VecDeque<Kept>| gone.iter().map(|kept| kept.seq).collect::<Vec<_>>();
         assert!(tail.trim(SLACK).is_empty());
         assert_eq!(numbers(tail.trim(SLACK + 3)), [1, 2, 3]);
         assert!(tail.trim(SLACK).is_empty(), "it never goes back");

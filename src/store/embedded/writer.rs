@@ -8,6 +8,7 @@
 use super::group::{Shared, Slot};
 use super::journal::{Journal, JournalRow, Leaving};
 use super::recover;
+use super::tail::Text;
 use super::waiters::Group;
 use crate::engine::operation::Caps;
 use crate::engine::ports::{Ledger, StoreError};
@@ -64,13 +65,13 @@ impl Commit {
     fn write(&mut self, shared: &Shared, batch: Batch) {
         self.commits += 1;
         match self.append(&batch.rows) {
-            Ok(()) => {
-                for (row, group) in batch.rows.iter().zip(batch.groups) {
+            Ok(texts) => {
+                for ((row, text), group) in batch.rows.iter().zip(texts).zip(batch.groups) {
                     let slot = &shared.partitions[row.partition as usize];
                     {
                         let mut place = slot.lock();
                         if let Some(partition) = place.any() {
-                            partition.tail.written = row.seq;
+                            partition.tail.wrote(row.seq, text);
                             partition.in_flight.retain(|(seq, _)| *seq > row.seq);
                         }
                         // Within the lock: whoever finds an entry written, or its group finished, finds it at the head as well.
@@ -100,7 +101,7 @@ impl Commit {
 
     /// Appends to the journal. A panic is a failure like others: with the entries taken and nobody told, the next ones would leave
     /// a gap that no start gets over.
-    fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
+    fn append(&mut self, rows: &[JournalRow]) -> Result<Vec<Text>, StoreError> {
         let written = catch_unwind(AssertUnwindSafe(|| self.journal.append(rows)));
         written.unwrap_or_else(|_| Err(StoreError::Unavailable("the journal can't be used: a panic in a write".into())))
     }

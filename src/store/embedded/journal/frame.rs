@@ -1,6 +1,7 @@
 //! A segment's text: a header with the format, then frames, each with its length and a checksum.
 
 use crate::domain::entry::Entry;
+use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a segment begins with; the last byte is the format.
@@ -61,9 +62,16 @@ pub(super) fn write_newest(text: Vec<u8>, partition: u32, seq: u64) -> Vec<u8> {
     framed(text, |text| numbered(text, NEWEST, partition, seq))
 }
 
-/// Adds an entry.
-pub(super) fn write_entry(text: Vec<u8>, partition: u32, seq: u64, entry: &Entry) -> Vec<u8> {
-    framed(text, |text| entry.encode_behind(numbered(text, ENTRY, partition, seq)))
+/// Adds an entry, and answers where its encoded form stands.
+pub(super) fn write_entry(text: Vec<u8>, partition: u32, seq: u64, entry: &Entry) -> (Vec<u8>, Range<usize>) {
+    let mut start = 0;
+    let text = framed(text, |text| {
+        let text = numbered(text, ENTRY, partition, seq);
+        start = text.len();
+        entry.encode_behind(text)
+    });
+    let end = text.len();
+    (text, start..end)
 }
 
 fn numbered(mut text: Vec<u8>, kind: u8, partition: u32, seq: u64) -> Vec<u8> {
@@ -138,9 +146,9 @@ mod tests {
         let frames: [&dyn Fn(Vec<u8>) -> Vec<u8>; 5] = [
             &|text| write_installation(text, "one"),
             &|text| write_newest(text, 1, 7),
-            &|text| write_entry(text, 1, 8, &entry(5)),
-            &|text| write_entry(text, 0, u64::MAX, &entry(i64::MAX)),
-            &|text| write_entry(text, 0, 3, &entry(0)),
+            &|text| write_entry(text, 1, 8, &entry(5)).0,
+            &|text| write_entry(text, 0, u64::MAX, &entry(i64::MAX)).0,
+            &|text| write_entry(text, 0, 3, &entry(0)).0,
         ];
         for write in frames {
             text = write(text);

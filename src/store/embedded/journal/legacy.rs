@@ -95,7 +95,7 @@ pub(in crate::store::embedded) async fn import(
         left.extend(rows.into_iter().filter(|row| row.seq > journal.newest(partition)));
     }
     journal.set_installation(installation)?;
-    left.chunks(AT_ONCE).try_for_each(|rows| journal.append(rows))?;
+    left.chunks(AT_ONCE).try_for_each(|rows| journal.append(rows).map(drop))?;
     legacy.close().await;
     journal.sync()?;
     for suffix in ["", "-wal", "-shm"] {

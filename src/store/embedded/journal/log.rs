@@ -120,14 +120,21 @@ impl Journal {
         })
     }
 
-    /// Writes the rows of one group commit. Each is there whole or not at all, and none if it fails.
+    /// Writes the rows of one group commit, and answers each entry as it is written. Each is there whole or not at all, and none if
+    /// it fails.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if they can't be written (a full disk); what is left of them is removed before anything else
     /// is written.
-    pub fn append(&mut self, rows: &[JournalRow]) -> Result<(), StoreError> {
-        let text = self.cleared();
-        self.text = rows.iter().fold(text, |text, row| frame::write_entry(text, row.partition, row.seq, &row.entry));
+    pub fn append(&mut self, rows: &[JournalRow]) -> Result<Vec<Arc<[u8]>>, StoreError> {
+        let mut text = self.cleared();
+        let mut places = Vec::with_capacity(rows.len());
+        for row in rows {
+            let place;
+            (text, place) = frame::write_entry(text, row.partition, row.seq, &row.entry);
+            places.push(place);
+        }
+        self.text = text;
         self.write().map_err(unreadable)?;
         for row in rows {
             self.newest.insert(row.partition, row.seq);
@@ -135,7 +142,7 @@ impl Journal {
                 current.segment.last.insert(row.partition, row.seq);
             }
         }
-        Ok(())
+        Ok(places.into_iter().map(|place| self.text[place].into()).collect())
     }
 
     /// All entries of a partition after `seq`, in order.

@@ -209,7 +209,7 @@ fn damage_is_told_and_nothing_is_changed() {
     let folder = Folder::new();
     let mut journal = open(&folder);
     journal.segment = 100;
-    (1..=9).for_each(|seq| journal.append(&[row(0, seq)]).unwrap());
+    (1..=9).for_each(|seq| journal.append(&[row(0, seq)]).map(drop).unwrap());
     drop(journal);
     let files = segments(&folder);
     let refused = |text: &[u8], file: &Path| {
@@ -249,7 +249,7 @@ fn a_segment_that_was_only_begun_is_begun_again() {
 fn a_power_cut_between_two_segments_takes_the_end_and_no_more() {
     let folder = Folder::new();
     let mut journal = open(&folder);
-    (1..=3).for_each(|seq| journal.append(&[row(0, seq)]).unwrap());
+    (1..=3).for_each(|seq| journal.append(&[row(0, seq)]).map(drop).unwrap());
     drop(journal);
     let file = &segments(&folder)[0];
     let text = std::fs::read(file).unwrap();
@@ -285,7 +285,7 @@ fn who_only_looks_does_not_mind_what_is_removed_meanwhile() {
 fn who_only_looks_sees_what_is_beyond() {
     let folder = Folder::new();
     let mut journal = open(&folder);
-    (1..=3).for_each(|seq| journal.append(&[row(0, seq), row(1, seq)]).unwrap());
+    (1..=3).for_each(|seq| journal.append(&[row(0, seq), row(1, seq)]).map(drop).unwrap());
     let path = folder.0.join("journal");
     let mut found = beyond(&path, |partition| if partition == 0 { 1 } else { 3 }).unwrap();
     found.sort_unstable();
@@ -322,7 +322,7 @@ async fn the_journal_of_an_earlier_version_is_taken_over() {
 
     // Who was at it before has died half-way.
     journal.set_installation("one").unwrap();
-    (1..=2).for_each(|seq| journal.append(&[row(0, seq)]).unwrap());
+    (1..=2).for_each(|seq| journal.append(&[row(0, seq)]).map(drop).unwrap());
     import(&file, "one", &mut journal).await.unwrap();
     assert!(!file.exists());
     import(&file, "one", &mut journal).await.unwrap();
