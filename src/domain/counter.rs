@@ -281,14 +281,17 @@ impl Counter {
                 }
                 continue;
             }
-            let continued = self.windows.iter().any(|count| {
+            let before = self.windows.iter().position(|count| {
                 count.window == plan.window
                     && count.planned
                     && matches!(&count.gauge, Gauge::Period { period, .. } if period.end <= plan.period.start)
             });
-            if continued || complete(begin(plan, now)) {
-                let gauge = Gauge::empty(plan, now);
-                self.windows.push(WindowCount { window: plan.window, planned: true, gauge });
+            if before.is_some() || complete(begin(plan, now)) {
+                let count = WindowCount { window: plan.window, planned: true, gauge: Gauge::empty(plan, now) };
+                match before.map(|at| &mut self.windows[at]).filter(|passed| !passed.gauge.holds()) {
+                    Some(passed) => *passed = count,
+                    None => self.add(count, plans.len()),
+                }
             } else {
                 missing.push(index);
             }
@@ -301,6 +304,14 @@ impl Counter {
             });
         }
         missing
+    }
+
+    /// Puts in a window; `likely` is how many there will be. There are so many counters that they have no room to spare.
+    pub fn add(&mut self, count: WindowCount, likely: usize) {
+        if self.windows.len() == self.windows.capacity() {
+            self.windows.reserve_exact(likely.saturating_sub(self.windows.len()).max(1));
+        }
+        self.windows.push(count);
     }
 
     /// Adds a change that was effective at `at` to every window that contains that time, and to the top-up; `own` if

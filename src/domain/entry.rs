@@ -1,6 +1,7 @@
 //! Journal entries: what the atomic step writes about itself, and all that the flusher needs to fill the ledger.
 
 use super::legacy::EntryV1;
+use super::levels::{Levels, OnLevel};
 use super::name::{IdKey, Uid};
 use super::price::LinePrice;
 use super::reservation::{About, Reservation};
@@ -116,7 +117,7 @@ pub struct Line {
     /// Change of what is held, on every level alike.
     pub held: i64,
     /// The accounts, the charged one's chain first (the charged one is `chain - 1`), then what `also` adds.
-    pub levels: Vec<LineLevel>,
+    pub levels: Levels<LineLevel>,
     /// How many of `levels` are the charged account's own chain. More than there are: no account is charged; the levels are the last
     /// of that chain (what is in use below them moves to them, or away).
     pub chain: u8,
@@ -135,7 +136,7 @@ impl Deref for Line {
 impl Line {
     /// The charged account's uid.
     pub fn charged(&self) -> Option<Uid> {
-        self.levels.get(usize::from(self.chain).checked_sub(1)?).map(|level| level.account)
+        self.levels.accounts().get(usize::from(self.chain).checked_sub(1)?).copied()
     }
 }
 
@@ -148,6 +149,19 @@ pub struct LineLevel {
     pub used_top_up: i64,
     /// The part of the line's `held` that is the top-up's.
     pub held_top_up: i64,
+}
+
+impl OnLevel for LineLevel {
+    /// The top-up's part of the line's `used`, and of its `held`.
+    type Part = (i64, i64);
+
+    fn new(account: Uid, (used_top_up, held_top_up): (i64, i64)) -> LineLevel {
+        LineLevel { account, used_top_up, held_top_up }
+    }
+
+    fn split(self) -> (Uid, (i64, i64)) {
+        (self.account, (self.used_top_up, self.held_top_up))
+    }
 }
 
 /// Why bytes are not an entry.

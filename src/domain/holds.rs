@@ -15,15 +15,28 @@ pub struct Change {
     pub used: i64,
     /// Change of what is held.
     pub held: i64,
-    /// By level of the path: the parts of these that stand in the top-up, (used, held).
+    /// By level of the path: the parts of these that stand in the top-up, (used, held); what is left out at the end is nothing.
     pub top_up: Vec<(i64, i64)>,
     /// Where a part was priced: the quantities that were priced before it.
     pub priced: Option<Quantities>,
 }
 
 impl Change {
-    pub(super) fn none(charge: usize, held: &Held) -> Change {
-        Change { charge, used: 0, held: 0, top_up: vec![(0, 0); held.path.len()], priced: None }
+    pub(super) fn none(charge: usize) -> Change {
+        Change { charge, ..Change::default() }
+    }
+
+    /// The parts that stand in the top-up of a level, (used, held).
+    pub fn top_up_on(&self, level: usize) -> (i64, i64) {
+        self.top_up.get(level).copied().unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub fn top_up_mut(&mut self, level: usize) -> &mut (i64, i64) {
+        if self.top_up.len() <= level {
+            self.top_up.resize(level + 1, (0, 0));
+        }
+        &mut self.top_up[level]
     }
 
     /// Whether nothing moves, and nothing was priced: what is free leaves a line too (S3.19).
@@ -85,17 +98,23 @@ impl Room {
     }
 }
 
-/// Takes an admitted amount: held, or used at once.
+/// Moves a part of what stands in the top-up of a level: on the charge, and in what that changes.
+fn shift_top_up(charge: &mut Held, change: &mut Change, level: usize, (used, held): (i64, i64)) {
+    if (used, held) == (0, 0) {
+        return;
+    }
+    let Some(part) = charge.path.part_mut(level) else { return };
+    part.used = part.used.saturating_add_signed(used);
+    part.held = part.held.saturating_add_signed(held);
+    let parts = change.top_up_mut(level);
+    (parts.0, parts.1) = (parts.0 + used, parts.1 + held);
+}
+
+/// Takes an admitted amount: held, or used at once. Of it, `top_up` says by level what stands in the top-up, if that is anything.
 pub(super) fn take(charge: &mut Held, amount: u64, top_up: &[u64], at_once: bool, change: &mut Change) {
-    for (position, level) in charge.path.iter_mut().enumerate() {
-        let part = top_up.get(position).copied().unwrap_or(0);
-        if at_once {
-            level.used_top_up += part;
-            change.top_up[position].0 += signed(part);
-        } else {
-            level.held_top_up += part;
-            change.top_up[position].1 += signed(part);
-        }
+    for (level, part) in top_up.iter().enumerate().filter(|(_, part)| **part > 0) {
+        let part = signed(*part);
+        shift_top_up(charge, change, level, if at_once { (part, 0) } else { (0, part) });
     }
     if at_once {
         grow(&mut charge.committed, amount);
@@ -117,13 +136,11 @@ pub(super) fn take_by_rule(charge: &mut Held, amount: u64, top_up: &[u64], chang
 
 /// What was held becomes used: on each level the period's part first, then the top-up's (S3.25).
 pub(super) fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
-    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
+    for place in with_top_up(charge) {
+        let Some(level) = charge.path.get(place) else { continue };
         let in_period = charge.held - level.held_top_up;
-        let part = amount.saturating_sub(in_period);
-        level.held_top_up -= part;
-        level.used_top_up += part;
-        parts.0 += signed(part);
-        parts.1 -= signed(part);
+        let part = signed(amount.saturating_sub(in_period));
+        shift_top_up(charge, change, place, (part, -part));
     }
     charge.held -= amount;
     grow(&mut charge.committed, amount);
@@ -133,24 +150,27 @@ pub(super) fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
 
 /// What was held is free again: the top-up's part goes first, so that what stays held stands in the period.
 pub(super) fn release_hold(charge: &mut Held, amount: u64, change: &mut Change) {
-    for (level, parts) in charge.path.iter_mut().zip(&mut change.top_up) {
-        let part = level.held_top_up.min(amount);
-        level.held_top_up -= part;
-        parts.1 -= signed(part);
+    for place in with_top_up(charge) {
+        let Some(level) = charge.path.get(place) else { continue };
+        shift_top_up(charge, change, place, (0, -signed(level.held_top_up.min(amount))));
     }
     charge.held -= amount;
     change.held -= signed(amount);
 }
 
+/// The levels that may have something in their top-up.
+fn with_top_up(charge: &Held) -> std::ops::Range<usize> {
+    0..if charge.path.is_plain() { 0 } else { charge.path.len() }
+}
+
 /// What was used goes back: the top-up's part first, as far as that has it and the period does not lack it.
 pub(super) fn return_use(charge: &mut Held, amount: u64, left: &Left, change: &mut Change) {
-    for (place, (level, parts)) in charge.path.iter_mut().zip(&mut change.top_up).enumerate() {
-        let mut part = level.used_top_up.min(amount);
+    for place in 0..charge.path.len() {
+        let mut part = charge.path.get(place).map_or(0, |level| level.used_top_up).min(amount);
         if let Some(there) = left.levels.get(place) {
             part = part.min(there.top_up).max(amount.saturating_sub(there.period));
         }
-        level.used_top_up = level.used_top_up.saturating_sub(part);
-        parts.0 -= signed(part);
+        shift_top_up(charge, change, place, (-signed(part), 0));
     }
     change.used -= signed(amount);
 }
@@ -163,11 +183,10 @@ pub(super) fn give_back(charge: &mut Held, amount: u64, left: &Left, change: &mu
 
 /// Use beyond the hold: the period's rest first, then the top-up's, then the period goes below zero (rule 3).
 pub(super) fn use_more(charge: &mut Held, amount: u64, rooms: &[Room], change: &mut Change) {
-    for ((level, parts), room) in charge.path.iter_mut().zip(&mut change.top_up).zip(rooms) {
+    for (place, room) in rooms.iter().enumerate() {
         let rest = room.rest.map_or(amount, |rest| u64::try_from(rest).unwrap_or(0));
         let part = amount.saturating_sub(rest).min(room.top_up);
-        level.used_top_up += part;
-        parts.0 += signed(part);
+        shift_top_up(charge, change, place, (signed(part), 0));
     }
     grow(&mut charge.committed, amount);
     change.used = change.used.saturating_add(signed(amount));

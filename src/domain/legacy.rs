@@ -112,7 +112,7 @@ impl From<HeldV1> for Held {
             freed: old.freed,
             final_amount: old.final_amount,
             rules: old.rules,
-            path: old.path,
+            path: old.path.into(),
             price: None,
             estimate: None,
         }
@@ -143,7 +143,7 @@ impl From<LineV1> for Line {
             effective: old.effective,
             used: old.used,
             held: old.held,
-            levels: old.levels,
+            levels: old.levels.into(),
             chain: old.chain,
             price: None,
         }
@@ -170,7 +170,7 @@ mod tests {
             freed: 10,
             final_amount: Some(11),
             rules: Rules::default(),
-            path: vec![level],
+            path: vec![level].into(),
         };
         ReservationV1 {
             tenant: Uid(1),
@@ -217,8 +217,8 @@ mod tests {
         assert_eq!(Entry::decode(&entry.encode()), Ok(entry.clone()));
         let [effect] = entry.effects.as_slice() else { panic!("{entry:?}") };
         let charge = &effect.reservation.as_ref().unwrap().charges[0];
-        assert_eq!((charge.held, charge.final_amount, charge.path[0].used_top_up), (6, Some(11), 3));
-        assert_eq!((effect.lines[0].used, effect.lines[0].levels[0].held_top_up), (-7, -1));
+        assert_eq!((charge.held, charge.final_amount, charge.path.get(0).unwrap().used_top_up), (6, Some(11), 3));
+        assert_eq!((effect.lines[0].used, effect.lines[0].levels.get(0).unwrap().held_top_up), (-7, -1));
         assert_eq!((charge.price.clone(), effect.lines[0].price.clone()), (None, None));
     }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod exact;
 mod holds;
 pub mod legacy;
+pub mod levels;
 pub mod limit_request;
 pub mod meter;
 pub mod moved;

@@ -1,6 +1,7 @@
 //! Reservations: a hold on every limit of the path of each of its charges, and what became of it.
 
 use super::amount;
+use super::levels::{Levels, OnLevel};
 use super::meter::Rules;
 use super::name::{IdKey, MeterId, Uid};
 use super::price::{LinePrice, Priced, Quantities};
@@ -146,7 +147,7 @@ pub struct Held {
     /// The meter's rules, frozen.
     pub rules: Rules,
     /// The accounts that it counts on, the charged one's chain first; frozen.
-    pub path: Vec<Level>,
+    pub path: Levels<Level>,
     /// The prices that it froze, with what was priced by them so far; `None`: no rate card prices it.
     pub price: Option<Box<Priced>>,
     /// The quantities of which `asked` is the price: what a commit as held stands for.
@@ -206,4 +207,27 @@ pub struct Level {
     pub held_top_up: u64,
     /// The part of `committed` that was taken from the top-up.
     pub used_top_up: u64,
+}
+
+/// What of a charge stands in the top-up of an account on its path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TopUp {
+    /// Whether the account had one when it was reserved.
+    pub has: bool,
+    /// The part of `held`.
+    pub held: u64,
+    /// The part of `committed`.
+    pub used: u64,
+}
+
+impl OnLevel for Level {
+    type Part = TopUp;
+
+    fn new(account: Uid, part: TopUp) -> Level {
+        Level { account, has_top_up: part.has, held_top_up: part.held, used_top_up: part.used }
+    }
+
+    fn split(self) -> (Uid, TopUp) {
+        (self.account, TopUp { has: self.has_top_up, held: self.held_top_up, used: self.used_top_up })
+    }
 }

@@ -156,7 +156,7 @@ pub fn commit(
     // First what is covered: what the hold, or a charge at expiry, already stands for.
     for (index, charge) in after.charges.iter_mut().enumerate() {
         let item = listed.iter().find(|item| item.charge == index);
-        let mut change = Change::none(index, charge);
+        let mut change = Change::none(index);
         let amount = item.map_or(0, |item| item.amount.unwrap_or(charge.as_held()));
         if let Some(item) = item {
             if let Some(after) = priced(charge, item, amount) {
@@ -242,7 +242,7 @@ pub fn release(before: &Reservation, listed: &[Listed], all: bool) -> Result<Opt
             continue;
         }
         let amount = item.and_then(|item| item.amount).unwrap_or(charge.held).min(charge.held);
-        let mut change = Change::none(index, charge);
+        let mut change = Change::none(index);
         release_hold(charge, amount, &mut change);
         changes.push(change);
     }
@@ -274,7 +274,7 @@ pub fn extend(
     let mut changes = Vec::new();
     for (index, amount, top_up) in raised {
         let charge = &mut after.charges[*index];
-        let mut change = Change::none(*index, charge);
+        let mut change = Change::none(*index);
         take_by_rule(charge, *amount, top_up, &mut change);
         changes.push(change);
     }
@@ -284,14 +284,14 @@ pub fn extend(
 /// The change that takes a new reservation's charge: held, or used at once where the meter charges on reserve; what is
 /// used at once waits for a commit to confirm it.
 pub fn take_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) -> Change {
-    let mut change = Change::none(index, charge);
+    let mut change = Change::none(index);
     take_by_rule(charge, amount, top_up, &mut change);
     change
 }
 
 /// The change that records a charge for good, without a hold: Consume, and a commit that nobody held for.
 pub fn record_new(index: usize, charge: &mut Held, amount: u64, top_up: &[u64]) -> Change {
-    let mut change = Change::none(index, charge);
+    let mut change = Change::none(index);
     take(charge, amount, top_up, true, &mut change);
     charge.final_amount = Some(amount);
     if let Some(after) = charge.estimated() {
@@ -306,7 +306,7 @@ pub fn expire(before: &Reservation) -> Settlement {
     let mut changes = Vec::new();
     let mut parked = false;
     for (index, charge) in after.charges.iter_mut().enumerate() {
-        let mut change = Change::none(index, charge);
+        let mut change = Change::none(index);
         let held = charge.held;
         match charge.rules.expiry {
             Expiry::GiveBack => {
@@ -344,7 +344,7 @@ pub fn free(
     let mut changes = Vec::new();
     let mut freed = Vec::new();
     for (index, charge) in after.charges.iter_mut().enumerate() {
-        let mut change = Change::none(index, charge);
+        let mut change = Change::none(index);
         let left = left(index, &changes);
         let amount = (charge.committed - charge.freed).min(left.amount);
         return_use(charge, amount, &left, &mut change);
@@ -361,7 +361,7 @@ pub fn reverse(before: &Reservation) -> Settlement {
     let mut after = before.clone();
     let mut changes = Vec::new();
     for (index, charge) in after.charges.iter_mut().enumerate() {
-        let mut change = Change::none(index, charge);
+        let mut change = Change::none(index);
         let (held, committed) = (charge.held, charge.committed - charge.freed);
         release_hold(charge, held, &mut change);
         give_back(charge, committed, &Left::unknown(), &mut change);

@@ -46,7 +46,7 @@ impl Authority {
             (reservation.tenant, reservation.key) = (tenant.uid(), key);
             reservation.id = call.reservation_id.as_str().into();
             reservation.fingerprint = print;
-            Ok((verb(listed.clone(), Some(Box::new(reservation))), Some(plan)))
+            Ok((verb(listed.clone(), Some(Arc::new(reservation))), Some(plan)))
         };
         let answered = match self.runner.run(&tenant, stamp, &held).await {
             Ok(done) if matches!(done.outcome, Outcome::Refused(RuleError::NotFound)) && complete => {

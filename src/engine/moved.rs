@@ -4,11 +4,11 @@
 use super::call::CallError;
 use super::operation::{Charges, Done, Operation, Outcome, Verb};
 use super::plan::plan_reservation;
+use super::ports::Clock;
 use super::snapshot::Snapshot;
 use crate::domain::error::RuleError;
 use crate::domain::name::{AccountName, Uid};
 use crate::domain::reservation::{Held, Level, Reservation};
-use crate::domain::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`CallError::Moving`] while it is not decided where an account is.
-pub(super) fn follow(snapshot: &Snapshot, operation: &mut Operation, now: Timestamp) -> Result<(), CallError> {
+pub(super) fn follow(snapshot: &Snapshot, operation: &mut Operation, clock: &dyn Clock) -> Result<(), CallError> {
     let Some(Some(record)) = &operation.known.reservation else { return Ok(()) };
     let settles = matches!(operation.verb, Verb::Commit { .. } | Verb::FreeReservation { .. });
     if !settles || !record.charges.iter().any(Held::is_allocation) {
@@ -30,7 +30,7 @@ pub(super) fn follow(snapshot: &Snapshot, operation: &mut Operation, now: Timest
     }
     let today = moved(snapshot, record)?;
     if let (Verb::Commit { recover: None, forced, .. }, None) = (&operation.verb, &operation.plan) {
-        let plan = plan_reservation(snapshot, &today, now);
+        let plan = plan_reservation(snapshot, &today, clock.now());
         operation.plan = Some(Arc::new(if *forced { plan.lifted() } else { plan }));
     }
     operation.known.reservation = Some(Some(Arc::new(today)));
@@ -56,15 +56,15 @@ fn move_charge(snapshot: &Snapshot, charge: &mut Held) -> Result<(), CallError> 
             path.push(uid);
         }
     }
-    let mut frozen = charge.path.iter().map(|level| level.account);
-    if frozen.clone().chain(path.iter().copied()).any(|uid| snapshot.is_moving(uid)) {
+    let frozen = charge.path.accounts();
+    if frozen.iter().chain(&path).any(|uid| snapshot.is_moving(*uid)) {
         return Err(CallError::Moving(account.to_string()));
     }
-    if frozen.clone().eq(path.iter().copied()) || !frozen.any(|uid| Some(uid) == own(snapshot, &account)) {
+    if frozen[..] == path || !frozen.iter().any(|uid| Some(*uid) == own(snapshot, &account)) {
         return Ok(());
     }
     let fresh = |account| Level { account, has_top_up: false, held_top_up: 0, used_top_up: 0 };
-    let level = |uid| charge.path.iter().find(|level| level.account == uid).copied().unwrap_or_else(|| fresh(uid));
+    let level = |uid| charge.path.iter().find(|level| level.account == uid).unwrap_or_else(|| fresh(uid));
     charge.path = path.into_iter().map(level).collect();
     let about = Arc::make_mut(&mut charge.about);
     about.account = account.shared();

@@ -62,7 +62,7 @@ pub enum Verb {
     /// Hold, or record at once.
     Reserve {
         /// The reservation to be made; times are filled in by the step.
-        template: Box<Reservation>,
+        template: Arc<Reservation>,
         /// Time to live.
         ttl: Span,
         /// Record at once (Consume).
@@ -83,7 +83,7 @@ pub enum Verb {
         /// Whether it ends the reservation.
         is_final: bool,
         /// What to record if the ledger does not know the reservation either; the plan is then for it.
-        recover: Option<Box<Reservation>>,
+        recover: Option<Arc<Reservation>>,
         /// It was answered without the store: recorded in full, whatever the meter's overage rule says.
         forced: bool,
     },

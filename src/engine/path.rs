@@ -5,9 +5,11 @@ use super::call::ChargeRequest;
 use super::pools::{Choice, Standing};
 use super::snapshot::{Chain, Level, Snapshot};
 use crate::domain::decision::Cause;
+use crate::domain::levels::Levels;
 use crate::domain::meter::Meter;
 use crate::domain::name::AccountName;
 use crate::domain::pool::{Join, Pool, membership};
+use crate::domain::reservation;
 use crate::domain::time::{Period, Timestamp};
 use std::sync::Arc;
 
@@ -45,6 +47,11 @@ impl Path {
     /// The chain of the charged account, then what the further accounts and the pools add.
     pub fn levels(&self) -> impl Iterator<Item = &Arc<Level>> {
         self.chain.levels.iter().chain(&self.more)
+    }
+
+    /// The levels as a charge freezes them; those of a chain are shared by all that count on nothing else.
+    pub fn frozen(&self) -> Levels<reservation::Level> {
+        if self.more.is_empty() { self.chain.path.clone() } else { self.levels().map(|level| level.frozen()).collect() }
     }
 
     /// Whether it is the chain of the charged account and nothing else, for as long as that is as it is.

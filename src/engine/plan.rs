@@ -11,12 +11,16 @@ use crate::domain::decision::Cause;
 use crate::domain::meter::{Admission, DefaultPolicy, Meter};
 use crate::domain::name::AccountName;
 use crate::domain::price::Priced;
-use crate::domain::reservation::{self, About, Held, Reservation};
+use crate::domain::reservation::{About, Held, Reservation};
 use crate::domain::time::{Period, Timestamp};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Most limits that one decision may touch (rule 17).
 pub const MAX_LIMITS: usize = 128;
+
+/// One for each charge, of which most calls have one.
+type Each<T> = SmallVec<[T; 1]>;
 
 /// What a charge must say about its amount.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,7 +135,7 @@ pub fn plan_turn(
         find_accounts(snapshot, charges)?;
     }
     let asked = charges.iter().zip(&meters).zip(turn.iter().copied().chain(std::iter::repeat(0)));
-    let paths: Vec<Path> = asked
+    let paths: Each<Path> = asked
         .map(|((charge, meter), turn)| match amounts.joins() {
             true => Path::asked(snapshot, charge, meter, now, turn),
             false => Path::named(snapshot, charge, meter, now),
@@ -196,8 +200,8 @@ pub fn plan_reservation(snapshot: &Snapshot, reservation: &Reservation, now: Tim
         let levels: Vec<Arc<Level>> = meter.map_or_else(Vec::new, |meter| {
             accounts.flat_map(|account| snapshot.chain(&account, &meter, now).levels.clone()).collect()
         });
-        for frozen in &charge.path {
-            if let Some(level) = levels.iter().find(|level| level.bound.key.account == frozen.account)
+        for frozen in charge.path.accounts().iter() {
+            if let Some(level) = levels.iter().find(|level| level.bound.key.account == *frozen)
                 && plan.counter(level.bound.key).is_none()
             {
                 plan.counters.push(level.counter_plan(&level.planned_at(reservation.create_time)));
@@ -232,7 +236,7 @@ pub fn plan_usage(
     (plan, levels)
 }
 
-fn find_meters<'a>(snapshot: &'a Snapshot, charges: &[ChargeRequest]) -> Result<Vec<&'a Arc<Meter>>, CallError> {
+fn find_meters<'a>(snapshot: &'a Snapshot, charges: &[ChargeRequest]) -> Result<Each<&'a Arc<Meter>>, CallError> {
     let found = charges.iter().map(|charge| snapshot.meter(&charge.meter)).collect::<Option<_>>();
     found.ok_or_else(|| {
         let unknown = charges.iter().enumerate().filter(|(_, charge)| snapshot.meter(&charge.meter).is_none());
@@ -256,8 +260,8 @@ fn find_quotes(
     (meters, paths): (&[&Arc<Meter>], &[Path]),
     amounts: Amounts,
     now: Timestamp,
-) -> Result<Vec<Quote>, CallError> {
-    let (mut quotes, mut unpriced) = (Vec::with_capacity(charges.len()), Vec::new());
+) -> Result<Each<Quote>, CallError> {
+    let (mut quotes, mut unpriced) = (Each::with_capacity(charges.len()), Vec::new());
     for (index, (charge, (meter, path))) in charges.iter().zip(meters.iter().zip(paths)).enumerate() {
         match quote(snapshot, charge, meter, !amounts.asks(), now) {
             Ok(quote) => quotes.push(quote),
@@ -332,15 +336,7 @@ fn template(charge: &ChargeRequest, meter: &Meter, quote: Quote, path: &Path) ->
         freed: 0,
         final_amount: None,
         rules,
-        path: path
-            .levels()
-            .map(|level| reservation::Level {
-                account: level.bound.key.account,
-                has_top_up: level.bound.quota.top_up.is_some(),
-                held_top_up: 0,
-                used_top_up: 0,
-            })
-            .collect(),
+        path: path.frozen(),
         price: quote.tariff.map(|tariff| Box::new(Priced::new(tariff))),
         estimate,
     }

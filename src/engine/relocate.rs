@@ -241,7 +241,7 @@ impl Authority {
 
 /// Whether a charge is of an allocation and counts on an account.
 fn occupies(charge: &Held, account: Uid) -> bool {
-    charge.is_allocation() && charge.path.iter().any(|level| level.account == account)
+    charge.is_allocation() && charge.path.accounts().contains(&account)
 }
 
 /// Why an account can't move as long as a reservation is as it is.

@@ -36,8 +36,12 @@ impl Authority {
         let ttl = if consume { Span::from_millis(0) } else { call.ttl.unwrap_or(DEFAULT_TTL) };
         let named = call.reservation_id.as_deref().unwrap_or("");
         let print = fingerprint(rpc, named, &call.charges, Some(ttl), true);
-        let id = call.reservation_id.clone().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-        let key = IdKey::of(tenant.uid(), IdSpace::Reservation, &id);
+        let mut own_id = uuid::Uuid::encode_buffer();
+        let id: &str = match &call.reservation_id {
+            Some(id) => id,
+            None => uuid::Uuid::now_v7().as_hyphenated().encode_lower(&mut own_id),
+        };
+        let key = IdKey::of(tenant.uid(), IdSpace::Reservation, id);
 
         let stamp = stamp(&tenant, call.request_id.as_deref(), print);
         let amounts = if consume { Amounts::Consumed } else { Amounts::Asked };
@@ -46,11 +50,11 @@ impl Authority {
             let prepare = |snapshot: &Snapshot, now: Timestamp| {
                 let (turn, tentative) = turns.plan(snapshot, &call.charges, amounts, now)?;
                 let mut template = template(&call, turn.held);
-                (template.tenant, template.key, template.id) = (tenant.uid(), key, id.as_str().into());
+                (template.tenant, template.key, template.id) = (tenant.uid(), key, id.into());
                 template.fingerprint = print;
                 // What fails open is perhaps sent again from the spool, while this one is still on its way.
                 let fresh = call.reservation_id.is_none() && !self.runner.fails_open(snapshot, &call.charges);
-                let template = Box::new(template);
+                let template = Arc::new(template);
                 Ok((Verb::Reserve { template, ttl, consume, fresh, tentative, granted: None }, Some(turn.plan)))
             };
             let done = match self.runner.run(&tenant, stamp, &prepare).await {

@@ -128,7 +128,7 @@ impl Runner {
         let mut told = None;
         while rounds < MAX_ROUNDS {
             rounds += 1;
-            moved::follow(&snapshot, &mut operation, self.clock.now())?;
+            moved::follow(&snapshot, &mut operation, &*self.clock)?;
             match self.apply(&mut operation).await.map_err(out_of_reach)? {
                 Reply::Done(done) if names.has_another(&snapshot, &mut operation, &done) => {}
                 Reply::Done(done) => return Ok(*done),

@@ -9,13 +9,14 @@ use super::ports::{CatalogChanges, CatalogData, CounterKey};
 use crate::domain::account::{Account, AccountPolicy, AccountState};
 use crate::domain::amount;
 use crate::domain::counter::{STEPS, WindowPlan};
+use crate::domain::levels::Levels;
 use crate::domain::meter::{Family, Meter};
 use crate::domain::moved::Move;
 use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
 use crate::domain::pool::Pool;
 use crate::domain::quota::{Enforcement, resolve};
 use crate::domain::rate_card::{RateCard, in_force};
-use crate::domain::reservation::About;
+use crate::domain::reservation::{self, About};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind, WindowSpec};
 use arc_swap::ArcSwap;
@@ -47,6 +48,8 @@ pub struct Chain {
     pub levels: Vec<Arc<Level>>,
     /// What a charge of the account is about that says nothing else.
     pub about: Arc<About>,
+    /// The levels as a charge freezes them.
+    pub path: Levels<reservation::Level>,
     /// The first of its accounts that is suspended or closed.
     pub inactive: Option<Arc<str>>,
     /// How the account stands to the tenant's pools.
@@ -217,6 +220,7 @@ impl Snapshot {
         levels.shrink_to_fit();
         let standing = self.contents.standing(account, Some(&meter.name));
         Chain {
+            path: levels.iter().map(|level| level.frozen()).collect(),
             levels,
             about: Arc::new(about),
             inactive,
@@ -245,6 +249,12 @@ impl Chain {
 }
 
 impl Level {
+    /// The level as a charge freezes it, with nothing in its top-up yet.
+    pub fn frozen(&self) -> reservation::Level {
+        let (account, has_top_up) = (self.bound.key.account, self.bound.quota.top_up.is_some());
+        reservation::Level { account, has_top_up, held_top_up: 0, used_top_up: 0 }
+    }
+
     fn new(bound: Bound, meter: &Meter, lifetime: Option<&Arc<Window>>) -> Level {
         let mut windows: Vec<(Arc<Window>, WindowPlan)> = bound
             .quota

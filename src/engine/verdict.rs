@@ -12,7 +12,11 @@ use crate::domain::reservation::{Held, Reservation};
 use crate::domain::settlement::Listed;
 use crate::domain::time::Timestamp;
 use crate::domain::window::WindowKind;
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
+
+/// One for each planned counter, of which hardly a call has more than the levels of one path.
+pub type Few<T> = SmallVec<[T; 8]>;
 
 /// By charge that is raised: its index, by how much, and by level the part of that in the top-up.
 pub type Raised = Vec<(usize, u64, Vec<u64>)>;
@@ -26,9 +30,9 @@ pub fn decide<'a>(
     charges: &[Held],
     value: impl Fn(usize) -> Option<&'a Counter>,
     now: Timestamp,
-) -> Result<Vec<Split>, Denial> {
+) -> Result<Few<Split>, Denial> {
     let demands = demands(plan, charges);
-    let mut splits = Vec::with_capacity(demands.len());
+    let mut splits = Few::with_capacity(demands.len());
     let mut violations: Vec<Violation> = barred(&plan.barred, charges);
     for (index, (counter, demand)) in plan.counters.iter().zip(&demands).enumerate() {
         let Some(value) = value(index) else { continue };
@@ -168,8 +172,8 @@ pub fn raise_one(
 
 fn deal_raise(charge: &Held, listed: &Listed, splits: &mut [(CounterKey, Split)]) -> (usize, u64, Vec<u64>) {
     let amount = listed.amount.unwrap_or(0);
-    let parts = charge.path.iter().map(|level| {
-        let key = CounterKey { account: level.account, meter: charge.meter_id };
+    let parts = charge.path.accounts().iter().map(|account| {
+        let key = CounterKey { account: *account, meter: charge.meter_id };
         splits.iter_mut().find(|(known, _)| *known == key).map_or(0, |(_, split)| {
             let period = split.period.min(amount);
             split.period -= period;
@@ -190,12 +194,12 @@ pub fn holds_on(before: &Reservation, key: CounterKey) -> bool {
 }
 
 fn on_path(charge: &Held, key: CounterKey) -> bool {
-    charge.meter_id == key.meter && charge.path.iter().any(|level| level.account == key.account)
+    charge.meter_id == key.meter && charge.path.accounts().contains(&key.account)
 }
 
 /// What the request asks of each planned counter: summed over its charges (rule 3).
-pub fn demands(plan: &Plan, charges: &[Held]) -> Vec<Demand> {
-    let mut demands = vec![Demand { amount: 0, positive: false }; plan.counters.len()];
+pub fn demands(plan: &Plan, charges: &[Held]) -> Few<Demand> {
+    let mut demands: Few<Demand> = smallvec![Demand { amount: 0, positive: false }; plan.counters.len()];
     for (charge, path) in charges.iter().zip(&plan.paths) {
         for index in path {
             let demand = &mut demands[usize::from(*index)];

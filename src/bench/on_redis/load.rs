@@ -95,7 +95,7 @@ impl Load {
         }
         let snapshot = self.snapshots.get(asked.tenant.as_str()).context("a tenant without a catalog")?;
         let (charges, plan) = plan_charges(snapshot, &asked.charges, Amounts::Asked, now)?;
-        let template = Box::new(Reservation { charges, ..template(&asked, tenant, key, number) });
+        let template = Arc::new(Reservation { charges, ..template(&asked, tenant, key, number) });
         let verb = Verb::Reserve { template, ttl: TTL, consume: false, fresh: false, tentative: false, granted: None };
         Ok(Operation { catalog_version: snapshot.version(), plan: Some(plan), ..blank(number, verb) })
     }

@@ -80,7 +80,7 @@ impl Runner {
                 let recover = |snapshot: &Snapshot, now| {
                     let amount = |held: &Held| Some(held.final_amount.unwrap_or(held.committed));
                     let (template, plan) = template(snapshot, spooled, amount, now)?;
-                    Ok((commit(Some(Box::new(template))), Some(plan)))
+                    Ok((commit(Some(Arc::new(template))), Some(plan)))
                 };
                 self.run_late(&tenant, stamp, Known::default(), &recover).await
             }
@@ -105,7 +105,7 @@ impl Runner {
                 Act::Reserve { ttl } => (false, ttl),
                 _ => (true, Span::from_millis(0)),
             };
-            let (template, granted) = (Box::new(template), Some(spooled.at));
+            let (template, granted) = (Arc::new(template), Some(spooled.at));
             Ok((Verb::Reserve { template, ttl, consume, fresh: false, tentative: false, granted }, Some(plan)))
         };
         let known = self.known(tenant, stamp, spooled.reservation.key).await?;

@@ -81,7 +81,7 @@ impl Runner {
         if let Some(denial) = denied_by_catalog(&plan, &template.charges) {
             return Ok(Answer { value: Verdict::Denied(denial), replayed: false, durability: self.promised });
         }
-        let mut reservation = granted(*template, at, consume);
+        let mut reservation = granted(Arc::unwrap_or_clone(template), at, consume);
         reservation.expire_time = at + ttl;
         let act = if consume { Act::Consume } else { Act::Reserve { ttl } };
         let (request, fingerprint) = (stamp.request, stamp.fingerprint);
@@ -109,7 +109,9 @@ impl Runner {
             (None, Some(recover)) => {
                 let asked = Asked { charges: &call.charges, wait_for_durable: call.wait_for_durable, why: why.clone() };
                 match self.open_plan(tenant, asked, recover).await? {
-                    (Verb::Commit { recover: Some(template), .. }, _, at) => (granted(*template, at, true), at, true),
+                    (Verb::Commit { recover: Some(template), .. }, _, at) => {
+                        (granted(Arc::unwrap_or_clone(template), at, true), at, true)
+                    }
                     _ => return Err(unexpected()),
                 }
             }

@@ -125,8 +125,8 @@ impl<'a> Batch<'a> {
     fn line(&mut self, seq: u64, index: i64, line: &Line, charged: i64) {
         let effective = line.effective.millis();
         for (at, level) in line.levels.iter().enumerate() {
-            let same = |other: &crate::domain::entry::LineLevel| other.account == level.account;
-            if (line.used == 0 && level.used_top_up == 0) || line.levels[..at].iter().any(same) {
+            let before = &line.levels.accounts()[..at];
+            if (line.used == 0 && level.used_top_up == 0) || before.contains(&level.account) {
                 continue;
             }
             let counter = CounterKey { account: level.account, meter: line.meter_id };
@@ -144,12 +144,12 @@ impl<'a> Batch<'a> {
             self.meters.insert(line.meter_id, &line.meter);
         }
         let has = |batch: &Self, uid| known.accounts.contains(uid) || batch.accounts.contains_key(uid);
-        if line.levels.iter().all(|level| has(self, &level.account)) {
+        if line.levels.accounts().iter().all(|account| has(self, account)) {
             return;
         }
-        for (level, name) in line.levels.iter().zip(level_names(line)) {
-            if !has(self, &level.account) {
-                self.accounts.insert(level.account, (tenant, name));
+        for (account, name) in line.levels.accounts().iter().zip(level_names(line)) {
+            if !has(self, account) {
+                self.accounts.insert(*account, (tenant, name));
             }
         }
     }

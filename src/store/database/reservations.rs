@@ -96,7 +96,7 @@ pub(super) async fn put(
 
 /// The rows by which a reservation is found by account: tenant, account, create time, key; each account once.
 pub(super) fn account_rows(reservation: &Reservation) -> Vec<(Uid, Uid, i64, IdKey)> {
-    let levels = reservation.charges.iter().flat_map(|charge| &charge.path);
+    let levels = reservation.charges.iter().flat_map(|charge| charge.path.iter());
     let mut accounts: Vec<Uid> = levels.map(|level| level.account).collect();
     accounts.sort_unstable();
     accounts.dedup();

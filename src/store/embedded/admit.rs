@@ -8,9 +8,8 @@ use crate::domain::error::RuleError;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change};
-use crate::domain::time::Timestamp;
-use crate::engine::operation::{Done, Miss, Operation, Outcome, Plan, Reply, Verb};
-use crate::engine::verdict;
+use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
+use crate::engine::verdict::{self, Few};
 use std::sync::Arc;
 
 /// A planned counter that has been rolled to its periods: in the table, or known to be empty.
@@ -26,8 +25,8 @@ impl Partition {
     ///
     /// # Errors
     /// The miss, if any window of any counter is not loaded.
-    fn ready(&mut self, plan: &Plan) -> Result<Vec<Ready>, Box<Reply>> {
-        let mut ready = Vec::with_capacity(plan.counters.len());
+    fn ready(&mut self, plan: &Plan) -> Result<Few<Ready>, Box<Reply>> {
+        let mut ready = Few::with_capacity(plan.counters.len());
         let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
         for counter in &plan.counters {
             let place = self.table.place(&counter.bound.key);
@@ -101,7 +100,7 @@ impl Partition {
         let Some(plan) = &operation.plan else { return self.refused(RuleError::NotFound) };
         if granted.is_some() {
             return match self.force(operation.tenant, plan, &template.charges) {
-                Ok(splits) => self.take(operation, splits, Vec::new()),
+                Ok(splits) => self.take(operation, splits, Few::new()),
                 Err(reply) => *reply,
             };
         }
@@ -125,7 +124,10 @@ impl Partition {
         let shadowed = verdict::shadowed(plan, &template.charges, value, self.now);
         let reply = self.take(operation, splits, ready);
         match reply {
-            Reply::Done(done) => Reply::Done(Box::new(Done { shadowed, ..*done })),
+            Reply::Done(mut done) => {
+                done.shadowed = shadowed;
+                Reply::Done(done)
+            }
             other => other,
         }
     }
@@ -158,46 +160,45 @@ impl Partition {
     }
 
     /// Writes an admitted reservation: counters, record, deadline, journal.
-    fn take(&mut self, operation: &mut Operation, mut splits: Vec<Split>, ready: Vec<Ready>) -> Reply {
-        let Some(plan) = operation.plan.take() else { return self.refused(RuleError::NotFound) };
-        let Verb::Reserve { template, ttl, consume, granted, .. } = &mut operation.verb else {
+    fn take(&mut self, operation: &mut Operation, mut splits: Few<Split>, ready: Few<Ready>) -> Reply {
+        let plan = operation.plan.take();
+        // The template goes along: nobody needs it any more.
+        let verb = std::mem::replace(&mut operation.verb, Verb::Usage);
+        let (Some(plan), Verb::Reserve { mut template, ttl, consume, granted, .. }) = (plan, verb) else {
             return self.refused(RuleError::NotFound);
         };
         let at = granted.map_or(self.now, |at| at.min(self.now));
-        let (consume, expire_time) = (*consume, at + *ttl);
-        let mut reservation = std::mem::replace(template, Box::new(blank()));
-        (reservation.create_time, reservation.expire_time) = (at, expire_time);
-        let changes = self.deal(&mut reservation, &plan, &mut splits, consume);
+        let reservation = Arc::make_mut(&mut template);
+        (reservation.create_time, reservation.expire_time) = (at, at + ttl);
+        let changes = self.deal(reservation, &plan, &mut splits, consume);
         for (counter, value) in plan.counters.iter().zip(ready) {
             if let Ready::Absent(value) = value {
                 self.insert(operation.tenant, counter.bound.key, *value);
             }
         }
         let kind = if consume { Kind::Consume } else { Kind::Reserve };
-        let stamp = stamp(operation, Some(reservation.key));
-        let (reservation, seq) = self.enter(reservation, &plan, &changes, kind, stamp);
+        let stamp = stamp(operation, Some(template.key));
+        let (reservation, seq) = self.enter(template, &plan, &changes, kind, stamp);
         self.done(Outcome::Reservation(reservation), false, seq)
     }
 
     /// Writes a new reservation with its changes: each to the counters of its own plan.
     pub(super) fn enter(
         &mut self,
-        mut reservation: Box<Reservation>,
+        mut reservation: Arc<Reservation>,
         plan: &Plan,
         changes: &[Change],
         kind: Kind,
         stamp: Option<crate::domain::entry::RequestStamp>,
     ) -> (Arc<Reservation>, u64) {
         let mut lines = Vec::with_capacity(changes.len());
+        // Nobody else has it yet, so nothing is copied.
+        let new = Arc::make_mut(&mut reservation);
         for change in changes.iter().filter(|change| !change.is_empty()) {
-            let cut = self.shift_planned(&reservation, plan, change);
-            reservation.flags.saturated |= cut;
-            lines.push(line(&reservation.charges[change.charge], change, reservation.create_time));
+            new.flags.saturated |= self.shift_planned(new, plan, change);
+            lines.push(line(&new.charges[change.charge], change, new.create_time));
         }
-        if let Some(stamp) = &stamp {
-            reservation.requests.push(stamp.key);
-        }
-        let reservation: Arc<Reservation> = reservation.into();
+        new.requests.extend(stamp.as_ref().map(|stamp| stamp.key));
         let seq = self.record(kind, reservation.tenant, stamp, Some(reservation.clone()), lines);
         if reservation.state.is_open() {
             self.open(reservation.clone());
@@ -218,16 +219,17 @@ impl Partition {
         let mut changes = Vec::with_capacity(reservation.charges.len());
         for (index, charge) in reservation.charges.iter_mut().enumerate() {
             let amount = charge.asked.unwrap_or(0);
-            let top_up: Vec<u64> = plan.paths[index]
-                .iter()
-                .map(|counter| {
-                    let split = &mut splits[usize::from(*counter)];
-                    let period = split.period.min(amount);
-                    split.period -= period;
-                    split.top_up -= (amount - period).min(split.top_up);
-                    amount - period
-                })
-                .collect();
+            let mut top_up = Vec::new();
+            for (level, counter) in plan.paths[index].iter().enumerate() {
+                let split = &mut splits[usize::from(*counter)];
+                let period = split.period.min(amount);
+                split.period -= period;
+                split.top_up -= (amount - period).min(split.top_up);
+                if amount > period {
+                    top_up.resize(level + 1, 0);
+                    top_up[level] = amount - period;
+                }
+            }
             if at_once {
                 changes.push(settlement::record_new(index, charge, amount, &top_up));
             } else {
@@ -245,7 +247,7 @@ impl Partition {
         let (at, now) = (reservation.create_time, self.now);
         let mut cut = false;
         for (level, index) in plan.paths[change.charge].iter().enumerate() {
-            let (used_top_up, held_top_up) = change.top_up[level];
+            let (used_top_up, held_top_up) = change.top_up_on(level);
             let used = Parts::of(change.used, used_top_up);
             let held = Parts::of(change.held, held_top_up);
             if let Some(slot) = self.table.get(&plan.counters[usize::from(*index)].bound.key) {
@@ -258,11 +260,11 @@ impl Partition {
 
     /// Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it
     /// fits or not.
-    pub(super) fn force(&mut self, tenant: Uid, plan: &Plan, charges: &[Held]) -> Result<Vec<Split>, Box<Reply>> {
+    pub(super) fn force(&mut self, tenant: Uid, plan: &Plan, charges: &[Held]) -> Result<Few<Split>, Box<Reply>> {
         let ready = self.ready(plan)?;
         let demands = verdict::demands(plan, charges);
         let now = self.now;
-        let mut splits = Vec::with_capacity(demands.len());
+        let mut splits = Few::with_capacity(demands.len());
         for (index, (counter, demand)) in plan.counters.iter().zip(demands).enumerate() {
             if let Some(value) = self.value(&ready, index) {
                 let top_up = counter.bound.quota.top_up;
@@ -275,23 +277,5 @@ impl Partition {
             }
         }
         Ok(splits)
-    }
-}
-
-/// What stands in an operation whose template was taken.
-fn blank() -> Reservation {
-    Reservation {
-        tenant: Uid::ROOT,
-        tenant_name: Arc::default(),
-        id: Box::default(),
-        key: IdKey(0),
-        fingerprint: 0,
-        state: State::Released,
-        flags: crate::domain::reservation::Flags::default(),
-        create_time: Timestamp::MIN,
-        expire_time: Timestamp::MIN,
-        charges: Vec::new(),
-        labels: Vec::new(),
-        requests: Vec::new(),
     }
 }

@@ -72,7 +72,9 @@ impl Partition {
                 let key = plan.counters[usize::from(*counter)].bound.key;
                 let Some(slot) = self.table.get(&key) else { continue };
                 let part = signed(slot.counter.top_up.used.min(amount));
-                change.top_up.push((-part, 0));
+                if part > 0 {
+                    *change.top_up_mut(level) = (-part, 0);
+                }
                 let own = level + 1 == charge.chain_len();
                 slot.counter.shift(at, now, Parts::of(change.used, -part), Parts::default(), own);
                 slot.touched = now;
@@ -97,8 +99,8 @@ impl Partition {
     /// longer says how much is left.
     pub(super) fn left(&mut self, charges: &[Held], plan: &Plan, index: usize, changes: &[Change]) -> Left {
         let charge = &charges[index];
-        let cut = charge.path.iter().any(|level| {
-            let key = CounterKey { account: level.account, meter: charge.meter_id };
+        let cut = charge.path.accounts().iter().any(|account| {
+            let key = CounterKey { account: *account, meter: charge.meter_id };
             self.table.get(&key).is_some_and(|slot| slot.counter.cut)
         });
         if cut { Left::unknown() } else { self.in_use(charges, plan, index, changes) }
@@ -121,10 +123,11 @@ impl Partition {
             let (mut top_up, mut own) = (signed(slot.counter.top_up.used), signed(slot.counter.own));
             for change in changes {
                 let other = &charges[change.charge];
-                let moved = other.path.iter().zip(&change.top_up).filter(|(theirs, _)| theirs.account == level.account);
-                for (_, (part, _)) in moved.filter(|_| other.meter_id == charge.meter_id) {
-                    top_up = top_up.saturating_add(*part);
-                    period = period.saturating_add(change.used.saturating_sub(*part));
+                let moved = other.path.accounts().iter().enumerate().filter(|(_, theirs)| **theirs == level.account);
+                for (place, _) in moved.filter(|_| other.meter_id == charge.meter_id) {
+                    let (part, _) = change.top_up_on(place);
+                    top_up = top_up.saturating_add(part);
+                    period = period.saturating_add(change.used.saturating_sub(part));
                 }
                 if other.meter_id == charge.meter_id && other.account == charge.account {
                     own = own.saturating_add(change.used);

@@ -28,12 +28,10 @@ impl Partition {
         for (index, answer) in &refill.answers {
             let plan = &refill.windows[*index];
             if counter.gauge(plan).is_none() {
-                counter.windows.push(WindowCount {
-                    window: plan.window,
-                    // A period that is over says nothing about the one that follows it.
-                    planned: plan.period.contains(now),
-                    gauge: gauge(plan, answer, &beyond, &holds, now),
-                });
+                // A period that is over says nothing about the one that follows it.
+                let planned = plan.period.contains(now);
+                let gauge = gauge(plan, answer, &beyond, &holds, now);
+                counter.add(WindowCount { window: plan.window, planned, gauge }, refill.windows.len());
             }
         }
         match self.table.get(&refill.key) {

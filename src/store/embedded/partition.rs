@@ -6,7 +6,8 @@ use super::table::{Slot, Table};
 use super::tail::Tail;
 use super::waiters::Group;
 use crate::domain::counter::{Counter, Parts};
-use crate::domain::entry::{Effect, Kind, Line, LineLevel, Note, RequestStamp};
+use crate::domain::entry::{Effect, Kind, Line, Note, RequestStamp};
+use crate::domain::levels::Levels;
 use crate::domain::name::{IdKey, Uid};
 use crate::domain::reservation::{Held, Reservation, State};
 use crate::domain::settlement::{self, Change, Settlement};
@@ -168,7 +169,7 @@ impl Partition {
     ) -> (Arc<Reservation>, u64) {
         let mut after = settlement.reservation;
         let at = before.create_time;
-        let mut lines = Vec::new();
+        let mut lines = Vec::with_capacity(settlement.changes.len());
         for change in settlement.changes.iter().filter(|change| !change.is_empty()) {
             let charge = &after.charges[change.charge];
             after.flags.saturated |= shift_path(&mut self.table, charge, change, at, self.now);
@@ -307,9 +308,9 @@ impl Partition {
 fn shift_path(table: &mut Table, charge: &Held, change: &Change, at: Timestamp, now: Timestamp) -> bool {
     let own = charge.chain_len();
     let mut cut = false;
-    for (index, level) in charge.path.iter().enumerate() {
-        let key = CounterKey { account: level.account, meter: charge.meter_id };
-        let (used_top_up, held_top_up) = change.top_up.get(index).copied().unwrap_or_default();
+    for (index, account) in charge.path.accounts().iter().enumerate() {
+        let key = CounterKey { account: *account, meter: charge.meter_id };
+        let (used_top_up, held_top_up) = change.top_up_on(index);
         if let Some(slot) = table.get(&key) {
             let used = Parts::of(change.used, used_top_up);
             let held = Parts::of(change.held, held_top_up);
@@ -328,12 +329,7 @@ pub fn line(charge: &Held, change: &Change, at: Timestamp) -> Line {
         effective: at,
         used: change.used,
         held: change.held,
-        levels: charge
-            .path
-            .iter()
-            .zip(&change.top_up)
-            .map(|(level, (used, held))| LineLevel { account: level.account, used_top_up: *used, held_top_up: *held })
-            .collect(),
+        levels: Levels::new(charge.path.accounts().clone(), change.top_up.iter().copied()),
         chain: u8::try_from(charge.chain_len()).unwrap_or(u8::MAX),
         price: charge.line_price(change.used, change.priced.as_ref()),
     }

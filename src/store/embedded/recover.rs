@@ -139,8 +139,8 @@ fn replay(partition: &mut Partition, seq: u64, effect: Effect) {
 /// Notes on which counters an open reservation holds, for the time when they are loaded.
 fn index_holds(partition: &mut Partition, reservation: &Reservation) {
     for charge in reservation.charges.iter().filter(|charge| charge.held > 0) {
-        for level in &charge.path {
-            let key = CounterKey { account: level.account, meter: charge.meter_id };
+        for account in charge.path.accounts().iter() {
+            let key = CounterKey { account: *account, meter: charge.meter_id };
             let holders = partition.recovered.entry(key).or_default();
             if holders.last() != Some(&reservation.key) {
                 holders.push(reservation.key);

@@ -2,11 +2,10 @@
 
 use super::partition::{Partition, stamp};
 use super::step::Found;
-use crate::domain::admission::Split;
 use crate::domain::counter::{Parts, WindowPlan};
 use crate::domain::entry::Kind;
 use crate::domain::error::RuleError;
-use crate::domain::reservation::{Reservation, State};
+use crate::domain::reservation::{Level, Reservation, State};
 use crate::domain::settlement::{self, Change, Counted, Left, Room};
 use crate::engine::call::Extended;
 use crate::engine::operation::{Miss, Operation, Outcome, Plan, Reply, Verb};
@@ -55,16 +54,17 @@ impl Partition {
         };
         let needed = settlement::needs_room(&before, &matched) || settlement::needs_left(&before, &matched, is_final);
         // One that comes with a plan that is not for the recovery: an account was moved, and those above it may not be loaded.
+        let none = Plan::default();
         let plan = match (&operation.plan, needed) {
-            (Some(plan), false) if recover.is_none() => plan.clone(),
-            (_, false) => Arc::default(),
-            (Some(plan), true) => plan.clone(),
+            (Some(plan), false) if recover.is_none() => plan,
+            (_, false) => &none,
+            (Some(plan), true) => plan,
             (None, true) => return Reply::NeedPlan(before),
         };
-        if let Some(miss) = self.missing(&before, &plan) {
+        if let Some(miss) = self.missing(&before, plan) {
             return miss;
         }
-        let mut counted = OnCounters { partition: self, before: &before, plan: &plan };
+        let mut counted = OnCounters { partition: self, before: &before, plan };
         let settled = settlement::commit(&before, &matched, is_final, &mut counted);
         match settled {
             Err(error) => self.refused(error),
@@ -82,15 +82,16 @@ impl Partition {
             return self.refused(RuleError::NotFound);
         };
         let (plan, mut reservation) = (plan.clone(), template.clone());
-        let mut splits: Vec<Split> = match self.force(operation.tenant, &plan, &reservation.charges) {
+        let mut splits = match self.force(operation.tenant, &plan, &reservation.charges) {
             Ok(splits) => splits,
             Err(reply) => return *reply,
         };
-        (reservation.create_time, reservation.expire_time) = (self.now, self.now);
-        let changes = self.deal(&mut reservation, &plan, &mut splits, true);
-        reservation.flags.late = true;
-        reservation.flags.recovered = true;
-        reservation.state = if is_final { State::Committed } else { State::Expired };
+        let new = Arc::make_mut(&mut reservation);
+        (new.create_time, new.expire_time) = (self.now, self.now);
+        let changes = self.deal(new, &plan, &mut splits, true);
+        new.flags.late = true;
+        new.flags.recovered = true;
+        new.state = if is_final { State::Committed } else { State::Expired };
         let stamp = stamp(operation, Some(reservation.key));
         let (reservation, seq) = self.enter(reservation, &plan, &changes, Kind::Commit, stamp);
         self.done(Outcome::Reservation(reservation), false, seq)
@@ -182,7 +183,7 @@ impl Partition {
             let mut gone = repeat.clone();
             for charge in &mut gone.charges {
                 charge.held = 0;
-                charge.path.iter_mut().for_each(|level| level.held_top_up = 0);
+                charge.path = charge.path.iter().map(|level| Level { held_top_up: 0, ..level }).collect();
             }
             Arc::new(gone)
         });
@@ -217,8 +218,8 @@ impl Partition {
 
     /// What the limits leave on one level of a charge's path, after the changes that the commit already makes.
     fn room(&mut self, before: &Reservation, plan: &Plan, charge: usize, level: usize, changes: &[Change]) -> Room {
-        let key =
-            CounterKey { account: before.charges[charge].path[level].account, meter: before.charges[charge].meter_id };
+        let Some(on) = before.charges[charge].path.get(level) else { return Room::default() };
+        let key = CounterKey { account: on.account, meter: before.charges[charge].meter_id };
         let now = self.now;
         let Some(counter) = plan.counter(key) else { return Room::default() };
         let Some(slot) = self.table.get(&key) else { return Room::default() };
@@ -229,15 +230,15 @@ impl Partition {
         let mut tried = slot.counter.clone();
         for change in changes {
             let charge = &before.charges[change.charge];
-            let levels = charge.path.iter().zip(&change.top_up).filter(|_| charge.meter_id == key.meter);
-            for (_, (used, held)) in levels.filter(|(level, _)| level.account == key.account) {
-                let (used, held) = (Parts::of(change.used, *used), Parts::of(change.held, *held));
+            let levels = charge.path.accounts().iter().enumerate().filter(|_| charge.meter_id == key.meter);
+            for (place, _) in levels.filter(|(_, account)| **account == key.account) {
+                let (used, held) = change.top_up_on(place);
+                let (used, held) = (Parts::of(change.used, used), Parts::of(change.held, held));
                 tried.shift(before.create_time, now, used, held, false);
             }
         }
         // A top-up takes part where the account had one at the Reserve: then, and only then, every commit asks for it.
-        let has_top_up = before.charges[charge].path[level].has_top_up;
-        let top_up = if has_top_up { tried.top_up_rest(counter.bound.quota.top_up) } else { 0 };
+        let top_up = if on.has_top_up { tried.top_up_rest(counter.bound.quota.top_up) } else { 0 };
         Room { rest: tried.rest(&kept, now), top_up }
     }
 }

@@ -42,11 +42,11 @@ impl Used {
     /// Adds what an effect used, unless that is nothing.
     pub fn add(&mut self, effect: &Effect) {
         for line in &effect.lines {
-            let has_top_ups = line.levels.iter().any(|level| level.used_top_up != 0);
-            if line.used == 0 && !has_top_ups {
+            let has_top_ups = !line.levels.is_plain();
+            if line.used == 0 && line.levels.iter().all(|level| level.used_top_up == 0) {
                 continue;
             }
-            self.accounts.extend(line.levels.iter().map(|level| level.account));
+            self.accounts.extend_from_slice(line.levels.accounts());
             if has_top_ups {
                 self.top_ups.extend(line.levels.iter().map(|level| level.used_top_up));
             }

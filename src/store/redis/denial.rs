@@ -161,7 +161,7 @@ fn names(operation: &Operation, before: Option<&Reservation>, key: CounterKey) -
 
 /// The name of an account on a charge's path: of its own chain, or of what the further accounts add.
 fn level_name(charge: &Held, account: Uid) -> Option<String> {
-    let place = charge.path.iter().position(|level| level.account == account)?;
+    let place = charge.path.accounts().iter().position(|known| *known == account)?;
     let mut names: Vec<String> = Vec::new();
     for text in charge.names() {
         let name: AccountName = text.parse().ok()?;

@@ -106,10 +106,10 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
         return Err(damaged("a line of more levels than its charge has"));
     }
     let mut levels = Vec::with_capacity(count);
-    for level in &held.path[..count] {
+    for account in &held.path.accounts()[..count] {
         let more = reader.tuple(2)?;
         let (used_top_up, held_top_up) = (reader.int()?, reader.int()?);
-        levels.push(LineLevel { account: level.account, used_top_up, held_top_up });
+        levels.push(LineLevel { account: *account, used_top_up, held_top_up });
         reader.skip_many(more)?;
     }
     // A sixth place is there where a part was priced: the price state before it.
@@ -122,7 +122,7 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
         effective,
         used,
         held: on_hold,
-        levels,
+        levels: levels.into(),
         chain: u8::try_from(held.chain_len()).unwrap_or(u8::MAX),
         price: held.line_price(used, before.as_ref()),
     })

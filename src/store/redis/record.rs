@@ -157,7 +157,7 @@ pub fn write_charges(out: &mut Writer, charges: &[Held]) {
         };
         out.int(overage).int(expiry).flag(held.rules.charge == ChargeMoment::OnReserve).flag(held.is_allocation());
         out.array(held.path.len());
-        for level in &held.path {
+        for level in held.path.iter() {
             out.array(LEVEL_ITEMS).uid(level.account).flag(level.has_top_up);
             out.uint(level.held_top_up).uint(level.used_top_up);
         }
@@ -276,16 +276,17 @@ fn charge(reader: &mut Reader<'_>, fixed: &FixedCharge<'_>) -> Read<Held> {
         freed: reader.uint()?,
         final_amount: reader.maybe()?,
         rules: fixed.rules,
-        path: Vec::new(),
+        path: Vec::new().into(),
         price: None,
         estimate: None,
     };
     // The rules stand in the fixed part too.
     reader.skip_many(4)?;
     let levels = reader.array()?;
+    let mut path = Vec::new();
     for _ in 0..levels {
         let more = reader.tuple(LEVEL_ITEMS)?;
-        held.path.push(Level {
+        path.push(Level {
             account: reader.uid()?,
             has_top_up: reader.flag()?,
             held_top_up: reader.uint()?,
@@ -293,6 +294,7 @@ fn charge(reader: &mut Reader<'_>, fixed: &FixedCharge<'_>) -> Read<Held> {
         });
         reader.skip_many(more)?;
     }
+    held.path = path.into();
     if more >= CHARGE_ITEMS - PRICELESS_ITEMS {
         held.price = read_price(reader.bytes()?)?;
         held.estimate = read_price(reader.bytes()?)?.map(|priced| Box::new(priced.quantities));

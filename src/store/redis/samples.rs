@@ -52,7 +52,7 @@ pub fn empty_charge() -> Held {
         freed: 0,
         final_amount: None,
         rules: Rules::default(),
-        path: Vec::new(),
+        path: Vec::new().into(),
         price: None,
         estimate: None,
     }

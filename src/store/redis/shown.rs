@@ -100,7 +100,7 @@ pub(super) fn reservation(record: &Reservation) -> Json {
 }
 
 fn charge(charge: &Held) -> Json {
-    let level = |level: &crate::domain::reservation::Level| {
+    let level = |level: crate::domain::reservation::Level| {
         json!({
             "account": level.account.to_string(), "has_top_up": level.has_top_up,
             "held_top_up": level.held_top_up, "used_top_up": level.used_top_up,
@@ -185,7 +185,7 @@ fn effect(effect: &Effect) -> Json {
 }
 
 fn line(line: &Line) -> Json {
-    let level = |level: &crate::domain::entry::LineLevel| {
+    let level = |level: crate::domain::entry::LineLevel| {
         json!({
             "account": level.account.to_string(), "used_top_up": level.used_top_up, "held_top_up": level.held_top_up,
         })

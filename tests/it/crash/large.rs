@@ -156,7 +156,7 @@ fn reserved(index: u64, now: Timestamp, expire_time: Timestamp) -> Effect {
         freed: 0,
         final_amount: None,
         rules: Rules::default(),
-        path: path.to_vec(),
+        path: path.to_vec().into(),
         price: None,
         estimate: None,
     };
@@ -186,7 +186,7 @@ fn line(account: &str, meter: &str, at: Timestamp, used: i64, held: i64, levels:
         effective: at,
         used,
         held,
-        levels,
+        levels: levels.into(),
         chain,
         price: None,
     }

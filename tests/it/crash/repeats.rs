@@ -85,7 +85,7 @@ fn consumed(time: Timestamp) -> Effect {
         freed: 0,
         final_amount: Some(5),
         rules: Rules::default(),
-        path: vec![Level { account: tenant, has_top_up: false, held_top_up: 0, used_top_up: 0 }],
+        path: vec![Level { account: tenant, has_top_up: false, held_top_up: 0, used_top_up: 0 }].into(),
         price: None,
         estimate: None,
     };
@@ -109,7 +109,7 @@ fn consumed(time: Timestamp) -> Effect {
         effective: time,
         used: 5,
         held: 0,
-        levels: vec![LineLevel { account: tenant, used_top_up: 0, held_top_up: 0 }],
+        levels: vec![LineLevel { account: tenant, used_top_up: 0, held_top_up: 0 }].into(),
         chain: 1,
         price: None,
     };

@@ -211,7 +211,9 @@ fn multiply(operation: &mut Operation, times: u64) {
         }
     }
     match &mut operation.verb {
-        Verb::Reserve { template, .. } => template.charges.iter_mut().for_each(|charge| multiply(&mut charge.asked)),
+        Verb::Reserve { template, .. } => {
+            Arc::make_mut(template).charges.iter_mut().for_each(|charge| multiply(&mut charge.asked))
+        }
         Verb::Commit { listed, .. } | Verb::Release { listed, .. } | Verb::Extend { listed, .. } => {
             listed.0.iter_mut().for_each(|item| multiply(&mut item.amount));
         }

@@ -83,7 +83,7 @@ fn entry(used: i64) -> Entry {
         used,
         held: 0,
         chain: u8::try_from(levels.len()).unwrap(),
-        levels,
+        levels: levels.into(),
         price: None,
     };
     let effect = Effect {

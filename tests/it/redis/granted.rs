@@ -66,7 +66,7 @@ async fn tell(node: &Node, id: &str, amount: u64, ago: i64, consume: bool) -> (R
     let mut known = Known { reservation: Some(None), ..Known::default() };
     for _ in 0..10 {
         let (charges, plan) = plan_charges(&snapshot, &charges, Amounts::Recorded, node.clock.now()).unwrap();
-        let template = Box::new(Reservation { charges, ..template(id) });
+        let template = Arc::new(Reservation { charges, ..template(id) });
         let mut operation = Operation {
             tenant: Uid::of(TENANT),
             catalog_version: snapshot.version(),
@@ -138,7 +138,10 @@ async fn both_engines_record_alike_what_was_granted_without_them() {
     assert_eq!(again, &(held.0.clone(), true));
     assert!(held.0.flags.unenforced && held.0.state == State::Held);
     assert_eq!(held.0.expire_time, Timestamp::from_millis(NOW - 1_000 + 600_000));
-    assert_eq!((used.0.charges[0].path[1].used_top_up, above.0.charges[0].path[1].used_top_up), (2, 1));
+    assert_eq!(
+        (used.0.charges[0].path.get(1).unwrap().used_top_up, above.0.charges[0].path.get(1).unwrap().used_top_up),
+        (2, 1)
+    );
     assert_eq!(yesterday.0.create_time, Timestamp::from_millis(NOW - DAY));
     assert_eq!(later.0.create_time, Timestamp::from_millis(NOW), "nothing happens in times to come");
     for node in nodes {

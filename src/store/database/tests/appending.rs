@@ -138,7 +138,7 @@ async fn a_path_that_names_an_account_twice_counts_it_once(product: Product) {
     let place = Place::new(product).await;
     let ledger = DatabaseLedger::new(place.database().await);
     let mut twice = line(USER, 1_000, 4, 0);
-    twice.levels.push(twice.levels[0]);
+    twice.levels = twice.levels.iter().chain(twice.levels.get(0)).collect();
     ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![twice])])).await.unwrap();
     assert_eq!(used(&ledger, "tenants/acme").await, 4);
 }
@@ -170,7 +170,7 @@ async fn names_of_all_levels_are_kept(product: Product) {
     let ledger = DatabaseLedger::new(database.clone());
     let mut also = line(USER, 1_000, 4, 0);
     Arc::make_mut(&mut also.about).also = vec!["tenants/acme/pools/p1".into()];
-    also.levels.push(line("tenants/acme/pools/p1", 0, 0, 0).levels[1]);
+    also.levels = also.levels.iter().chain(line("tenants/acme/pools/p1", 0, 0, 0).levels.get(1)).collect();
     ledger.append(0, 1, &entries(1, vec![effect(Kind::Consume, 1_000, vec![also])])).await.unwrap();
     let all = Sql::same("SELECT name, uid FROM account");
     let rows = database.read().await.unwrap().fetch(all, |_| {}).await.unwrap();

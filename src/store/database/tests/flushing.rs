@@ -47,7 +47,7 @@ fn naive(journals: &[Journal]) -> BTreeMap<&'static str, i64> {
     let effects = journals.iter().flatten().flat_map(|(_, entry)| &entry.effects);
     let lines: Vec<_> = effects.flat_map(|effect| &effect.lines).collect();
     let sum = |account: &str| {
-        let here = |level: &crate::domain::entry::LineLevel| level.account == counter(account).account;
+        let here = |level: crate::domain::entry::LineLevel| level.account == counter(account).account;
         lines.iter().filter(|line| line.levels.iter().any(here)).map(|line| line.used).sum()
     };
     ACCOUNTS.into_iter().map(|account| (account, sum(account))).collect()

@@ -40,7 +40,7 @@ async fn an_incarnation_begins_once_and_tells_what_was_lost(product: Product) {
 fn holding(id: &str, created: i64, held: u64, top_up: u64) -> Reservation {
     let mut one = reservation(id, USER, created);
     one.charges[0].held = held;
-    one.charges[0].path[1].held_top_up = top_up;
+    one.charges[0].path.part_mut(1).unwrap().held = top_up;
     one
 }
 

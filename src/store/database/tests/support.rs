@@ -121,7 +121,7 @@ pub(crate) fn line(account: &str, effective: i64, used: i64, top_up: i64) -> Lin
         used,
         held: 0,
         chain: levels.len() as u8,
-        levels,
+        levels: levels.into(),
         price: None,
     }
 }

@@ -198,7 +198,7 @@ fn is_moved(moved: &HashSet<String>, name: &AccountName) -> bool {
 fn path(row: &EntryRow, line: &LineRow, (records, moved): (&Records, &HashSet<String>)) -> Option<Vec<Uid>> {
     let record = &records.get(&(row.tenant, row.reservation?))?.record;
     let charge = record.charges.get(usize::try_from(line.charge).ok()?)?;
-    let charged = charge.path.get(charge.chain_len().checked_sub(1)?)?.account;
+    let charged = *charge.path.accounts().get(charge.chain_len().checked_sub(1)?)?;
     let is_of_it = record.create_time.millis() == line.effective
         && rows::meter(charge.meter_id) == line.meter
         && charged == line.account;
@@ -207,7 +207,7 @@ fn path(row: &EntryRow, line: &LineRow, (records, moved): (&Records, &HashSet<St
         return Some(vec![line.account]);
     }
     is_of_it.then(|| {
-        let mut path: Vec<Uid> = charge.path.iter().map(|level| level.account).collect();
+        let mut path: Vec<Uid> = charge.path.accounts().to_vec();
         path.sort_unstable();
         path.dedup();
         path

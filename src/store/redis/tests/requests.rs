@@ -94,7 +94,7 @@ fn a_reserve_says_what_it_asks() {
     let bars = vec![bar(0, Cause::NotAMember), bar(2, Cause::NoQuota)];
     Arc::make_mut(operation.plan.as_mut().unwrap()).barred = bars.clone();
     let Verb::Reserve { template, .. } = &mut operation.verb else { panic!("a reserve") };
-    for charge in &mut template.charges {
+    for charge in &mut Arc::make_mut(template).charges {
         charge.asked = Some(u64::MAX);
     }
     let template = template.clone();
@@ -148,7 +148,7 @@ fn settlements_list_by_match_and_cut_what_happened() {
         };
         (0..count).map(item).collect::<Vec<_>>()
     };
-    let recovered = Box::new(reservation(vec![samples::charge(&mut rng)]));
+    let recovered = Arc::new(reservation(vec![samples::charge(&mut rng)]));
     let recover = Some(recovered.clone());
     operation.verb = Verb::Commit { key, listed: listed.clone(), is_final: true, recover, forced: false };
     let bytes = run(operation.clone());

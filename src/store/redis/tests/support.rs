@@ -101,7 +101,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
         request: rng.random::<bool>().then(|| IdKey(rng.random())),
         fingerprint: rng.random(),
         verb: Verb::Reserve {
-            template: Box::new(reservation(charges)),
+            template: Arc::new(reservation(charges)),
             ttl: Span::from_secs(60),
             consume: false,
             fresh: false,
@@ -125,7 +125,7 @@ fn charge(rng: &mut StdRng, user: usize) -> Held {
         about: Arc::new(About::of(ACCOUNTS[user], METER, meter())),
         asked,
         rules: Rules { admission, ..Rules::default() },
-        path: vec![level(Uid::of(ACCOUNTS[0])), level(Uid::of(ACCOUNTS[user]))],
+        path: vec![level(Uid::of(ACCOUNTS[0])), level(Uid::of(ACCOUNTS[user]))].into(),
         ..samples::empty_charge()
     }
 }

@@ -122,7 +122,7 @@ impl<'a> Follower<'a> {
         let entries = self.tail.iter().filter(|(number, _)| *number > seq);
         let effects = entries.flat_map(|(_, entry)| &entry.effects);
         for (effect, line) in effects.flat_map(|effect| effect.lines.iter().map(move |line| (effect, line))) {
-            for (place, level) in (1..).zip(&line.levels) {
+            for (place, level) in (1..).zip(line.levels.iter()) {
                 let key = CounterKey { account: level.account, meter: line.meter_id };
                 if counters.contains(&key) {
                     let own = if place == usize::from(line.chain) { effect.own(line) } else { 0 };
@@ -181,7 +181,7 @@ impl<'a> Follower<'a> {
     /// Adds what a reservation holds, or takes it away.
     fn hold(&mut self, record: &Reservation, sign: i128) {
         for charge in record.charges.iter().filter(|charge| charge.held > 0) {
-            for level in &charge.path {
+            for level in charge.path.iter() {
                 let key = CounterKey { account: level.account, meter: charge.meter_id };
                 let on_it = self.holds.entry(key).or_default();
                 let hold = on_it.entry(record.create_time).or_default();
