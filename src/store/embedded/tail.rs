@@ -15,7 +15,7 @@ use crate::engine::ports::CounterKey;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Flushed entries that stay in memory, so that an answer of the ledger that is a little old can still be completed.
+/// Flushed entries of which stays in memory what they used, so that an answer of the ledger that is a little old can still be completed.
 const SLACK: u64 = 256;
 
 /// Effects of the next entry for which memory is taken beforehand, at most.
@@ -46,15 +46,26 @@ pub struct Kept {
 }
 
 /// How an entry is kept.
+#[derive(Default)]
 enum Form {
     /// As it was made: it is not on disk yet.
     Made(Arc<Entry>),
     /// As it is on disk.
     Text(Text),
+    /// No longer: the ledger has it.
+    #[default]
+    Flushed,
 }
 
 /// An encoded entry.
 pub type Text = Arc<[u8]>;
+
+/// What left the memory, to be freed.
+#[allow(dead_code, reason = "held for its drop")]
+pub struct Gone {
+    entries: VecDeque<Kept>,
+    forms: Vec<Form>,
+}
 
 impl Kept {
     fn of((seq, entry): (u64, Arc<Entry>)) -> Kept {
@@ -69,6 +80,7 @@ impl Kept {
             Form::Made(entry) => Some(entry.clone()),
             // Damage would have shown when it was written, or read from disk.
             Form::Text(text) => Entry::decode(text).ok().map(Arc::new),
+            Form::Flushed => None,
         }
     }
 }
@@ -133,9 +145,10 @@ impl Tail {
     pub fn read(&self, seq: u64, limit: usize) -> Vec<(u64, Text)> {
         let text = |kept: &Kept| match &kept.form {
             Form::Text(text) => Some((kept.seq, text.clone())),
-            Form::Made(_) => None,
+            Form::Made(_) | Form::Flushed => None,
         };
-        self.after(seq).map_while(text).take(limit).collect()
+        let left = self.after(seq).skip_while(|kept| matches!(kept.form, Form::Flushed));
+        left.map_while(text).take(limit).collect()
     }
 
     /// Entries in memory after `seq`.
@@ -149,20 +162,22 @@ impl Tail {
         usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX).min(self.entries.len())
     }
 
-    /// The ledger has everything up to `seq`. Answers the entries that leave the memory: to free many takes longer than callers should
-    /// wait for the partition.
+    /// The ledger has everything up to `seq`. Answers what leaves the memory: to free much takes longer than callers should wait for the
+    /// partition.
     #[must_use]
-    pub fn trim(&mut self, seq: u64) -> VecDeque<Kept> {
+    pub fn trim(&mut self, seq: u64) -> Gone {
         self.flushed = self.flushed.max(seq);
+        let flushed = self.place_after(self.flushed);
+        let forms = self.entries.range_mut(..flushed).map(|kept| std::mem::take(&mut kept.form)).collect();
         let gone = self.entries.partition_point(|kept| kept.seq + SLACK <= self.flushed);
         let left = self.entries.split_off(gone);
         let gone = std::mem::replace(&mut self.entries, left);
         self.dropped = gone.back().map_or(self.dropped, |kept| kept.seq);
-        gone
+        Gone { entries: gone, forms }
     }
 
-    /// The last state of a reservation that the entries in memory know, told from another of the same id by its time. It reads them,
-    /// which is for what hardly ever happens.
+    /// The last state of a reservation that the entries which the ledger is not said to have know, told from another of the same id by
+    /// its time. It reads them, which is for what hardly ever happens.
     pub fn last_state(&self, key: IdKey, create_time: Timestamp) -> Option<Arc<Reservation>> {
         let last = |effects: &[Effect]| {
             let mut states = effects.iter().filter_map(|effect| effect.reservation.as_ref());
@@ -202,12 +217,13 @@ mod tests {
     fn what_the_ledger_has_leaves_the_memory_but_for_the_last_of_it() {
         let numbered = |seq| (seq, Arc::new(Entry::default()));
         let mut tail = Tail::new(SLACK + 50, 0, (1..=SLACK + 50).map(numbered).collect());
-        let numbers = |gone: VecDeque<Kept>| gone.iter().map(|kept| kept.seq).collect::<Vec<_>>();
-        assert!(tail.trim(SLACK).is_empty());
+        let numbers = |gone: Gone| gone.entries.iter().map(|kept| kept.seq).collect::<Vec<_>>();
+        assert!(numbers(tail.trim(SLACK)).is_empty());
         assert_eq!(numbers(tail.trim(SLACK + 3)), [1, 2, 3]);
-        assert!(tail.trim(SLACK).is_empty(), "it never goes back");
+        assert!(numbers(tail.trim(SLACK)).is_empty(), "it never goes back");
         assert_eq!((tail.flushed, tail.unflushed()), (SLACK + 3, 47));
-        assert_eq!(tail.read(3, 1)[0].0, 4);
+        assert_eq!(tail.read(SLACK + 3, 2).iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [SLACK + 4, SLACK + 5]);
+        assert_eq!(tail.read(3, 1)[0].0, SLACK + 4, "of what the ledger has stays what it used");
         let counter = CounterKey { account: crate::domain::name::Uid(1), meter: crate::domain::name::MeterId(1) };
         assert!(tail.used_since(3, &counter).is_some() && tail.used_since(2, &counter).is_none());
         assert_eq!(numbers(tail.trim(SLACK + 50)).len(), 47);
