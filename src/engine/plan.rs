@@ -157,8 +157,10 @@ pub fn plan_turn(
     if limits > MAX_LIMITS {
         return Err(CallError::TooManyLimits(limits));
     }
-    let held = charges.iter().zip(&meters).zip(quotes).zip(&paths);
-    let held = held.map(|(((charge, meter), quote), path)| template(charge, meter, quote, path)).collect();
+    let planned = charges.iter().zip(&meters).zip(quotes).zip(&paths);
+    // Collected, it would have room for four: they stay for as long as the hold.
+    let mut held = Vec::with_capacity(charges.len());
+    held.extend(planned.map(|(((charge, meter), quote), path)| template(charge, meter, quote, path)));
     let has_lists = paths.iter().any(|path| path.list.is_some());
     let lists = paths.iter().filter(|_| has_lists).map(|path| path.list.clone()).collect();
     Ok(Turn { held, plan, lists, pools: paths.into_iter().filter_map(|path| path.turned).collect() })

@@ -1,7 +1,7 @@
 //! The end of a partition's journal: effects that wait for the next group commit, and entries that the ledger may not
 //! have yet.
 //!
-//! Once an entry is on disk, what stays of it is its text: a fourth of the memory that its effects take, in one piece. They are then
+//! Once an entry is on disk, what stays of it is its text, in one piece, and what it used on counters. The effects are then
 //! freed by the thread that made them, a moment after, instead of by the flusher's: that costs both threads less.
 
 use super::used::Used;
