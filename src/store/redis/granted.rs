@@ -34,14 +34,13 @@ impl Granted {
         let mut changes = Vec::with_capacity(reservation.charges.len());
         for (index, charge) in reservation.charges.iter_mut().enumerate() {
             let amount = charge.asked.unwrap_or(0);
-            let top_up = vec![0; charge.path.len()];
             if amount > amount::MAX || (*consume && charge.estimate.is_some()) {
                 return None;
             }
             changes.push(if *consume {
-                settlement::record_new(index, charge, amount, &top_up)
+                settlement::record_new(index, charge, amount, &[])
             } else {
-                settlement::take_new(index, charge, amount, &top_up)
+                settlement::take_new(index, charge, amount, &[])
             });
         }
         reservation.state = if *consume { State::Committed } else { State::Held };

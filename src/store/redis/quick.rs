@@ -10,7 +10,7 @@ use super::request::{counter_key, match_of, wants_values, write_windows};
 use crate::domain::counter::WindowPlan;
 use crate::domain::entry::Kind;
 use crate::domain::name::{IdKey, Uid};
-use crate::domain::reservation::State;
+use crate::domain::reservation::{Held, State};
 use crate::domain::settlement::{Change, Pricing};
 use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::WindowKind;
@@ -253,7 +253,7 @@ fn reserve<'a>(out: &mut Blob, names: &mut Names<'a>, operation: &'a Operation) 
         out.number(sum.used).number(sum.held).number(sum.own);
     }
     out.byte(u8::try_from(lines.len() + 1).ok()?);
-    write_lines(out, &lines)?;
+    write_lines(out, &lines, &granted.reservation.charges)?;
     if *consume {
         out.byte(WORD).append(&template.fingerprint.to_be_bytes());
         return Some(verb::CONSUME);
@@ -287,15 +287,16 @@ fn write_granted(out: &mut Blob, operation: &Operation, granted: &Granted, lines
 }
 
 /// The lines in pieces, between which the time of the call stands; the effect ends with what only other kinds have.
-fn write_lines(out: &mut Blob, lines: &[&Change]) -> Option<()> {
+fn write_lines(out: &mut Blob, lines: &[&Change], charges: &[Held]) -> Option<()> {
     let mut piece = Writer::with_capacity(64);
     piece.array(lines.len());
     for line in lines {
         piece.array(5).count(line.charge);
         out.text(&std::mem::take(&mut piece).finish())?;
-        piece.int(line.used).int(line.held).array(line.top_up.len());
-        for (used, held) in &line.top_up {
-            piece.array(2).int(*used).int(*held);
+        let levels = charges.get(line.charge)?.path.len();
+        piece.int(line.used).int(line.held).array(levels);
+        for (used, held) in (0..levels).map(|level| line.top_up_on(level)) {
+            piece.array(2).int(used).int(held);
         }
     }
     piece.bytes(b"").nothing();
