@@ -15,7 +15,8 @@ pub struct Change {
     pub used: i64,
     /// Change of what is held.
     pub held: i64,
-    /// By level of the path: the parts of these that stand in the top-up, (used, held); what is left out at the end is nothing.
+    /// By level of the path: the parts of these that stand in the top-up, (used, held). What is left out at the end is nothing: all,
+    /// where nothing stands in one.
     pub top_up: Vec<(i64, i64)>,
     /// Where a part was priced: the quantities that were priced before it.
     pub priced: Option<Quantities>,
@@ -136,7 +137,7 @@ pub(super) fn take_by_rule(charge: &mut Held, amount: u64, top_up: &[u64], chang
 
 /// What was held becomes used: on each level the period's part first, then the top-up's (S3.25).
 pub(super) fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
-    for place in with_top_up(charge) {
+    for place in top_up_places(charge) {
         let Some(level) = charge.path.get(place) else { continue };
         let in_period = charge.held - level.held_top_up;
         let part = signed(amount.saturating_sub(in_period));
@@ -150,7 +151,7 @@ pub(super) fn use_hold(charge: &mut Held, amount: u64, change: &mut Change) {
 
 /// What was held is free again: the top-up's part goes first, so that what stays held stands in the period.
 pub(super) fn release_hold(charge: &mut Held, amount: u64, change: &mut Change) {
-    for place in with_top_up(charge) {
+    for place in top_up_places(charge) {
         let Some(level) = charge.path.get(place) else { continue };
         shift_top_up(charge, change, place, (0, -signed(level.held_top_up.min(amount))));
     }
@@ -159,7 +160,7 @@ pub(super) fn release_hold(charge: &mut Held, amount: u64, change: &mut Change) 
 }
 
 /// The levels that may have something in their top-up.
-fn with_top_up(charge: &Held) -> std::ops::Range<usize> {
+fn top_up_places(charge: &Held) -> std::ops::Range<usize> {
     0..if charge.path.is_plain() { 0 } else { charge.path.len() }
 }
 

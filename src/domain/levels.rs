@@ -1,5 +1,5 @@
 //! The accounts on the path of a charge. They never change, and all that is about the charge shares them: its record, what changes it,
-//! the journal. What differs from account to account is kept only where it is something; hardly a charge has a top-up.
+//! the journal (what is read from somewhere has its own). What differs from account to account is kept only where it is something; hardly a charge has a top-up.
 
 use super::name::Uid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -53,7 +53,7 @@ impl<L: OnLevel> Levels<L> {
         self.accounts.is_empty()
     }
 
-    /// Whether no account has a part that is something.
+    /// Whether no parts are kept: all are nothing.
     pub fn is_plain(&self) -> bool {
         self.parts.is_empty()
     }
@@ -65,7 +65,7 @@ impl<L: OnLevel> Levels<L> {
 
     /// The part of the account at a place, to be changed to something.
     pub fn part_mut(&mut self, place: usize) -> Option<&mut L::Part> {
-        if self.parts.is_empty() {
+        if self.parts.is_empty() && place < self.len() {
             self.parts = vec![L::Part::default(); self.len()].into();
         }
         self.parts.get_mut(place)

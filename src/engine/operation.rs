@@ -290,7 +290,7 @@ pub trait Counters: Send + Sync {
     /// The partition of a tenant.
     fn partition_of(&self, tenant: Uid) -> u32;
 
-    /// Runs one operation. A granted operation may take its template along; one that is sent back keeps it. Resolves
+    /// Runs one operation. A granted operation may take its verb and plan along; one that is sent back keeps them. Resolves
     /// once the effect is as safe as the store's setting promises.
     fn apply<'a>(&'a self, operation: &'a mut Operation) -> Boxed<'a, Result<Reply, StoreError>>;
 

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-/// Entries that are read from the journal at once: where others read the same, all that go into a transaction; else few, because what
-/// there is beyond a transaction is read again.
+/// Entries that are read from the journal at once.
 const PAGE: usize = 1024;
+/// The same where nobody else reads: few, because what goes beyond a transaction is read again.
 const SMALL_PAGE: usize = 32;
 /// Rows that are little work: with more of them in a transaction, the next one waits longer, so that it has more as well.
 const LITTLE: usize = 5_000;
@@ -238,9 +238,10 @@ impl Flushers {
         if self.shared {
             tokio::time::sleep(LEAVE_REPEATS).await;
         }
-        // The end of the journal may undo them already; what it finds anew it undoes by itself.
+        // The end of the journal may undo them already; what it finds anew it undoes by itself. It may also have ended one: how that
+        // stands is known as long as the journal is not trimmed.
         while self.watermark(partition) < self.counters.head(partition).seq {
-            if self.flush(partition).await? == Round::Nothing {
+            if self.carry(partition).await? == Round::Nothing {
                 break;
             }
         }
@@ -249,7 +250,7 @@ impl Flushers {
                 self.undo(partition, repeat).await?;
             }
         }
-        Ok(())
+        self.counters.trim(partition, self.watermark(partition)).await
     }
 
     async fn undo(&self, partition: u32, repeat: Repeated) -> Result<(), StoreError> {
@@ -279,8 +280,17 @@ impl Flushers {
         }
     }
 
-    /// One ledger transaction with what the journal has beyond the watermark.
+    /// One ledger transaction with what the journal has beyond the watermark, and then need not keep.
     async fn flush(&self, partition: u32) -> Result<Round, StoreError> {
+        let round = self.carry(partition).await?;
+        if matches!(round, Round::Took { .. }) {
+            self.counters.trim(partition, self.watermark(partition)).await?;
+        }
+        Ok(round)
+    }
+
+    /// The same, and the journal keeps it.
+    async fn carry(&self, partition: u32) -> Result<Round, StoreError> {
         let started = Instant::now();
         let mark = self.watermark(partition);
         let incarnation = self.counters.head(partition).incarnation;
@@ -313,7 +323,6 @@ impl Flushers {
         for repeat in repeated {
             self.undo(partition, repeat).await?;
         }
-        self.counters.trim(partition, watermark.seq).await?;
         metrics::engine().flush_seconds.record(started.elapsed());
         metrics::engine().flushed_entries.increment(entries.len() as u64);
         if self.shared {

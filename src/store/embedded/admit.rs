@@ -162,7 +162,7 @@ impl Partition {
     /// Writes an admitted reservation: counters, record, deadline, journal.
     fn take(&mut self, operation: &mut Operation, mut splits: Few<Split>, ready: Few<Ready>) -> Reply {
         let plan = operation.plan.take();
-        // The template goes along: nobody needs it any more.
+        // The template goes along; nobody looks at the verb of what is granted, and this one is empty.
         let verb = std::mem::replace(&mut operation.verb, Verb::Usage);
         let (Some(plan), Verb::Reserve { mut template, ttl, consume, granted, .. }) = (plan, verb) else {
             return self.refused(RuleError::NotFound);

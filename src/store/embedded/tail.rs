@@ -2,7 +2,7 @@
 //! have yet.
 //!
 //! Once an entry is on disk, what stays of it is its text, in one piece, and what it used on counters. The effects are then
-//! freed by the thread that made them, a moment after, instead of by the flusher's: that costs both threads less.
+//! freed by whoever wrote them, a moment after they were made, instead of by the flusher: that costs both threads less.
 
 use super::used::Used;
 use super::waiters::Group;
@@ -136,7 +136,7 @@ impl Tail {
     pub fn wrote(&mut self, seq: u64, text: Text) {
         self.written = seq;
         let place = self.place_after(seq).checked_sub(1);
-        if let Some(kept) = place.and_then(|place| self.entries.get_mut(place)) {
+        if let Some(kept) = place.and_then(|place| self.entries.get_mut(place)).filter(|kept| kept.seq == seq) {
             kept.form = Form::Text(text);
         }
     }
@@ -227,5 +227,51 @@ mod tests {
         let counter = CounterKey { account: crate::domain::name::Uid(1), meter: crate::domain::name::MeterId(1) };
         assert!(tail.used_since(3, &counter).is_some() && tail.used_since(2, &counter).is_none());
         assert_eq!(numbers(tail.trim(SLACK + 50)).len(), 47);
+    }
+
+    /// A reservation of which so much was freed, as an effect leaves it.
+    fn left(freed: u64) -> Effect {
+        let (tenant, time) = (crate::domain::name::Uid(1), Timestamp::from_millis(7));
+        let reservation = Reservation {
+            tenant,
+            tenant_name: "tenants/acme".into(),
+            id: "r".into(),
+            key: IdKey(1),
+            fingerprint: freed,
+            state: crate::domain::reservation::State::Committed,
+            flags: Default::default(),
+            create_time: time,
+            expire_time: time,
+            charges: Vec::new(),
+            labels: Vec::new(),
+            requests: Vec::new(),
+        };
+        let (kind, reservation) = (crate::domain::entry::Kind::Free, Some(Arc::new(reservation)));
+        Effect { tenant, time, catalog_version: 0, kind, request: None, reservation, lines: Vec::new(), note: None }
+    }
+
+    #[test]
+    fn an_entry_is_read_once_it_is_on_disk_and_what_it_says_is_known_until_the_ledger_has_it() {
+        let mut tail = Tail::new(0, 0, VecDeque::new());
+        let time = Timestamp::from_millis(7);
+        let state = |tail: &Tail| tail.last_state(IdKey(1), time).map(|state| state.fingerprint);
+        let mut entries = Vec::new();
+        for freed in 1..=3 {
+            assert_eq!(tail.push(left(freed)), freed);
+            assert_eq!(state(&tail), Some(freed), "pending");
+            entries.push(tail.take(time).unwrap().1);
+            assert_eq!(state(&tail), Some(freed), "on its way");
+        }
+        assert!(tail.read(0, 9).is_empty() && tail.last_state(IdKey(2), time).is_none());
+        for seq in [1, 2] {
+            tail.wrote(seq, entries[seq as usize - 1].encode().into());
+        }
+        let read: Vec<_> = tail.read(0, 9).iter().map(|(seq, text)| (*seq, Entry::decode(text).unwrap())).collect();
+        assert_eq!(read, [(1, Entry::clone(&entries[0])), (2, Entry::clone(&entries[1]))]);
+        tail.wrote(3, entries[2].encode().into());
+        drop(tail.trim(2));
+        assert_eq!((state(&tail), tail.read(2, 9).len()), (Some(3), 1), "from the text");
+        drop(tail.trim(3));
+        assert_eq!(state(&tail), None, "the ledger has it");
     }
 }
