@@ -290,7 +290,7 @@ impl Counter {
                 let count = WindowCount { window: plan.window, planned: true, gauge: Gauge::empty(plan, now) };
                 match before.map(|at| &mut self.windows[at]).filter(|passed| !passed.gauge.holds()) {
                     Some(passed) => *passed = count,
-                    None => self.add(count, plans.len()),
+                    None => self.put(count, plans.len()),
                 }
             } else {
                 missing.push(index);
@@ -306,8 +306,8 @@ impl Counter {
         missing
     }
 
-    /// Puts in a window; `likely` is how many there will be. There are so many counters that they have no room to spare.
-    pub fn add(&mut self, count: WindowCount, likely: usize) {
+    /// Puts in a window; `likely` is how many there will be. There are so many counters that none keeps memory to spare.
+    pub fn put(&mut self, count: WindowCount, likely: usize) {
         if self.windows.len() == self.windows.capacity() {
             self.windows.reserve_exact(likely.saturating_sub(self.windows.len()).max(1));
         }

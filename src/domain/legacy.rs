@@ -170,7 +170,7 @@ mod tests {
             freed: 10,
             final_amount: Some(11),
             rules: Rules::default(),
-            path: vec![level].into(),
+            path: vec![level],
         };
         ReservationV1 {
             tenant: Uid(1),

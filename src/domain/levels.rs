@@ -1,5 +1,6 @@
-//! The accounts on the path of a charge. They never change, and all that is about the charge shares them: its record, what changes it,
-//! the journal (what is read from somewhere has its own). What differs from account to account is kept only where it is something; hardly a charge has a top-up.
+//! The accounts on the path of a charge. They never change, and all that is about the charge shares them: its record, what changes
+//! it, the journal (what is read from somewhere has its own). What differs from account to account is kept only where it is
+//! something; hardly a charge has a top-up.
 
 use super::name::Uid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -80,14 +81,14 @@ impl<L: OnLevel> Levels<L> {
 
 impl<L: OnLevel> FromIterator<L> for Levels<L> {
     fn from_iter<I: IntoIterator<Item = L>>(levels: I) -> Levels<L> {
-        let (accounts, parts): (Vec<Uid>, Vec<L::Part>) = levels.into_iter().map(L::split).unzip();
-        Levels::new(accounts.into(), parts)
+        levels.into_iter().collect::<Vec<L>>().into()
     }
 }
 
 impl<L: OnLevel> From<Vec<L>> for Levels<L> {
     fn from(levels: Vec<L>) -> Levels<L> {
-        levels.into_iter().collect()
+        let accounts = levels.iter().map(|level| level.split().0).collect();
+        Levels::new(accounts, levels.into_iter().map(|level| level.split().1))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::domain::entry::Note;
 use crate::domain::meter::{Admission, Family, Meter};
 use crate::domain::moved::{Behind, Move, NameRecord};
 use crate::domain::name::{AccountName, IdKey, IdSpace, MeterName, Uid};
-use crate::domain::reservation::{self, About, Held, Reservation, State};
+use crate::domain::reservation::{About, Held, Reservation, State};
 use crate::domain::time::{Period, Timestamp};
 use std::sync::Arc;
 use thiserror::Error;
@@ -318,12 +318,6 @@ fn prepared(crossing: Vec<Crossing>, note: &Note, now: Timestamp) -> (Verb, Opti
 
 /// The last of the accounts stands for them; none is charged itself.
 fn charge(meter: &Meter, amount: i64, levels: &[Arc<Level>]) -> Held {
-    let level = |level: &Arc<Level>| reservation::Level {
-        account: level.bound.key.account,
-        has_top_up: level.bound.quota.top_up.is_some(),
-        held_top_up: 0,
-        used_top_up: 0,
-    };
     let mut rules = meter.rules;
     rules.admission = Admission::Fits;
     let account = levels.last().map(|level| level.bound.account.clone()).unwrap_or_default();
@@ -337,7 +331,7 @@ fn charge(meter: &Meter, amount: i64, levels: &[Arc<Level>]) -> Held {
         freed: 0,
         final_amount: None,
         rules,
-        path: levels.iter().map(level).collect(),
+        path: levels.iter().map(|level| level.frozen()).collect(),
         price: None,
         estimate: None,
     }

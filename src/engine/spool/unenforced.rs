@@ -174,11 +174,11 @@ impl Runner {
 fn granted(mut reservation: Reservation, at: Timestamp, at_once: bool) -> Reservation {
     for (index, charge) in reservation.charges.iter_mut().enumerate() {
         // Nobody knows what the top-ups have; the store splits it when it is told.
-        let (amount, top_up) = (charge.asked.unwrap_or(0), vec![0; charge.path.len()]);
+        let amount = charge.asked.unwrap_or(0);
         if at_once {
-            settlement::record_new(index, charge, amount, &top_up);
+            settlement::record_new(index, charge, amount, &[]);
         } else {
-            settlement::take_new(index, charge, amount, &top_up);
+            settlement::take_new(index, charge, amount, &[]);
         }
     }
     reservation.flags.unenforced = true;

@@ -72,7 +72,7 @@ fn rest_after(interval: Duration, rows: usize) -> Duration {
     interval.saturating_mul(times).min(interval.max(LONGEST_REST))
 }
 
-/// Frees entries, which takes long: once they are trimmed, the flusher is the last to have most of them.
+/// Frees entries, which takes long: the flusher has read them for itself.
 async fn let_go(mut entries: Vec<Numbered>) {
     while !entries.is_empty() {
         entries.truncate(entries.len().saturating_sub(AT_ONCE));

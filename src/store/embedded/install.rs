@@ -31,7 +31,7 @@ impl Partition {
                 // A period that is over says nothing about the one that follows it.
                 let planned = plan.period.contains(now);
                 let gauge = gauge(plan, answer, &beyond, &holds, now);
-                counter.add(WindowCount { window: plan.window, planned, gauge }, refill.windows.len());
+                counter.put(WindowCount { window: plan.window, planned, gauge }, refill.windows.len());
             }
         }
         match self.table.get(&refill.key) {

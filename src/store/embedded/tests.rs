@@ -1,5 +1,7 @@
 //! The embedded store when things go wrong inside it: a step that panics, a journal that can't be written.
 
+mod repeats;
+
 use super::counters::EmbeddedCounters;
 use super::journal::{Full, Journal, JournalRow};
 use super::partition::Partition;

@@ -2,7 +2,8 @@
 
 use super::pack::{Read, Reader, damaged};
 use super::record;
-use crate::domain::entry::{Effect, Entry, Kind, Line, LineLevel, RequestStamp};
+use crate::domain::entry::{Effect, Entry, Kind, Line, RequestStamp};
+use crate::domain::levels::Levels;
 use crate::domain::reservation::Held;
 use crate::domain::time::Timestamp;
 use std::sync::Arc;
@@ -105,11 +106,12 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
     if count > held.path.len() {
         return Err(damaged("a line of more levels than its charge has"));
     }
-    let mut levels = Vec::with_capacity(count);
-    for account in &held.path.accounts()[..count] {
+    let accounts = held.path.accounts();
+    let accounts = if count == accounts.len() { accounts.clone() } else { accounts[..count].into() };
+    let mut parts = Vec::with_capacity(count);
+    for _ in 0..count {
         let more = reader.tuple(2)?;
-        let (used_top_up, held_top_up) = (reader.int()?, reader.int()?);
-        levels.push(LineLevel { account: *account, used_top_up, held_top_up });
+        parts.push((reader.int()?, reader.int()?));
         reader.skip_many(more)?;
     }
     // A sixth place is there where a part was priced: the price state before it.
@@ -122,7 +124,7 @@ fn line(reader: &mut Reader<'_>, charges: &[Held]) -> Read<Line> {
         effective,
         used,
         held: on_hold,
-        levels: levels.into(),
+        levels: Levels::new(accounts, parts),
         chain: u8::try_from(held.chain_len()).unwrap_or(u8::MAX),
         price: held.line_price(used, before.as_ref()),
     })
@@ -133,7 +135,7 @@ mod tests {
     use super::super::pack::Writer;
     use super::super::samples;
     use super::*;
-    use crate::domain::entry::Note;
+    use crate::domain::entry::{LineLevel, Note};
     use crate::domain::name::{IdKey, Uid};
     use crate::domain::price::Quantities;
     use rand::rngs::StdRng;

@@ -303,3 +303,30 @@ fn write_lines(out: &mut Blob, lines: &[&Change], charges: &[Held]) -> Option<()
     out.text(&piece.finish())?;
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use crate::domain::reservation::Level;
+
+    #[test]
+    fn a_line_has_a_part_for_each_level_of_its_charge_also_where_nothing_stands_in_a_top_up() {
+        let level = |account| Level { account: Uid(account), has_top_up: false, held_top_up: 0, used_top_up: 0 };
+        let charges = [Held { path: (1..=3).map(level).collect(), ..samples::empty_charge() }];
+        for (top_up, parts) in [(vec![], [(0, 0); 3]), (vec![(0, 0), (4, 0)], [(0, 0), (4, 0), (0, 0)])] {
+            let change = Change { used: 7, held: 2, top_up, ..Change::default() };
+            let (mut written, mut expected) = (Blob::default(), Blob::default());
+            write_lines(&mut written, &[&change], &charges).unwrap();
+            let (mut before, mut after) = (Writer::with_capacity(64), Writer::with_capacity(64));
+            before.array(1).array(5).count(0);
+            after.int(7).int(2).array(3);
+            for (used, held) in parts {
+                after.array(2).int(used).int(held);
+            }
+            after.bytes(b"").nothing();
+            expected.text(&before.finish()).unwrap().text(&after.finish()).unwrap();
+            assert_eq!(written.finish(), expected.finish());
+        }
+    }
+}
