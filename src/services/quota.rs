@@ -192,7 +192,7 @@ impl QuotaApi {
         let more = read > found.len();
         let last = found.last().filter(|_| more);
         let next_page_token = last.map_or_else(String::new, |last| {
-            super::page::encode(&format!("{}:{:032x}", last.create_time.millis(), last.key.0), &scope)
+            super::page::encode(&format!("{}:{}", last.create_time.millis(), last.key), &scope)
         });
         Ok(v1::ListReservationsResponse { reservations, next_page_token })
     }

@@ -53,7 +53,7 @@ impl Partition {
             }
         }
         for (place, counter) in tried {
-            if let Some(slot) = self.table.get(&plan.counters[usize::from(place)].bound.key) {
+            if let Some(slot) = self.table.get_mut(&plan.counters[usize::from(place)].bound.key) {
                 slot.counter = counter;
                 slot.touched = self.now;
             }
@@ -108,7 +108,7 @@ impl Partition {
         Ok((change, [before, own(tried)]))
     }
 
-    fn copies(&mut self, plan: &Plan) -> Tried {
+    fn copies(&self, plan: &Plan) -> Tried {
         let mut tried = Tried::new();
         for (place, planned) in (0..).zip(&plan.counters) {
             if let Some(slot) = self.table.get(&planned.bound.key) {
@@ -119,7 +119,7 @@ impl Partition {
     }
 
     /// The miss of what was charged to the accounts themselves, where that is not known.
-    fn unknown_lifetimes(&mut self, operation: &Operation, plan: &Plan) -> Option<Reply> {
+    fn unknown_lifetimes(&self, operation: &Operation, plan: &Plan) -> Option<Reply> {
         let Verb::Adjust { charges, .. } = &operation.verb else { return None };
         let mut miss = Miss { partition: self.index, now: self.now, ..Miss::default() };
         for (charge, path) in charges.iter().zip(&plan.paths) {

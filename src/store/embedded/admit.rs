@@ -31,7 +31,7 @@ impl Partition {
         for counter in &plan.counters {
             let place = self.table.place(&counter.bound.key);
             let now = self.now;
-            match place.and_then(|place| Some((place, self.table.at(place)?))) {
+            match place.and_then(|place| Some((place, self.table.at_mut(place)?))) {
                 Some((place, slot)) => {
                     let missing = slot.counter.roll(&counter.windows, |_| false, now);
                     let unknown = counter.bound.quota.top_up.is_some() && !slot.counter.lifetime_known;
@@ -54,7 +54,7 @@ impl Partition {
 
     fn value<'a>(&'a self, ready: &'a [Ready], index: usize) -> Option<&'a Counter> {
         match ready.get(index)? {
-            Ready::Here(place) => Some(&self.table.slot(*place)?.counter),
+            Ready::Here(place) => Some(&self.table.at(*place)?.counter),
             Ready::Absent(counter) => Some(counter),
         }
     }
@@ -100,7 +100,7 @@ impl Partition {
         let Some(plan) = &operation.plan else { return self.refused(RuleError::NotFound) };
         if granted.is_some() {
             return match self.force(operation.tenant, plan, &template.charges) {
-                Ok(splits) => self.take(operation, splits, Few::new()),
+                Ok((splits, places)) => self.take(operation, splits, places),
                 Err(reply) => *reply,
             };
         }
@@ -122,8 +122,9 @@ impl Partition {
             }
         };
         let shadowed = verdict::shadowed(plan, &template.charges, value, self.now);
-        let reply = self.take(operation, splits, ready);
-        match reply {
+        let plan = plan.clone();
+        let places = self.seat(operation.tenant, &plan, ready);
+        match self.take(operation, splits, places) {
             Reply::Done(mut done) => {
                 done.shadowed = shadowed;
                 Reply::Done(done)
@@ -160,7 +161,7 @@ impl Partition {
     }
 
     /// Writes an admitted reservation: counters, record, deadline, journal.
-    fn take(&mut self, operation: &mut Operation, mut splits: Few<Split>, ready: Few<Ready>) -> Reply {
+    fn take(&mut self, operation: &mut Operation, mut splits: Few<Split>, places: Few<u32>) -> Reply {
         let plan = operation.plan.take();
         // The template goes along; nobody looks at the verb of what is granted, and this one is empty.
         let verb = std::mem::replace(&mut operation.verb, Verb::Usage);
@@ -171,22 +172,28 @@ impl Partition {
         let reservation = Arc::make_mut(&mut template);
         (reservation.create_time, reservation.expire_time) = (at, at + ttl);
         let changes = self.deal(reservation, &plan, &mut splits, consume);
-        for (counter, value) in plan.counters.iter().zip(ready) {
-            if let Ready::Absent(value) = value {
-                self.insert(operation.tenant, counter.bound.key, *value);
-            }
-        }
         let kind = if consume { Kind::Consume } else { Kind::Reserve };
         let stamp = stamp(operation, Some(template.key));
-        let (reservation, seq) = self.enter(template, &plan, &changes, kind, stamp);
+        let (reservation, seq) = self.enter(template, &plan, &places, &changes, kind, stamp);
         self.done(Outcome::Reservation(reservation), false, seq)
     }
 
-    /// Writes a new reservation with its changes: each to the counters of its own plan.
+    /// Puts in the planned counters that are not there yet, and answers the places of all.
+    fn seat(&mut self, tenant: Uid, plan: &Plan, ready: Few<Ready>) -> Few<u32> {
+        let counters = plan.counters.iter().zip(ready);
+        let seated = counters.map(|(counter, ready)| match ready {
+            Ready::Here(place) => place,
+            Ready::Absent(value) => self.insert(tenant, counter.bound.key, *value),
+        });
+        seated.collect()
+    }
+
+    /// Writes a new reservation with its changes: each to the counters of its own plan, which are at these places.
     pub(super) fn enter(
         &mut self,
         mut reservation: Arc<Reservation>,
         plan: &Plan,
+        places: &[u32],
         changes: &[Change],
         kind: Kind,
         stamp: Option<crate::domain::entry::RequestStamp>,
@@ -195,7 +202,7 @@ impl Partition {
         // Nobody else has it yet, so nothing is copied.
         let new = Arc::make_mut(&mut reservation);
         for change in changes.iter().filter(|change| !change.is_empty()) {
-            new.flags.saturated |= self.shift_planned(new, plan, change);
+            new.flags.saturated |= self.shift_planned(new, &plan.paths[change.charge], places, change);
             lines.push(line(&new.charges[change.charge], change, new.create_time));
         }
         new.requests.extend(stamp.as_ref().map(|stamp| stamp.key));
@@ -240,17 +247,18 @@ impl Partition {
         changes
     }
 
-    fn shift_planned(&mut self, reservation: &Reservation, plan: &Plan, change: &Change) -> bool {
+    /// Adds a change to the counters of its charge's path: of the planned ones, which are at `places`, those that `path` names.
+    fn shift_planned(&mut self, reservation: &Reservation, path: &[u16], places: &[u32], change: &Change) -> bool {
         use crate::domain::counter::Parts;
         let charge = &reservation.charges[change.charge];
         let own = charge.chain_len();
         let (at, now) = (reservation.create_time, self.now);
         let mut cut = false;
-        for (level, index) in plan.paths[change.charge].iter().enumerate() {
+        for (level, index) in path.iter().enumerate() {
             let (used_top_up, held_top_up) = change.top_up_on(level);
             let used = Parts::of(change.used, used_top_up);
             let held = Parts::of(change.held, held_top_up);
-            if let Some(slot) = self.table.get(&plan.counters[usize::from(*index)].bound.key) {
+            if let Some(slot) = self.table.at_mut(places[usize::from(*index)]) {
                 cut |= slot.counter.shift(at, now, used, held, level + 1 == own);
                 slot.touched = now;
             }
@@ -259,8 +267,13 @@ impl Partition {
     }
 
     /// Where stands what happened without the store, or a commit that nobody held for: in the periods of now, whether it
-    /// fits or not.
-    pub(super) fn force(&mut self, tenant: Uid, plan: &Plan, charges: &[Held]) -> Result<Few<Split>, Box<Reply>> {
+    /// fits or not. Answers the places of the planned counters as well.
+    pub(super) fn force(
+        &mut self,
+        tenant: Uid,
+        plan: &Plan,
+        charges: &[Held],
+    ) -> Result<(Few<Split>, Few<u32>), Box<Reply>> {
         let ready = self.ready(plan)?;
         let demands = verdict::demands(plan, charges);
         let now = self.now;
@@ -271,11 +284,6 @@ impl Partition {
                 splits.push(admission::split(value, &counter.windows, top_up, demand.amount, now));
             }
         }
-        for (counter, value) in plan.counters.iter().zip(ready) {
-            if let Ready::Absent(value) = value {
-                self.insert(tenant, counter.bound.key, *value);
-            }
-        }
-        Ok(splits)
+        Ok((splits, self.seat(tenant, plan, ready)))
     }
 }

@@ -70,7 +70,7 @@ impl Partition {
             let mut change = Change { charge: index, used: -signed(amount), ..Change::default() };
             for (level, counter) in plan.paths[index].iter().enumerate() {
                 let key = plan.counters[usize::from(*counter)].bound.key;
-                let Some(slot) = self.table.get(&key) else { continue };
+                let Some(slot) = self.table.get_mut(&key) else { continue };
                 let part = signed(slot.counter.top_up.used.min(amount));
                 if part > 0 {
                     *change.top_up_mut(level) = (-part, 0);

@@ -1,7 +1,8 @@
 //! What a partition remembers of ids: open reservations whole, what has ended for a while, denials for a short while.
 
-use super::due::Due;
-use super::split_map::SplitMap;
+use super::due::{Due, Second};
+use super::passing::{Passes, Passing};
+use super::slots::{Keyed, Slots};
 use crate::domain::name::IdKey;
 use crate::domain::reservation::Reservation;
 use crate::domain::time::{Span, Timestamp};
@@ -14,8 +15,6 @@ use std::sync::Arc;
 pub const REMEMBER: Span = Span::from_secs(600);
 /// How long a denial stays.
 const REMEMBER_DENIAL: Span = Span::from_secs(120);
-/// When that is looked at again which the ledger does not have yet.
-const LATER: Span = Span::from_secs(1);
 /// Denials kept at most; further ones are not remembered.
 const MAX_DENIALS: usize = 100_000;
 /// Violations in them at most.
@@ -27,13 +26,15 @@ const MAX_REQUESTS: usize = 256;
 #[derive(Default)]
 pub struct Ids {
     /// Open reservations.
-    pub open: SplitMap<IdKey, Arc<Reservation>>,
-    ended: SplitMap<IdKey, Ended>,
-    requests: SplitMap<IdKey, Outcome>,
+    pub open: Slots<Arc<Reservation>>,
+    ended: Passing<Ended>,
+    requests: Passing<Asked>,
+    /// What Frees by amount gave back and Adjusts found, by request id: these have no reservation that would tell it.
+    amounts: HashMap<IdKey, Arc<[u64]>, foldhash::fast::RandomState>,
     denials: HashMap<IdKey, Denied, foldhash::fast::RandomState>,
     violations: usize,
-    /// What may be forgotten then.
-    due: Due,
+    /// When denials may be forgotten.
+    denials_due: Due<IdKey>,
     /// Request ids of reservations that were open at the start: the ledger alone knows their fingerprints.
     recovered: HashSet<IdKey, foldhash::fast::RandomState>,
     /// Ids that ended before this time may be unknown here.
@@ -43,11 +44,24 @@ pub struct Ids {
 /// A reservation that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
+    key: IdKey,
     /// Of the call that made it.
     pub fingerprint: u64,
     /// The journal entry that has its last state.
     pub seq: u64,
-    until: Timestamp,
+    until: Second,
+}
+
+/// A call with a request id. There are so many of them that each bit counts.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    key: IdKey,
+    fingerprint: u64,
+    /// Of use if it has one.
+    reservation: IdKey,
+    seq: u64,
+    until: Second,
+    has_reservation: bool,
 }
 
 /// What became of a call with a request id.
@@ -61,7 +75,6 @@ pub struct Outcome {
     pub amounts: Option<Arc<[u64]>>,
     /// The journal entry that has it.
     pub seq: u64,
-    until: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +82,50 @@ struct Denied {
     fingerprint: u64,
     denial: Denial,
     until: Timestamp,
+}
+
+impl Keyed for Arc<Reservation> {
+    type Key = IdKey;
+
+    fn key(&self) -> IdKey {
+        self.key
+    }
+}
+
+impl Keyed for Ended {
+    type Key = IdKey;
+
+    fn key(&self) -> IdKey {
+        self.key
+    }
+}
+
+impl Passes for Ended {
+    fn until(&self) -> Second {
+        self.until
+    }
+
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+impl Keyed for Asked {
+    type Key = IdKey;
+
+    fn key(&self) -> IdKey {
+        self.key
+    }
+}
+
+impl Passes for Asked {
+    fn until(&self) -> Second {
+        self.until
+    }
+
+    fn seq(&self) -> u64 {
+        self.seq
+    }
 }
 
 impl Ids {
@@ -94,8 +151,10 @@ impl Ids {
     }
 
     /// What became of a request.
-    pub fn request(&self, key: &IdKey) -> Option<&Outcome> {
-        self.requests.get(key)
+    pub fn request(&self, key: &IdKey) -> Option<Outcome> {
+        let Asked { fingerprint, reservation, seq, has_reservation, .. } = *self.requests.get(key)?;
+        let amounts = if has_reservation { None } else { self.amounts.get(key).cloned() };
+        Some(Outcome { fingerprint, reservation: has_reservation.then_some(reservation), amounts, seq })
     }
 
     /// A denial of a request: its fingerprint and the answer.
@@ -112,7 +171,7 @@ impl Ids {
             if let Some(before) = self.denials.insert(key, Denied { fingerprint, denial: denial.clone(), until }) {
                 self.violations = self.violations.saturating_sub(before.denial.violations.len());
             }
-            self.due.push(until, key);
+            self.denials_due.push(Second::after(until), key);
         }
     }
 
@@ -120,68 +179,56 @@ impl Ids {
     pub fn add_request(&mut self, reservation: &mut Reservation, key: IdKey, now: Timestamp) {
         if reservation.requests.len() >= MAX_REQUESTS {
             let oldest = reservation.requests.remove(0);
-            let until = now + REMEMBER;
-            if let Some(outcome) = self.requests.get_mut(&oldest) {
-                outcome.until = until;
-                self.due.push(until, oldest);
-            }
+            self.requests.change(&oldest, |asked| asked.until = Second::after(now + REMEMBER));
         }
         reservation.requests.push(key);
     }
 
     /// Remembers what became of a request. While its reservation is open it stays.
     pub fn remember_request(&mut self, key: IdKey, known: &KnownRequest, seq: u64, open: bool, now: Timestamp) {
-        let until = if open { Timestamp::MAX } else { now + REMEMBER };
-        let amounts = (!known.amounts.is_empty()).then(|| known.amounts.as_slice().into());
-        let KnownRequest { fingerprint, reservation, .. } = *known;
-        self.requests.insert(key, Outcome { fingerprint, reservation, amounts, seq, until });
-        if !open {
-            self.due.push(until, key);
+        if !known.amounts.is_empty() {
+            self.amounts.insert(key, known.amounts.as_slice().into());
         }
+        self.requests.insert(Asked {
+            key,
+            fingerprint: known.fingerprint,
+            reservation: known.reservation.unwrap_or(IdKey(0)),
+            seq,
+            until: if open { Second::NEVER } else { Second::after(now + REMEMBER) },
+            has_reservation: known.reservation.is_some(),
+        });
     }
 
     /// A reservation has ended, or changed after its end: only its outcome stays.
     pub fn remember_end(&mut self, reservation: &Reservation, seq: u64, now: Timestamp) {
-        let until = now + REMEMBER;
-        self.ended.insert(reservation.key, Ended { fingerprint: reservation.fingerprint, seq, until });
-        self.due.push(until, reservation.key);
+        let Reservation { key, fingerprint, .. } = *reservation;
+        let until = Second::after(now + REMEMBER);
+        self.ended.insert(Ended { key, fingerprint, seq, until });
         for request in &reservation.requests {
-            if let Some(outcome) = self.requests.get_mut(request) {
-                outcome.until = until;
-                self.due.push(until, *request);
-            }
+            self.requests.change(request, |asked| asked.until = until);
         }
     }
 
-    /// Forgets what is due, at most `limit` ids at a time. What the ledger does not have yet is looked at again later.
+    /// Forgets what is due, at most `limit` of each kind at a time. What the ledger does not have yet is looked at again later.
     pub fn forget(&mut self, now: Timestamp, flushed: u64, limit: usize) {
-        for _ in 0..limit {
-            let Some(key) = self.due.pop(now) else { return };
-            if !self.forget_one(&key, now, flushed) {
-                self.due.push(now + LATER, key);
+        self.ended.forget(now, flushed, limit, |_| ());
+        self.requests.forget(now, flushed, limit, |asked| {
+            if !asked.has_reservation {
+                self.amounts.remove(&asked.key);
             }
+        });
+        for _ in 0..limit {
+            let Some(key) = self.denials_due.pop(Second::of(now)) else { break };
+            self.forget_denial(&key, now);
         }
     }
 
-    /// Whether the key is done with: forgotten, or due later under another second.
-    fn forget_one(&mut self, key: &IdKey, now: Timestamp, flushed: u64) -> bool {
+    fn forget_denial(&mut self, key: &IdKey, now: Timestamp) {
         if self.denials.get(key).is_some_and(|denied| denied.until <= now)
             && let Some(denied) = self.denials.remove(key)
         {
             self.violations = self.violations.saturating_sub(denied.denial.violations.len());
         }
-        let ended = self.ended.get(key).filter(|ended| ended.until <= now).map(|ended| ended.seq);
-        let asked = self.requests.get(key).filter(|outcome| outcome.until <= now).map(|outcome| outcome.seq);
-        if ended.or(asked).is_some_and(|seq| seq > flushed) {
-            return false;
-        }
-        if ended.is_some() {
-            self.ended.remove(key);
-        }
-        if asked.is_some() {
-            self.requests.remove(key);
-        }
-        true
     }
 
     /// Number of outcomes remembered.
@@ -223,7 +270,7 @@ mod tests {
         ids.forget(due + Span::from_secs(1), 8, 10_000);
         assert_eq!(ids.outcomes(), 1, "the ledger has it now");
         ids.forget(due + Span::from_secs(5), 8, 10_000);
-        assert_eq!((ids.outcomes(), ids.due.pop(Timestamp::MAX)), (0, None));
+        assert_eq!((ids.outcomes(), ids.requests.is_empty()), (0, true));
     }
 
     #[test]
@@ -262,6 +309,6 @@ mod tests {
         let due = begin + REMEMBER_DENIAL;
         assert!(ids.denial(&IdKey(1), due - Span::from_millis(1)).is_some() && ids.denial(&IdKey(1), due).is_none());
         ids.forget(due, 0, 10_000);
-        assert_eq!((ids.denials.len(), ids.due.pop(Timestamp::MAX)), (0, None));
+        assert_eq!((ids.denials.len(), ids.denials_due.is_empty()), (0, true));
     }
 }

@@ -16,7 +16,7 @@ impl Partition {
         let Some(beyond) = self.tail.used_since(as_of, &refill.key) else { return };
         let now = self.now;
         let holds = self.holds_on(&refill.key);
-        let mut counter = match self.table.get(&refill.key) {
+        let mut counter = match self.table.get_mut(&refill.key) {
             Some(slot) => std::mem::take(&mut slot.counter),
             None => Counter::default(),
         };
@@ -34,7 +34,7 @@ impl Partition {
                 counter.put(WindowCount { window: plan.window, planned, gauge }, refill.windows.len());
             }
         }
-        match self.table.get(&refill.key) {
+        match self.table.get_mut(&refill.key) {
             Some(slot) => slot.counter = counter,
             None => {
                 let tenant = refill.tenant.or(holds.first().map(|hold| hold.tenant));
@@ -53,7 +53,7 @@ impl Partition {
                 self.ids.open.get(id).into_iter().for_each(|open| add_holds(open, key, &mut holds));
             }
         } else {
-            self.ids.open.values().for_each(|open| add_holds(open, key, &mut holds));
+            self.ids.open.iter().for_each(|open| add_holds(open, key, &mut holds));
         }
         holds
     }

@@ -1,6 +1,6 @@
 //! One partition: the counters, holds and ids of its tenants, as a value under a mutex. One operation is one step on it.
 
-use super::due::Due;
+use super::due::{Due, Second};
 use super::ids::Ids;
 use super::table::{Slot, Table};
 use super::tail::Tail;
@@ -42,7 +42,8 @@ pub struct Partition {
     places: HashMap<Uid, u32, foldhash::fast::RandomState>,
     /// The catalog version below which nobody may decide.
     floor: u64,
-    deadlines: Due,
+    /// Places of open reservations.
+    deadlines: Due<u32>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -143,19 +144,20 @@ impl Partition {
         if missing.is_empty() { (counter, missing) } else { (Counter::default(), (0..plan.windows.len()).collect()) }
     }
 
-    /// Puts a counter in.
-    pub fn insert(&mut self, uid: Uid, key: CounterKey, counter: Counter) {
+    /// Puts a counter in and answers its place.
+    pub fn insert(&mut self, uid: Uid, key: CounterKey, counter: Counter) -> u32 {
         let tenant = self.tenant(uid);
         self.tenants[tenant as usize].counters += 1;
-        self.table.insert(Slot { key, counter, tenant, touched: self.now });
+        self.table.insert(Slot { key, counter, tenant, touched: self.now }).0
     }
 
     /// Takes a new reservation in.
     pub fn open(&mut self, reservation: Arc<Reservation>) {
         let place = self.tenant(reservation.tenant) as usize;
         self.tenants[place].open += 1;
-        self.deadlines.push(reservation.expire_time, reservation.key);
-        self.ids.open.insert(reservation.key, reservation);
+        let expire_time = reservation.expire_time;
+        let (place, _) = self.ids.open.insert(reservation);
+        self.deadlines.push(Second::after(expire_time), place);
     }
 
     /// Applies what an operation made of a reservation: counters, the reservation's new state, the journal. Answers the
@@ -186,16 +188,14 @@ impl Partition {
 
     /// Stores the reservation's new state where it belongs: among the open ones, or only as an outcome.
     fn keep(&mut self, before: &Reservation, after: &Arc<Reservation>, seq: u64) {
-        let was_open = self.ids.open.contains_key(&before.key);
         if after.state.is_open() {
+            let (place, _) = self.ids.open.insert(after.clone());
             if after.expire_time != before.expire_time {
-                self.deadlines.push(after.expire_time, after.key);
+                self.deadlines.push(Second::after(after.expire_time), place);
             }
-            self.ids.open.insert(after.key, after.clone());
             return;
         }
-        if was_open {
-            self.ids.open.remove(&before.key);
+        if self.ids.open.remove(&before.key).is_some() {
             let place = self.tenant(before.tenant) as usize;
             self.tenants[place].open = self.tenants[place].open.saturating_sub(1);
         }
@@ -246,9 +246,9 @@ impl Partition {
     pub fn reap(&mut self, limit: usize) -> usize {
         let mut seen = 0;
         while seen < limit {
-            let Some(key) = self.deadlines.pop(self.now) else { break };
+            let Some(place) = self.deadlines.pop(Second::of(self.now)) else { break };
             seen += 1;
-            self.expire(key);
+            self.expire(place);
         }
         // A call looks at more ids than it leaves on average, so that none is kept for long after it is due.
         self.ids.forget(self.now, self.tail.flushed, limit);
@@ -257,13 +257,14 @@ impl Partition {
 
     /// Whether more deadlines are due.
     pub fn is_due(&self) -> bool {
-        self.deadlines.is_due(self.now)
+        self.deadlines.is_due(Second::of(self.now))
     }
 
-    /// Ends one reservation, unless it has ended already, was extended, or is parked.
-    fn expire(&mut self, key: IdKey) {
-        let Some(before) = self.ids.open.get(&key) else { return };
-        if before.expire_time.ceil_second() > self.now.millis().div_euclid(1000) || before.state == State::Parked {
+    /// Ends the reservation at a place. The one that was meant may have ended already, and left its place to another, may have been
+    /// extended, or be parked.
+    fn expire(&mut self, place: u32) {
+        let Some(before) = self.ids.open.at(place) else { return };
+        if Second::after(before.expire_time) > Second::of(self.now) || before.state == State::Parked {
             return;
         }
         let before = before.clone();
@@ -311,7 +312,7 @@ fn shift_path(table: &mut Table, charge: &Held, change: &Change, at: Timestamp, 
     for (index, account) in charge.path.accounts().iter().enumerate() {
         let key = CounterKey { account: *account, meter: charge.meter_id };
         let (used_top_up, held_top_up) = change.top_up_on(index);
-        if let Some(slot) = table.get(&key) {
+        if let Some(slot) = table.get_mut(&key) {
             let used = Parts::of(change.used, used_top_up);
             let held = Parts::of(change.held, held_top_up);
             cut |= slot.counter.shift(at, now, used, held, index + 1 == own);

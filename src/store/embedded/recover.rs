@@ -57,7 +57,7 @@ pub async fn load(
     }
     for reservation in ledger.open_reservations(index).await? {
         partition.ids.recover_requests(&reservation.requests);
-        partition.ids.open.insert(reservation.key, Arc::new(reservation));
+        partition.ids.open.insert(Arc::new(reservation));
     }
     for (seq, effect) in effects {
         replay(&mut partition, seq, effect);
@@ -128,7 +128,7 @@ fn replay(partition: &mut Partition, seq: u64, effect: Effect) {
     }
     if let Some(reservation) = effect.reservation {
         if open {
-            partition.ids.open.insert(reservation.key, reservation);
+            partition.ids.open.insert(reservation);
         } else {
             partition.ids.open.remove(&reservation.key);
             partition.ids.remember_end(&reservation, seq, now);

@@ -82,8 +82,8 @@ impl Partition {
             return self.refused(RuleError::NotFound);
         };
         let (plan, mut reservation) = (plan.clone(), template.clone());
-        let mut splits = match self.force(operation.tenant, &plan, &reservation.charges) {
-            Ok(splits) => splits,
+        let (mut splits, places) = match self.force(operation.tenant, &plan, &reservation.charges) {
+            Ok(forced) => forced,
             Err(reply) => return *reply,
         };
         let new = Arc::make_mut(&mut reservation);
@@ -93,7 +93,7 @@ impl Partition {
         new.flags.recovered = true;
         new.state = if is_final { State::Committed } else { State::Expired };
         let stamp = stamp(operation, Some(reservation.key));
-        let (reservation, seq) = self.enter(reservation, &plan, &changes, Kind::Commit, stamp);
+        let (reservation, seq) = self.enter(reservation, &plan, &places, &changes, Kind::Commit, stamp);
         self.done(Outcome::Reservation(reservation), false, seq)
     }
 
@@ -149,10 +149,7 @@ impl Partition {
         if let Some(miss) = self.missing(&before, &plan) {
             return miss;
         }
-        let value = |key: CounterKey| {
-            let place = self.table.place(&key)?;
-            Some(&self.table.slot(place)?.counter)
-        };
+        let value = |key: CounterKey| self.table.get(&key).map(|slot| &slot.counter);
         let raised = match verdict::raise(&before, &plan, &matched, value, self.now) {
             Ok(raised) => raised,
             Err(denial) => {

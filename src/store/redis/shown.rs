@@ -206,7 +206,7 @@ fn time(time: Timestamp) -> Json {
 }
 
 fn id(key: IdKey) -> Json {
-    format!("{:032x}", key.0).into()
+    key.to_string().into()
 }
 
 fn word(word: u64) -> Json {

@@ -95,6 +95,6 @@ pub(super) async fn account_name(connection: &mut Connection, account: Uid) -> R
     });
     Ok(match named.await? {
         Some(row) => row.text(0)?,
-        None => format!("account {:032x}", account.0),
+        None => format!("account {account}"),
     })
 }
