@@ -2,7 +2,7 @@
 
 use super::name::{AccountName, MeterName, NameError, Pattern};
 use super::time::{Period, Timestamp};
-use super::window::{Window, WindowKind, WindowSpec};
+use super::window::{Window, WindowKind, WindowSpec, Windows};
 use std::fmt;
 use std::sync::Arc;
 
@@ -143,6 +143,15 @@ impl Subject {
         let pattern: Pattern = text.parse()?;
         if pattern.is_wild() { Ok(Subject::Pattern(pattern)) } else { Ok(Subject::Account(text.parse()?)) }
     }
+
+    /// The same as a text, shared with the quota where it has it.
+    pub fn shared(&self) -> Arc<str> {
+        match self {
+            Subject::Account(name) => name.shared(),
+            Subject::Pattern(pattern) => pattern.shared(),
+            Subject::Plan(_) => self.to_string().into(),
+        }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -219,9 +228,9 @@ pub struct Candidate<'a> {
 /// through, `unlimited` lifts (rule 1, S0.16). Among patterns of one origin the more specific one is stronger. While a quota is
 /// raised, the raise's limit stands in place of its own.
 ///
-/// `default_zone` is the zone of windows that name none. A window that no longer compiles is left out; the catalog
-/// refuses such a window when it is set.
-pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str, now: Timestamp) -> EffectiveQuota {
+/// `default_zone` is the zone of windows that name none; `windows` has those that were compiled before. A window that no longer
+/// compiles is left out; the catalog refuses such a window when it is set.
+pub fn resolve(candidates: &[Candidate<'_>], windows: &Windows, default_zone: &str, now: Timestamp) -> EffectiveQuota {
     let mut ranked: Vec<&Candidate<'_>> = candidates.iter().collect();
     ranked.sort_by(|a, b| a.origin.cmp(&b.origin).then_with(|| specificity(b.quota).cmp(&specificity(a.quota))));
 
@@ -234,16 +243,16 @@ pub fn resolve(candidates: &[Candidate<'_>], default_zone: &str, now: Timestamp)
             if seen.contains(&limit.window.kind) {
                 continue;
             }
-            let Ok(window) = limit.window.compile(default_zone) else { continue };
+            let Ok(window) = windows.get(&limit.window, default_zone) else { continue };
             seen.push(limit.window.kind);
             let raised = raised(quota, limit, now, &mut result.valid);
             result.limits.push(Effective {
-                window: Arc::new(window),
+                window,
                 limit: raised.map_or(limit.value, |(value, _)| value).finite(),
                 own: limit.value.finite(),
                 raised_until: raised.map(|(_, until)| until),
                 origin: candidate.origin,
-                subject: quota.subject.to_string().into(),
+                subject: quota.subject.shared(),
                 enforcement: quota.enforcement,
                 hold_share_percent: quota.hold_share_percent,
             });
@@ -334,7 +343,7 @@ mod tests {
         let origins = [Origin::Own, Origin::Tenant];
         let candidates: Vec<_> =
             origins.into_iter().zip(quotas).map(|(origin, quota)| Candidate { origin, quota }).collect();
-        let found = resolve(&candidates, "UTC", at(now));
+        let found = resolve(&candidates, &Windows::default(), "UTC", at(now));
         let limits = found.limits.iter().map(|limit| (limit.limit, limit.raised_until.map(Timestamp::millis)));
         (limits.collect(), (found.valid.start.millis(), found.valid.end.millis()))
     }

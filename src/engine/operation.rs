@@ -164,7 +164,7 @@ pub struct CounterPlan {
     /// The account on the meter and its quota.
     pub bound: Arc<Bound>,
     /// Its windows in their present periods.
-    pub windows: Arc<Vec<WindowPlan>>,
+    pub windows: Arc<[WindowPlan]>,
 }
 
 /// One account on one meter with what binds it, under one version of the catalog.
@@ -254,7 +254,7 @@ pub struct Miss {
     /// The tenant.
     pub tenant: Option<Uid>,
     /// Counters with the windows that are missing.
-    pub counters: Vec<(CounterKey, Arc<Vec<WindowPlan>>, Vec<usize>)>,
+    pub counters: Vec<(CounterKey, Arc<[WindowPlan]>, Vec<usize>)>,
     /// A reservation.
     pub reservation: Option<IdKey>,
     /// A request id.
@@ -275,7 +275,7 @@ pub struct Refill {
     /// The counter.
     pub key: CounterKey,
     /// All planned windows.
-    pub windows: Arc<Vec<WindowPlan>>,
+    pub windows: Arc<[WindowPlan]>,
     /// Index of each missing one, and the ledger's answer for it.
     pub answers: Vec<(usize, UsageAnswer)>,
     /// The lifetime: top-up and own use, and the holds where the miss asked for them.

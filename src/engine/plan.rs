@@ -72,7 +72,7 @@ impl Plan {
     pub fn lifted(mut self) -> Plan {
         for counter in &mut self.counters {
             let windows = counter.windows.iter().map(|window| WindowPlan { enforced: false, ..window.clone() });
-            counter.windows = Arc::new(windows.collect());
+            counter.windows = windows.collect();
         }
         self
     }
@@ -81,7 +81,7 @@ impl Plan {
     pub fn without_shares(mut self) -> Plan {
         for counter in &mut self.counters {
             let windows = counter.windows.iter().map(|window| WindowPlan { hold_cap: None, ..window.clone() });
-            counter.windows = Arc::new(windows.collect());
+            counter.windows = windows.collect();
         }
         self
     }
@@ -248,6 +248,9 @@ fn find_meters<'a>(snapshot: &'a Snapshot, charges: &[ChargeRequest]) -> Result<
 
 /// Nobody below an account that is being moved is charged until that is done.
 fn find_moving(snapshot: &Snapshot, paths: &[Path]) -> Result<(), CallError> {
+    if !snapshot.has_moves() {
+        return Ok(());
+    }
     let mut levels = paths.iter().flat_map(Path::levels);
     match levels.find(|level| snapshot.is_moving(level.bound.key.account)) {
         Some(level) => Err(CallError::Moving(level.bound.account.to_string())),
@@ -288,9 +291,9 @@ fn find_accounts(snapshot: &Snapshot, charges: &[ChargeRequest]) -> Result<(), C
 
 /// Why a charge is denied whatever the counters have: it may not be made, or it has no quota where one must be (S0.19).
 fn barred(charge: usize, request: &ChargeRequest, meter: &Meter, path: &Path) -> Option<Barred> {
-    let limited = path.levels().any(|level| !level.bound.quota.limits.is_empty());
-    let unset = meter.default_policy == DefaultPolicy::Deny && !limited;
-    let no_quota = || unset.then(|| (Cause::NoQuota, Arc::from(request.account.as_str())));
+    let limited = || path.levels().any(|level| !level.bound.quota.limits.is_empty());
+    let is_unset = || meter.default_policy == DefaultPolicy::Deny && !limited();
+    let no_quota = || is_unset().then(|| (Cause::NoQuota, Arc::from(request.account.as_str())));
     let (cause, account) = path.bar.clone().or_else(no_quota)?;
     Some(Barred { charge, cause, account })
 }

@@ -18,12 +18,13 @@ use crate::domain::quota::{Enforcement, resolve};
 use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::reservation::{self, About};
 use crate::domain::time::{Period, Timestamp};
-use crate::domain::window::{Window, WindowKind, WindowSpec};
+use crate::domain::window::{Window, WindowKind, WindowSpec, Windows};
 use arc_swap::ArcSwap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Chains kept by shard; beyond that a shard starts anew, so that a flood of names costs time and not memory.
 const CHAINS_PER_SHARD: usize = 8192;
@@ -36,11 +37,22 @@ pub struct Snapshot {
     version: u64,
     contents: Contents,
     lifetime: Option<Arc<Window>>,
+    windows: Arc<Windows>,
     chains: Vec<Mutex<Chains>>,
     hasher: foldhash::fast::RandomState,
+    /// Whether the tenant registers its accounts, once that was asked.
+    registers: OnceLock<bool>,
 }
 
-type Chains = HashMap<(AccountName, MeterId), Arc<Chain>, foldhash::fast::RandomState>;
+type Chains = HashTable<Kept>;
+
+/// A chain that was looked up, by the name that it was asked for.
+struct Kept {
+    hash: u64,
+    account: AccountName,
+    meter: MeterId,
+    chain: Arc<Chain>,
+}
 
 /// An account's chain on one meter: the tenant first, the account itself last.
 pub struct Chain {
@@ -74,28 +86,30 @@ pub struct Planned {
     /// When these periods are the current ones.
     pub valid: Period,
     /// The windows.
-    pub windows: Arc<Vec<WindowPlan>>,
+    pub windows: Arc<[WindowPlan]>,
 }
 
 impl Snapshot {
     /// Builds the look-ups of one version.
     pub fn new(data: CatalogData) -> Snapshot {
-        Snapshot::of(data.version, Contents::new(data))
+        Snapshot::of(data.version, Contents::new(data), Arc::default())
     }
 
     /// The next version: it shares with this one all that did not change.
     pub fn changed(&self, changes: CatalogChanges) -> Snapshot {
-        Snapshot::of(changes.version, self.contents.changed(changes))
+        Snapshot::of(changes.version, self.contents.changed(changes), self.windows.clone())
     }
 
-    fn of(version: u64, contents: Contents) -> Snapshot {
+    fn of(version: u64, contents: Contents, windows: Arc<Windows>) -> Snapshot {
         let lifetime = WindowSpec { kind: WindowKind::Lifetime, zone: None, anchor: None, length: None, cron: None };
         Snapshot {
             version,
             contents,
-            lifetime: lifetime.compile(DEFAULT_ZONE).ok().map(Arc::new),
+            lifetime: windows.get(&lifetime, DEFAULT_ZONE).ok(),
+            windows,
             chains: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
+            registers: OnceLock::new(),
         }
     }
 
@@ -118,11 +132,12 @@ impl Snapshot {
 
     /// Whether an account may be charged at all: in a tenant that registers its accounts, only one with a record, or a pool.
     pub fn knows(&self, account: &AccountName) -> bool {
-        let account = self.today(account);
         let registers = |record: &Account| record.account_policy == AccountPolicy::Registered;
-        !self.contents.account(account.tenant()).is_some_and(registers)
-            || self.contents.account(account.as_str()).is_some()
-            || self.contents.pools.has(account.as_str())
+        if !self.registers.get_or_init(|| self.contents.account(account.tenant()).is_some_and(registers)) {
+            return true;
+        }
+        let account = self.today(account);
+        self.contents.account(account.as_str()).is_some() || self.contents.pools.has(account.as_str())
     }
 
     /// The pools that an account is a member of at `now`; `None`: all pools. By account.
@@ -182,20 +197,32 @@ impl Snapshot {
 
     /// The chain of an account on a meter with the limits in force at `now`. Looked up once, then kept until a raise ends.
     pub fn chain(&self, account: &AccountName, meter: &Meter, now: Timestamp) -> Arc<Chain> {
-        let key = (account.clone(), meter.name.id());
-        let shard = &self.chains[(self.hasher.hash_one(&key) as usize) % SHARDS];
-        if let Some(chain) = shard.lock().unwrap_or_else(PoisonError::into_inner).get(&key)
-            && chain.valid.contains(now)
+        let id = meter.name.id();
+        let hash = self.hasher.hash_one((account, id));
+        let is_this = |kept: &Kept| kept.hash == hash && kept.meter == id && kept.account == *account;
+        if let Some(kept) = self.shard(hash).find(hash, is_this)
+            && kept.chain.valid.contains(now)
         {
-            return chain.clone();
+            return kept.chain.clone();
         }
         let chain = Arc::new(self.resolve_chain(account, meter, now));
-        let mut kept = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= CHAINS_PER_SHARD {
-            kept.clear();
+        let mut shard = self.shard(hash);
+        // Freed when nobody waits for the shard any more: there are many.
+        let _gone = (shard.len() >= CHAINS_PER_SHARD).then(|| std::mem::take(&mut *shard));
+        match shard.entry(hash, is_this, |kept| kept.hash) {
+            Entry::Occupied(mut kept) => kept.get_mut().chain = chain.clone(),
+            Entry::Vacant(place) => {
+                place.insert(Kept { hash, account: account.clone(), meter: id, chain: chain.clone() });
+            }
         }
-        kept.insert(key, chain.clone());
+        drop(shard);
         chain
+    }
+
+    /// The part of the chains that has those of a hash.
+    fn shard(&self, hash: u64) -> MutexGuard<'_, Chains> {
+        // A table looks at the lowest bits and at the highest ones.
+        self.chains[(hash >> 32) as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the chain of the account above has, which is shared with all that are below it, and the account itself.
@@ -210,7 +237,8 @@ impl Snapshot {
         let zone = record.and_then(|record| record.time_zone.as_deref()).map_or(zone, Arc::from);
         let is_active = record.is_none_or(|record| record.state == AccountState::Active);
         let inactive = inactive.or_else(|| (!is_active).then(|| Arc::from(account.as_str())));
-        let quota = resolve(&self.contents.candidates(account.as_str(), record, meter.name.id()), &zone, now);
+        let candidates = self.contents.candidates(account.as_str(), record, meter.name.id());
+        let quota = resolve(&candidates, &self.windows, &zone, now);
         let valid = valid.intersect(&quota.valid);
         let uid = self.contents.names.uids(account).pop().unwrap_or(Uid::ROOT);
         let key = CounterKey { account: uid, meter: meter.name.id() };
@@ -305,7 +333,7 @@ impl Level {
             valid = valid.intersect(&period);
             windows.push(WindowPlan { period, ..plan.clone() });
         }
-        Planned { valid, windows: Arc::new(windows) }
+        Planned { valid, windows: windows.into() }
     }
 
     /// The counter's plan from its planned windows.

@@ -18,6 +18,7 @@ mod compiled;
 mod cron;
 mod error;
 mod kind;
+mod shared;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -26,4 +27,5 @@ mod zone;
 pub use compiled::{SLIDING_BUCKETS, Window, WindowId};
 pub use error::WindowError;
 pub use kind::WindowKind;
+pub use shared::Windows;
 pub use spec::WindowSpec;

@@ -87,9 +87,9 @@ impl<'a> Names<'a> {
     }
 
     /// The numbers of a counter and of its list, from 1; `None` if another operation sees other windows of it.
-    fn counter(&mut self, key: CounterKey, windows: &'a Arc<Vec<WindowPlan>>) -> Option<(u16, u8)> {
+    fn counter(&mut self, key: CounterKey, windows: &'a Arc<[WindowPlan]>) -> Option<(u16, u8)> {
         let next = u8::try_from(self.windows.len() + 1).ok()?;
-        let list = *self.lists.entry(windows.as_slice()).or_insert(next);
+        let list = *self.lists.entry(&**windows).or_insert(next);
         if list == next {
             self.windows.push(windows);
         }

@@ -91,7 +91,7 @@ impl<'a> Plans<'a> {
         plans
     }
 
-    fn add(&mut self, key: CounterKey, windows: &'a Arc<Vec<WindowPlan>>, top_up: Option<u64>) {
+    fn add(&mut self, key: CounterKey, windows: &'a Arc<[WindowPlan]>, top_up: Option<u64>) {
         let next = self.all.len();
         if *self.numbers.entry(name(key, windows, top_up)).or_insert(next) == next {
             self.all.push((key, top_up, windows));
@@ -99,7 +99,7 @@ impl<'a> Plans<'a> {
     }
 
     /// The number that the script knows it by.
-    fn number(&self, key: CounterKey, windows: &Arc<Vec<WindowPlan>>, top_up: Option<u64>) -> usize {
+    fn number(&self, key: CounterKey, windows: &Arc<[WindowPlan]>, top_up: Option<u64>) -> usize {
         self.numbers.get(&name(key, windows, top_up)).map_or(0, |number| number + 1)
     }
 
@@ -122,8 +122,8 @@ pub(super) fn write_windows(out: &mut Writer, windows: &[WindowPlan]) {
     }
 }
 
-fn name(key: CounterKey, windows: &Arc<Vec<WindowPlan>>, top_up: Option<u64>) -> PlanKey {
-    (key, Arc::as_ptr(windows) as usize, top_up)
+fn name(key: CounterKey, windows: &Arc<[WindowPlan]>, top_up: Option<u64>) -> PlanKey {
+    (key, windows.as_ptr() as usize, top_up)
 }
 
 /// A counter's key as a field of a hash: account and meter.

@@ -86,7 +86,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
         let key = CounterKey { account: Uid::of(ACCOUNTS[at]), meter: meter() };
         let quota = EffectiveQuota { top_up, ..EffectiveQuota::default() };
         let bound = Bound { key, account: ACCOUNTS[at].into(), meter: METER.into(), quota };
-        CounterPlan { bound: Arc::new(bound), windows: Arc::new(windows) }
+        CounterPlan { bound: Arc::new(bound), windows }
     };
     let users = rng.random_range(1..3);
     let counters = (0..=users).map(|at| bound(rng, at)).collect::<Vec<_>>();
