@@ -170,7 +170,7 @@ impl Snapshot {
         self.contents.names.moving(name)
     }
 
-    /// Whether any account of the tenant was ever moved.
+    /// Whether any account of the tenant was ever moved, or is being moved.
     pub fn has_moves(&self) -> bool {
         !self.contents.names.is_empty()
     }

@@ -4,7 +4,7 @@ use super::{Window, WindowError, WindowSpec};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Windows kept; beyond that all are compiled anew as they are asked for, so that a flood of shapes costs time and not memory.
+/// Windows kept; beyond that it begins anew, so that a flood of shapes costs time and not memory.
 const KEPT: usize = 4096;
 
 /// Compiled windows by zone and by what they were made of. Accounts with the same shape of window share it: there are millions of
@@ -24,8 +24,10 @@ impl Windows {
     /// # Errors
     /// [`WindowError`] as of [`WindowSpec::compile`].
     pub fn get(&self, spec: &WindowSpec, default_zone: &str) -> Result<Arc<Window>, WindowError> {
+        // Where the default plays no part, accounts of all zones share the window.
+        let zone = if spec.zone.is_some() || !spec.kind.uses_zone() { "" } else { default_zone };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(window) = kept.by_zone.get(default_zone).and_then(|windows| windows.get(spec)) {
+        if let Some(window) = kept.by_zone.get(zone).and_then(|windows| windows.get(spec)) {
             return Ok(window.clone());
         }
         let window = Arc::new(spec.compile(default_zone)?);
@@ -33,7 +35,7 @@ impl Windows {
             *kept = Kept::default();
         }
         kept.count += 1;
-        kept.by_zone.entry(default_zone.into()).or_default().insert(spec.clone(), window.clone());
+        kept.by_zone.entry(zone.into()).or_default().insert(spec.clone(), window.clone());
         Ok(window)
     }
 }
@@ -51,6 +53,11 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &windows.get(&day, "UTC").unwrap()));
         assert_ne!(first, windows.get(&day, "Europe/Paris").unwrap(), "another zone");
         assert!(windows.get(&day, "Mars/Olympus").is_err());
+        for spec in [WindowSpec::of(WindowKind::Minute), WindowSpec { zone: Some("Asia/Tokyo".into()), ..day.clone() }]
+        {
+            let [one, other] = ["UTC", "Europe/Paris"].map(|zone| windows.get(&spec, zone).unwrap());
+            assert!(Arc::ptr_eq(&one, &other) && one == spec.compile("Europe/Paris").unwrap().into());
+        }
         for minutes in 1..=KEPT as i64 {
             let spec =
                 WindowSpec { length: Some(Span::from_secs(60 * minutes)), ..WindowSpec::of(WindowKind::Sliding) };
@@ -58,6 +65,6 @@ mod tests {
         }
         let again = windows.get(&day, "UTC").unwrap();
         assert!(again == first && !Arc::ptr_eq(&again, &first), "it was let go and is the same");
-        assert_eq!(windows.0.lock().unwrap().count, 3);
+        assert_eq!(windows.0.lock().unwrap().count, 5);
     }
 }

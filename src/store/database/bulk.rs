@@ -107,7 +107,7 @@ impl Text {
 }
 
 fn values<T>(product: Product, text: &Text, rows: &[T], bind: &impl Fn(&mut Values, &T)) -> Values {
-    let mut values = Values::of_rows(product, text.columns);
+    let mut values = Values::of_rows(product, rows.len(), text.columns);
     for row in rows {
         bind(&mut values, row);
     }

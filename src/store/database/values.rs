@@ -40,14 +40,18 @@ impl Values {
         Values { to, failed: None }
     }
 
-    /// Of many rows, each with `width` values: one value after the other on SQLite, an array for each column on PostgreSQL.
-    pub(super) fn of_rows(product: Product, width: usize) -> Values {
-        match product {
-            Product::Sqlite => Values::of(product),
-            Product::Postgres => {
-                Values { to: To::Columns { columns: Vec::with_capacity(width), width, next: 0 }, failed: None }
+    /// Of so many rows, each with `width` values: one value after the other on SQLite, an array for each column on PostgreSQL.
+    pub(super) fn of_rows(product: Product, rows: usize, width: usize) -> Values {
+        let to = match product {
+            Product::Sqlite => {
+                let mut arguments = SqliteArguments::default();
+                // The second is of no use to SQLite.
+                Arguments::reserve(&mut arguments, rows * width, 0);
+                To::Sqlite(arguments)
             }
-        }
+            Product::Postgres => To::Columns { columns: Vec::with_capacity(width), width, next: 0 },
+        };
+        Values { to, failed: None }
     }
 
     /// A number.

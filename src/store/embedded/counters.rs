@@ -17,7 +17,7 @@ use tracing::Instrument;
 /// The embedded engine's incarnation: its journal lives on from start to start.
 pub const INCARNATION: u64 = 1;
 
-/// Ids that a sweep forgets at most: no longer than a millisecond.
+/// Ids of each kind that a sweep forgets at most: no longer than a millisecond or two.
 const FORGET: usize = 2048;
 
 /// Counters in this process.

@@ -4,7 +4,8 @@ use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-/// A second since 1970. Those before count as the first one, and after the year 2106 comes none but [`Second::NEVER`].
+/// A second since 1970, in four bytes: there are millions of them. Those before count as the first one, and after the year 2106 comes
+/// none but [`Second::NEVER`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Second(NonZeroU32);
 

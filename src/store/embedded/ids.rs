@@ -29,8 +29,8 @@ pub struct Ids {
     pub open: Slots<Arc<Reservation>>,
     ended: Passing<Ended>,
     requests: Passing<Asked>,
-    /// What Frees by amount gave back and Adjusts found, by request id: these have no reservation that would tell it.
-    amounts: HashMap<IdKey, Arc<[u64]>, foldhash::fast::RandomState>,
+    /// What Frees by amount gave back and Adjusts found: these have no reservation that would tell it.
+    given: Slots<Given>,
     denials: HashMap<IdKey, Denied, foldhash::fast::RandomState>,
     violations: usize,
     /// When denials may be forgotten.
@@ -57,11 +57,17 @@ pub struct Ended {
 struct Asked {
     key: IdKey,
     fingerprint: u64,
-    /// Of use if it has one.
+    /// Zero if it has none.
     reservation: IdKey,
     seq: u64,
     until: Second,
     has_reservation: bool,
+}
+
+/// What a call without a reservation answered, by its request id.
+struct Given {
+    key: IdKey,
+    amounts: Arc<[u64]>,
 }
 
 /// What became of a call with a request id.
@@ -71,7 +77,7 @@ pub struct Outcome {
     pub fingerprint: u64,
     /// The reservation that it made or changed.
     pub reservation: Option<IdKey>,
-    /// What a Free by amount gave back.
+    /// What a Free by amount gave back, or an Adjust found.
     pub amounts: Option<Arc<[u64]>>,
     /// The journal entry that has it.
     pub seq: u64,
@@ -85,6 +91,14 @@ struct Denied {
 }
 
 impl Keyed for Arc<Reservation> {
+    type Key = IdKey;
+
+    fn key(&self) -> IdKey {
+        self.key
+    }
+}
+
+impl Keyed for Given {
     type Key = IdKey;
 
     fn key(&self) -> IdKey {
@@ -153,7 +167,7 @@ impl Ids {
     /// What became of a request.
     pub fn request(&self, key: &IdKey) -> Option<Outcome> {
         let Asked { fingerprint, reservation, seq, has_reservation, .. } = *self.requests.get(key)?;
-        let amounts = if has_reservation { None } else { self.amounts.get(key).cloned() };
+        let amounts = if has_reservation { None } else { self.given.get(key).map(|given| given.amounts.clone()) };
         Some(Outcome { fingerprint, reservation: has_reservation.then_some(reservation), amounts, seq })
     }
 
@@ -186,8 +200,8 @@ impl Ids {
 
     /// Remembers what became of a request. While its reservation is open it stays.
     pub fn remember_request(&mut self, key: IdKey, known: &KnownRequest, seq: u64, open: bool, now: Timestamp) {
-        if !known.amounts.is_empty() {
-            self.amounts.insert(key, known.amounts.as_slice().into());
+        if known.reservation.is_none() && !known.amounts.is_empty() {
+            self.given.insert(Given { key, amounts: known.amounts.as_slice().into() });
         }
         self.requests.insert(Asked {
             key,
@@ -214,7 +228,7 @@ impl Ids {
         self.ended.forget(now, flushed, limit, |_| ());
         self.requests.forget(now, flushed, limit, |asked| {
             if !asked.has_reservation {
-                self.amounts.remove(&asked.key);
+                self.given.remove(&asked.key);
             }
         });
         for _ in 0..limit {
@@ -241,6 +255,8 @@ impl Ids {
 mod tests {
     use super::*;
     use crate::domain::decision::{Cause, Refusal};
+    use crate::domain::name::Uid;
+    use crate::domain::reservation::{Flags, State};
     use crate::domain::window::WindowKind;
     use crate::engine::call::Violation;
 
@@ -271,6 +287,49 @@ mod tests {
         assert_eq!(ids.outcomes(), 1, "the ledger has it now");
         ids.forget(due + Span::from_secs(5), 8, 10_000);
         assert_eq!((ids.outcomes(), ids.requests.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn what_an_open_reservation_was_asked_stays_until_it_has_ended_for_long_enough() {
+        let (mut ids, begin) = (Ids::default(), Timestamp::from_millis(1_000));
+        let mut reservation = Reservation {
+            tenant: Uid(1),
+            tenant_name: "tenants/acme".into(),
+            id: "r".into(),
+            key: IdKey(1),
+            fingerprint: 1,
+            state: State::Held,
+            flags: Flags::default(),
+            create_time: begin,
+            expire_time: begin,
+            charges: Vec::new(),
+            labels: Vec::new(),
+            requests: Vec::new(),
+        };
+        let known = KnownRequest { fingerprint: 0, kind: 1, reservation: Some(IdKey(1)), amounts: Vec::new() };
+        // One more than it keeps: the first is let go.
+        for number in 0..=MAX_REQUESTS as u128 {
+            ids.add_request(&mut reservation, IdKey(number), begin);
+            ids.remember_request(IdKey(number), &known, 1, true, begin);
+        }
+        ids.forget(begin + REMEMBER, 9, 10_000);
+        assert_eq!((ids.requests.len(), ids.request(&IdKey(0)).is_none()), (MAX_REQUESTS, true));
+        let end = begin + REMEMBER;
+        ids.remember_end(&reservation, 2, end);
+        ids.forget(end + REMEMBER - Span::from_millis(1), 9, 10_000);
+        assert_eq!((ids.requests.len(), ids.ended(&IdKey(1)).map(|ended| ended.seq)), (MAX_REQUESTS, Some(2)));
+        ids.forget(end + REMEMBER, 9, 10_000);
+        assert!(ids.requests.is_empty() && ids.ended.is_empty());
+    }
+
+    #[test]
+    fn what_was_given_back_is_forgotten_with_its_request() {
+        let (mut ids, begin) = (Ids::default(), Timestamp::from_millis(1_000));
+        let known = KnownRequest { fingerprint: 0, kind: 5, reservation: None, amounts: vec![3, 4] };
+        ids.remember_request(IdKey(1), &known, 1, false, begin);
+        assert_eq!(ids.request(&IdKey(1)).unwrap().amounts.as_deref(), Some(&[3, 4][..]));
+        ids.forget(begin + REMEMBER, 1, 10);
+        assert_eq!((ids.given.len(), ids.requests.is_empty()), (0, true));
     }
 
     #[test]

@@ -39,10 +39,12 @@ pub struct Partition {
     /// Bounds.
     pub caps: Caps,
     tenants: Vec<Tenant>,
+    /// Their places in `tenants`.
     places: HashMap<Uid, u32, foldhash::fast::RandomState>,
     /// The catalog version below which nobody may decide.
     floor: u64,
-    /// Places of open reservations.
+    /// Places of open reservations. Each has one here for the deadline that it has now; others are of former deadlines, or of those that had
+    /// the place before.
     deadlines: Due<u32>,
 }
 
@@ -153,8 +155,8 @@ impl Partition {
 
     /// Takes a new reservation in.
     pub fn open(&mut self, reservation: Arc<Reservation>) {
-        let place = self.tenant(reservation.tenant) as usize;
-        self.tenants[place].open += 1;
+        let tenant = self.tenant(reservation.tenant) as usize;
+        self.tenants[tenant].open += 1;
         let expire_time = reservation.expire_time;
         let (place, _) = self.ids.open.insert(reservation);
         self.deadlines.push(Second::after(expire_time), place);
@@ -189,8 +191,8 @@ impl Partition {
     /// Stores the reservation's new state where it belongs: among the open ones, or only as an outcome.
     fn keep(&mut self, before: &Reservation, after: &Arc<Reservation>, seq: u64) {
         if after.state.is_open() {
-            let (place, _) = self.ids.open.insert(after.clone());
-            if after.expire_time != before.expire_time {
+            let (place, here) = self.ids.open.insert(after.clone());
+            if here.is_none() || after.expire_time != before.expire_time {
                 self.deadlines.push(Second::after(after.expire_time), place);
             }
             return;

@@ -23,7 +23,7 @@ pub trait Keyed {
 
 /// Things by key and by place.
 pub struct Slots<T> {
-    parts: Box<[HashTable<Place>]>,
+    parts: Box<[HashTable<Pointer>]>,
     hasher: foldhash::fast::RandomState,
     /// In blocks that stay where they are.
     blocks: Vec<Vec<Option<T>>>,
@@ -32,9 +32,9 @@ pub struct Slots<T> {
 
 /// Where a thing is, and enough of its key's hash to tell it from nearly all others without a look at it.
 #[derive(Clone, Copy)]
-struct Place {
+struct Pointer {
     hash: u32,
-    at: u32,
+    place: u32,
 }
 
 impl<T> Default for Slots<T> {
@@ -57,8 +57,8 @@ impl<T: Keyed> Slots<T> {
     /// The place of what has this key.
     pub fn place(&self, key: &T::Key) -> Option<u32> {
         let (part, hash) = self.hash(key);
-        let is_this = |place: &Place| place.hash == hash && self.at(place.at).is_some_and(|thing| thing.key() == *key);
-        self.parts[part].find(spread(hash), is_this).map(|place| place.at)
+        let is_this = |to: &Pointer| to.hash == hash && self.at(to.place).is_some_and(|thing| thing.key() == *key);
+        self.parts[part].find(spread(hash), is_this).map(|to| to.place)
     }
 
     /// What is at a place.
@@ -86,14 +86,13 @@ impl<T: Keyed> Slots<T> {
         let key = thing.key();
         let (part, hash) = self.hash(&key);
         let Slots { parts, blocks, free, .. } = self;
-        let is_this =
-            |place: &Place| place.hash == hash && at(blocks, place.at).is_some_and(|thing| thing.key() == key);
-        let place = match parts[part].entry(spread(hash), is_this, |place| spread(place.hash)) {
-            Entry::Occupied(found) => found.get().at,
+        let is_this = |to: &Pointer| to.hash == hash && at(blocks, to.place).is_some_and(|thing| thing.key() == key);
+        let place = match parts[part].entry(spread(hash), is_this, |to| spread(to.hash)) {
+            Entry::Occupied(found) => found.get().place,
             Entry::Vacant(vacant) => {
-                let at = free.pop().unwrap_or_else(|| make_place(blocks));
-                vacant.insert(Place { hash, at });
-                at
+                let place = free.pop().unwrap_or_else(|| make_place(blocks));
+                vacant.insert(Pointer { hash, place });
+                place
             }
         };
         let before = blocks[place as usize / BLOCK][place as usize % BLOCK].replace(thing);
@@ -109,7 +108,7 @@ impl<T: Keyed> Slots<T> {
     pub fn take(&mut self, place: u32) -> Option<T> {
         let thing = self.blocks.get_mut(place as usize / BLOCK)?.get_mut(place as usize % BLOCK)?.take()?;
         let (part, hash) = self.hash(&thing.key());
-        if let Ok(found) = self.parts[part].find_entry(spread(hash), |other| other.at == place) {
+        if let Ok(found) = self.parts[part].find_entry(spread(hash), |to| to.place == place) {
             found.remove();
         }
         self.free.push(place);

@@ -1,5 +1,6 @@
 //! The embedded store when things go wrong inside it: a step that panics, a journal that can't be written.
 
+mod deadlines;
 mod repeats;
 
 use super::counters::EmbeddedCounters;
