@@ -157,10 +157,16 @@ impl Contents {
     }
 
     /// The quotas that an account may have its limits on a meter from.
-    pub(super) fn candidates(&self, name: &str, record: Option<&Account>, meter: MeterId) -> Vec<Candidate<'_>> {
+    pub(super) fn candidates(
+        &self,
+        account: &AccountName,
+        record: Option<&Account>,
+        meter: MeterId,
+    ) -> Vec<Candidate<'_>> {
+        let name = account.as_str();
         let lacks = |feature: &str| !self.has_feature(name, feature);
         let mut found = Vec::new();
-        if let Some(quota) = self.own.get(&(Arc::from(name), meter)) {
+        if let Some(quota) = self.own.get(&(account.shared(), meter)) {
             found.push(Candidate { origin: Origin::Own, quota });
         }
         if let Some(plan) = record.and_then(|record| record.plan.as_deref()) {

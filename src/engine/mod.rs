@@ -12,6 +12,7 @@ mod contents;
 mod extend;
 mod fingerprint;
 mod free;
+mod limits;
 mod listed;
 mod lookup;
 pub mod manage;

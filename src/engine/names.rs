@@ -82,6 +82,12 @@ impl Names {
             .collect()
     }
 
+    /// The account of a name of today, below its parent.
+    pub(in crate::engine) fn uid_below(&self, parent: Uid, today: &AccountName) -> Uid {
+        let derived = || today.pairs().last().map_or(Uid::ROOT, |(collection, id)| parent.child(collection, id, 0));
+        self.uid(today.as_str()).unwrap_or_else(derived)
+    }
+
     /// The account of a name that it was not derived from.
     pub(in crate::engine) fn uid(&self, name: &str) -> Option<Uid> {
         match self.known.get(name).map(|behind| &**behind) {

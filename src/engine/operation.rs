@@ -6,6 +6,7 @@ use crate::domain::adjustment::Move;
 use crate::domain::counter::{Gauge, WindowPlan};
 use crate::domain::entry::{Entry, Kind, Note};
 use crate::domain::name::{IdKey, Uid};
+use crate::domain::quota::EffectiveQuota;
 use crate::domain::reservation::{Held, Reservation};
 use crate::domain::time::{Period, Span, Timestamp};
 use crate::domain::{decision::Cause, error::RuleError};
@@ -177,7 +178,7 @@ pub struct Bound {
     /// The meter's name.
     pub meter: Arc<str>,
     /// What binds it.
-    pub quota: crate::domain::quota::EffectiveQuota,
+    pub quota: Arc<EffectiveQuota>,
 }
 
 /// What the ledger said about an operation's ids.

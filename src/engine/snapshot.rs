@@ -2,23 +2,21 @@
 
 use super::call::ChargeRequest;
 use super::contents::Contents;
+use super::limits::{DEFAULT_ZONE, Limits, Planned, SharedLimits};
 use super::operation::{Bound, CounterPlan, Plan};
 use super::plan::add;
 use super::pools::Standing;
 use super::ports::{CatalogChanges, CatalogData, CounterKey};
 use crate::domain::account::{Account, AccountPolicy, AccountState};
-use crate::domain::amount;
-use crate::domain::counter::{STEPS, WindowPlan};
 use crate::domain::levels::Levels;
-use crate::domain::meter::{Family, Meter};
+use crate::domain::meter::Meter;
 use crate::domain::moved::Move;
 use crate::domain::name::{AccountName, MeterId, MeterName, Uid};
 use crate::domain::pool::Pool;
-use crate::domain::quota::{Enforcement, resolve};
 use crate::domain::rate_card::{RateCard, in_force};
 use crate::domain::reservation::{self, About};
 use crate::domain::time::{Period, Timestamp};
-use crate::domain::window::{Window, WindowKind, WindowSpec, Windows};
+use crate::domain::window::{Window, Windows};
 use arc_swap::ArcSwap;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -29,15 +27,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// Chains kept by shard; beyond that a shard starts anew, so that a flood of names costs time and not memory.
 const CHAINS_PER_SHARD: usize = 8192;
 const SHARDS: usize = 16;
-/// The zone of windows for which nobody names one.
-const DEFAULT_ZONE: &str = "UTC";
 
 /// One version of one tenant's catalog.
 pub struct Snapshot {
     version: u64,
     contents: Contents,
-    lifetime: Option<Arc<Window>>,
-    windows: Arc<Windows>,
+    limits: SharedLimits,
     chains: Vec<Mutex<Chains>>,
     hasher: foldhash::fast::RandomState,
     /// Whether the tenant registers its accounts, once that was asked.
@@ -73,20 +68,11 @@ pub struct Chain {
     plan: ArcSwap<Plan>,
 }
 
-/// One account on one meter, with its windows as they stood when they were last asked for.
+/// One account on one meter.
 pub struct Level {
     /// The account, the meter and what binds them.
     pub bound: Arc<Bound>,
-    windows: Vec<(Arc<Window>, WindowPlan)>,
-    planned: ArcSwap<Planned>,
-}
-
-/// Windows in their periods, and the stretch of time in which these are the current ones.
-pub struct Planned {
-    /// When these periods are the current ones.
-    pub valid: Period,
-    /// The windows.
-    pub windows: Arc<[WindowPlan]>,
+    limits: Arc<Limits>,
 }
 
 impl Snapshot {
@@ -97,16 +83,14 @@ impl Snapshot {
 
     /// The next version: it shares with this one all that did not change.
     pub fn changed(&self, changes: CatalogChanges) -> Snapshot {
-        Snapshot::of(changes.version, self.contents.changed(changes), self.windows.clone())
+        Snapshot::of(changes.version, self.contents.changed(changes), self.limits.windows())
     }
 
     fn of(version: u64, contents: Contents, windows: Arc<Windows>) -> Snapshot {
-        let lifetime = WindowSpec { kind: WindowKind::Lifetime, zone: None, anchor: None, length: None, cron: None };
         Snapshot {
             version,
             contents,
-            lifetime: windows.get(&lifetime, DEFAULT_ZONE).ok(),
-            windows,
+            limits: SharedLimits::new(windows),
             chains: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
             registers: OnceLock::new(),
@@ -237,14 +221,14 @@ impl Snapshot {
         let zone = record.and_then(|record| record.time_zone.as_deref()).map_or(zone, Arc::from);
         let is_active = record.is_none_or(|record| record.state == AccountState::Active);
         let inactive = inactive.or_else(|| (!is_active).then(|| Arc::from(account.as_str())));
-        let candidates = self.contents.candidates(account.as_str(), record, meter.name.id());
-        let quota = resolve(&candidates, &self.windows, &zone, now);
-        let valid = valid.intersect(&quota.valid);
-        let uid = self.contents.names.uids(account).pop().unwrap_or(Uid::ROOT);
-        let key = CounterKey { account: uid, meter: meter.name.id() };
+        let limits = self.limits.of(&self.contents, (account, record), meter, &zone, now);
+        let valid = valid.intersect(&limits.quota.valid);
+        let parent = levels.last().map_or(Uid::ROOT, |level| level.bound.key.account);
+        let key = CounterKey { account: self.contents.names.uid_below(parent, account), meter: meter.name.id() };
         let about = About::of(account.shared(), meter.name.shared(), meter.name.id());
+        let quota = limits.quota.clone();
         let bound = Bound { key, account: account.shared(), meter: meter.name.shared(), quota };
-        levels.push(Arc::new(Level::new(bound, meter, self.lifetime.as_ref())));
+        levels.push(Arc::new(Level { bound: Arc::new(bound), limits }));
         levels.shrink_to_fit();
         let standing = self.contents.standing(account, Some(&meter.name));
         Chain {
@@ -283,57 +267,14 @@ impl Level {
         reservation::Level { account, has_top_up, held_top_up: 0, used_top_up: 0 }
     }
 
-    fn new(bound: Bound, meter: &Meter, lifetime: Option<&Arc<Window>>) -> Level {
-        let mut windows: Vec<(Arc<Window>, WindowPlan)> = bound
-            .quota
-            .limits
-            .iter()
-            .map(|limit| {
-                let capped = limit.limit.map(|limit| limit.min(amount::MAX));
-                let plan = WindowPlan {
-                    window: limit.window.id(),
-                    kind: limit.window.kind(),
-                    period: Period::ALWAYS,
-                    step: step(&limit.window),
-                    limit: limit.limit,
-                    enforced: limit.limit.is_some() && limit.enforcement == Enforcement::Enforce,
-                    hold_cap: limit.hold_share_percent.and_then(|share| {
-                        Some(capped? / 100 * u64::from(share) + capped? % 100 * u64::from(share) / 100)
-                    }),
-                };
-                (limit.window.clone(), plan)
-            })
-            .collect();
-        let counted = windows.iter().any(|(window, _)| window.kind() == WindowKind::Lifetime);
-        let wanted = windows.is_empty() || meter.rules.family == Family::Allocation;
-        if let Some(lifetime) = lifetime.filter(|_| wanted && !counted) {
-            windows.insert(0, (lifetime.clone(), WindowPlan::unlimited_lifetime(lifetime.id())));
-        }
-        let nothing = Planned { valid: Period { start: Timestamp::MAX, end: Timestamp::MAX }, windows: Arc::default() };
-        Level { bound: Arc::new(bound), windows, planned: ArcSwap::from_pointee(nothing) }
-    }
-
-    /// The windows in the periods that contain `now`, which lies in the time of the limits in force.
+    /// Its windows in the periods that contain `now`, which lies in the time of the limits in force.
     pub fn planned(&self, now: Timestamp) -> Arc<Planned> {
-        let kept = self.planned.load();
-        if kept.valid.contains(now) {
-            return kept.clone();
-        }
-        let planned = Arc::new(self.planned_at(now));
-        self.planned.store(planned.clone());
-        planned
+        self.limits.planned(now)
     }
 
-    /// The same without keeping it: for a time that is not the present.
+    /// The same for a time that is not the present.
     pub fn planned_at(&self, at: Timestamp) -> Planned {
-        let mut valid = self.bound.quota.valid;
-        let mut windows = Vec::with_capacity(self.windows.len());
-        for (window, plan) in &self.windows {
-            let period = window.period_at(at);
-            valid = valid.intersect(&period);
-            windows.push(WindowPlan { period, ..plan.clone() });
-        }
-        Planned { valid, windows: windows.into() }
+        self.limits.planned_at(at)
     }
 
     /// The counter's plan from its planned windows.
@@ -343,15 +284,6 @@ impl Level {
 
     /// The windows as they were compiled, in the order of the planned ones.
     pub fn compiled(&self) -> impl Iterator<Item = &Arc<Window>> {
-        self.windows.iter().map(|(window, _)| window)
-    }
-}
-
-fn step(window: &Window) -> i64 {
-    let length = window.length().map_or(0, |length| length.millis());
-    match window.kind() {
-        WindowKind::Sliding => length / STEPS,
-        WindowKind::Rate => length,
-        _ => 0,
+        self.limits.compiled()
     }
 }

@@ -5,7 +5,7 @@ use super::errors::{is_busy, store_error};
 use super::migrate;
 use crate::engine::ports::StoreError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 use std::path::Path;
 use std::time::Duration;
 
@@ -81,7 +81,8 @@ impl SqliteFile {
         // Not opened read-only: a reader of a write-ahead log must be able to make its index.
         let reader =
             pool.clone().max_connections(READERS).connect_lazy_with(options.clone().pragma("query_only", "on"));
-        let checkpointer = pool.max_connections(1).connect_lazy_with(options);
+        // Moving a long log takes a second and more, which is no fault to be warned of.
+        let checkpointer = pool.max_connections(1).connect_lazy_with(options.disable_statement_logging());
         Ok(SqliteFile { writer, reader, checkpointer })
     }
 

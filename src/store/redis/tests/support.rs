@@ -85,7 +85,7 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
         let windows = (0..rng.random_range(1..4)).map(|number| window(rng, at as u64 * 10 + number)).collect();
         let key = CounterKey { account: Uid::of(ACCOUNTS[at]), meter: meter() };
         let quota = EffectiveQuota { top_up, ..EffectiveQuota::default() };
-        let bound = Bound { key, account: ACCOUNTS[at].into(), meter: METER.into(), quota };
+        let bound = Bound { key, account: ACCOUNTS[at].into(), meter: METER.into(), quota: Arc::new(quota) };
         CounterPlan { bound: Arc::new(bound), windows }
     };
     let users = rng.random_range(1..3);
