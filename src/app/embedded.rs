@@ -10,8 +10,11 @@ use crate::store::clock::SystemClock;
 use crate::store::database::{Database, DatabaseCatalog, DatabaseLedger, Sync};
 use crate::store::embedded::{Embedded, EmbeddedOptions, Safety, refuse_a_lost_ledger};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// A checkpoint of a busy ledger takes a second or two; beyond this somebody should look.
+const LONG: Duration = Duration::from_secs(30);
 
 /// Opens the data folder and recovers what the last process left.
 ///
@@ -70,8 +73,15 @@ pub(super) async fn checkpoints(database: Database, stop: CancellationToken) {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             () = stop.cancelled() => return,
         }
+        let begin = Instant::now();
         if let Err(error) = database.checkpoint().await {
             tracing::warn!(%error, "checkpoint of the ledger failed; it is tried again");
+        }
+        if begin.elapsed() >= LONG {
+            tracing::warn!(
+                seconds = begin.elapsed().as_secs(),
+                "a checkpoint of the ledger took long: the disk is slow, or busy"
+            );
         }
     }
 }

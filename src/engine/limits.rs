@@ -12,7 +12,7 @@ use crate::domain::time::{Period, Timestamp};
 use crate::domain::window::{Window, WindowKind, WindowSpec, Windows};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The zone of windows for which nobody names one.
 pub(super) const DEFAULT_ZONE: &str = "UTC";
@@ -37,7 +37,7 @@ pub struct Planned {
 
 impl Limits {
     fn new(quota: EffectiveQuota, meter: &Meter, lifetime: Option<&Arc<Window>>) -> Limits {
-        let mut windows: Vec<_> = quota.limits.iter().map(|limit| (limit.window.clone(), plan(limit))).collect();
+        let mut windows: Vec<_> = quota.limits.iter().map(|limit| (limit.window.clone(), window_plan(limit))).collect();
         let counted = windows.iter().any(|(window, _)| window.kind() == WindowKind::Lifetime);
         let wanted = windows.is_empty() || meter.rules.family == Family::Allocation;
         if let Some(lifetime) = lifetime.filter(|_| wanted && !counted) {
@@ -77,7 +77,7 @@ impl Limits {
 }
 
 /// The window of a limit, in no period yet.
-fn plan(limit: &Effective) -> WindowPlan {
+fn window_plan(limit: &Effective) -> WindowPlan {
     let capped = limit.limit.map(|limit| limit.min(amount::MAX));
     WindowPlan {
         window: limit.window.id(),
@@ -105,11 +105,13 @@ fn step(window: &Window) -> i64 {
 pub(super) struct SharedLimits {
     windows: Arc<Windows>,
     lifetime: Option<Arc<Window>>,
-    kept: Mutex<HashMap<Source, Arc<Limits>>>,
+    kept: Mutex<Kept>,
 }
 
-/// Where limits come from: what is the same here makes the same limits. Quotas are told apart by where they are in memory, where they
-/// stay as long as their version.
+type Kept = HashMap<Source, Arc<Limits>, foldhash::fast::RandomState>;
+
+/// Where limits come from: what is the same here makes the same limits at the same time. Quotas are told apart by their addresses, which are
+/// theirs for as long as there is the snapshot whose contents they are in.
 #[derive(PartialEq, Eq, Hash)]
 struct Source {
     meter: MeterId,
@@ -129,8 +131,9 @@ impl SharedLimits {
         self.windows.clone()
     }
 
-    /// The limits in force at `now` of an account, of which `record` is there, in its zone.
-    pub(super) fn of(
+    /// The limits in force at `now` of an account, of which `record` is there, in its zone. The contents are always those of the
+    /// snapshot that this belongs to.
+    pub(super) fn find(
         &self,
         contents: &Contents,
         (account, record): (&AccountName, Option<&Account>),
@@ -148,23 +151,27 @@ impl SharedLimits {
             return make();
         }
         let source = Source::of(&candidates, meter, zone);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(limits) = kept.get(&source).filter(|limits| limits.quota.valid.contains(now)) {
+        if let Some(limits) = self.kept().get(&source).filter(|limits| limits.quota.valid.contains(now)) {
             return limits.clone();
         }
         let limits = make();
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
+        let mut kept = self.kept();
+        // Freed when nobody waits for the others any more.
+        let _gone = (kept.len() >= KEPT && !kept.contains_key(&source)).then(|| std::mem::take(&mut *kept));
         kept.insert(source, limits.clone());
+        drop(kept);
         limits
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Source {
     fn of(candidates: &[Candidate<'_>], meter: &Meter, zone: &Arc<str>) -> Source {
-        let place = |candidate: &Candidate<'_>| (candidate.origin, std::ptr::from_ref(candidate.quota).addr());
-        Source { meter: meter.name.id(), zone: zone.clone(), quotas: candidates.iter().map(place).collect() }
+        let address = |candidate: &Candidate<'_>| (candidate.origin, std::ptr::from_ref(candidate.quota).addr());
+        Source { meter: meter.name.id(), zone: zone.clone(), quotas: candidates.iter().map(address).collect() }
     }
 }
 
@@ -246,6 +253,34 @@ mod tests {
         let hours = |hours: i64| at(hours * 3_600_000);
         assert_eq!(a.1, Period { start: hours(24), end: hours(48) });
         assert_eq!(there.1, Period { start: hours(15), end: hours(39) }, "midnight in Tokyo");
+    }
+
+    #[test]
+    fn a_zone_is_that_of_whoever_is_above() {
+        let named = |text: &str| text.parse::<AccountName>().unwrap();
+        let group = |zone: &str, name| Account { time_zone: Some(zone.into()), ..Account::plain(named(name)) };
+        let accounts = vec![group("Asia/Tokyo", "tenants/uni/groups/t"), group("UTC", "tenants/uni/groups/u")];
+        let quotas = vec![quota("tenants/uni/groups/-/users/-", 5)];
+        let snapshot = Snapshot::new(CatalogData { accounts, quotas, ..catalog() });
+        let start = |text: &str| {
+            let chain = snapshot.chain(&named(text), &Meter::new("m".parse().unwrap()), at(DAY));
+            chain.levels.last().unwrap().planned(at(DAY)).windows[0].period.start
+        };
+        let [one, other, third] =
+            ["t/users/a", "u/users/a", "t/users/b"].map(|user| start(&format!("tenants/uni/groups/{user}")));
+        assert_eq!((one, other, third), (at(DAY * 15 / 24), at(DAY), at(DAY * 15 / 24)));
+    }
+
+    #[test]
+    fn a_flood_of_zones_is_no_flood_of_limits() {
+        let (windows, contents) = (Arc::default(), Contents::new(catalog()));
+        let (limits, meter) = (SharedLimits::new(windows), Meter::new("m".parse().unwrap()));
+        let find = |zone: &str| limits.find(&contents, (&name("a"), None), &meter, &zone.into(), at(0));
+        let first = find("UTC");
+        // Zones that there are none of limit nothing, and are kept all the same.
+        (1..=KEPT).for_each(|number| drop(find(&format!("Zone/{number}"))));
+        assert!(limits.kept().len() <= KEPT && !Arc::ptr_eq(&first, &find("UTC")));
+        assert!(Arc::ptr_eq(&find("UTC"), &find("UTC")));
     }
 
     #[test]

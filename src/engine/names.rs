@@ -72,20 +72,22 @@ impl Names {
     /// The accounts on the chain of a name of today, the tenant first.
     pub(in crate::engine) fn uids(&self, today: &AccountName) -> Vec<Uid> {
         let mut uid = Uid::ROOT;
-        today
-            .chain()
-            .zip(today.pairs())
-            .map(|(name, (collection, id))| {
-                uid = self.uid(name).unwrap_or_else(|| uid.child(collection, id, 0));
+        let levels = today.chain().zip(today.pairs());
+        levels
+            .map(|(name, pair)| {
+                uid = self.step(uid, name, pair);
                 uid
             })
             .collect()
     }
 
-    /// The account of a name of today, below its parent.
-    pub(in crate::engine) fn uid_below(&self, parent: Uid, today: &AccountName) -> Uid {
-        let derived = || today.pairs().last().map_or(Uid::ROOT, |(collection, id)| parent.child(collection, id, 0));
-        self.uid(today.as_str()).unwrap_or_else(derived)
+    /// The last of them, where the one above it is known.
+    pub(in crate::engine) fn uid_below(&self, above: Uid, today: &AccountName) -> Uid {
+        today.pairs().last().map_or(above, |pair| self.step(above, today.as_str(), pair))
+    }
+
+    fn step(&self, above: Uid, name: &str, (collection, id): (&str, &str)) -> Uid {
+        self.uid(name).unwrap_or_else(|| above.child(collection, id, 0))
     }
 
     /// The account of a name that it was not derived from.
@@ -184,5 +186,36 @@ mod tests {
         let mut former = names.former(&name("subs/c/users/u"));
         former.sort();
         assert_eq!(former, [name("subs/a/users/u"), name("subs/b/users/u")]);
+    }
+
+    #[test]
+    fn the_last_account_is_the_same_step_by_step() {
+        let mut names = Names::default();
+        names.change(moved("subs/a/users/u", "subs/b/users/u"));
+        names.change(moved("subs/b", "subs/c"));
+        names.change(moved("subs/d", "subs/e"));
+        names.change(moved("subs/e", "subs/d"));
+        let this = Move {
+            id: "m".into(),
+            uid: Uid(7),
+            to: name("subs/y"),
+            resets_quotas: false,
+            undone: false,
+            actor: String::new(),
+        };
+        names.change(vec![(
+            name("subs/x"),
+            Some(NameRecord { name: name("subs/x"), behind: Behind::Moving(Box::new(this)) }),
+        )]);
+        for text in ["subs/a", "subs/a/users/u", "subs/c/users/u/keys/k", "subs/d/users/v", "subs/x", "subs/x/users/w"]
+        {
+            let today = names.today(&name(text)).into_owned();
+            let mut above = Uid::ROOT;
+            for (part, uid) in today.chain().zip(names.uids(&today)) {
+                assert_eq!(names.uid_below(above, &part.parse().unwrap()), uid, "{part} of {text}");
+                above = uid;
+            }
+        }
+        assert_eq!(names.uid_below(Uid::ROOT, &name("subs/x")), Uid(7));
     }
 }

@@ -221,10 +221,10 @@ impl Snapshot {
         let zone = record.and_then(|record| record.time_zone.as_deref()).map_or(zone, Arc::from);
         let is_active = record.is_none_or(|record| record.state == AccountState::Active);
         let inactive = inactive.or_else(|| (!is_active).then(|| Arc::from(account.as_str())));
-        let limits = self.limits.of(&self.contents, (account, record), meter, &zone, now);
+        let limits = self.limits.find(&self.contents, (account, record), meter, &zone, now);
         let valid = valid.intersect(&limits.quota.valid);
-        let parent = levels.last().map_or(Uid::ROOT, |level| level.bound.key.account);
-        let key = CounterKey { account: self.contents.names.uid_below(parent, account), meter: meter.name.id() };
+        let above = levels.last().map_or(Uid::ROOT, |level| level.bound.key.account);
+        let key = CounterKey { account: self.contents.names.uid_below(above, account), meter: meter.name.id() };
         let about = About::of(account.shared(), meter.name.shared(), meter.name.id());
         let quota = limits.quota.clone();
         let bound = Bound { key, account: account.shared(), meter: meter.name.shared(), quota };

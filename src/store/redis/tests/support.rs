@@ -89,7 +89,11 @@ pub(crate) fn operation(rng: &mut StdRng) -> Operation {
         CounterPlan { bound: Arc::new(bound), windows }
     };
     let users = rng.random_range(1..3);
-    let counters = (0..=users).map(|at| bound(rng, at)).collect::<Vec<_>>();
+    let mut counters = (0..=users).map(|at| bound(rng, at)).collect::<Vec<_>>();
+    // Accounts with limits from the same quota share their windows.
+    if users == 2 && rng.random() {
+        counters[2].windows = counters[1].windows.clone();
+    }
     let paths = (1..=users as u16).map(|user| vec![0, user]).collect();
     let charges: Vec<Held> = (1..=users).map(|user| charge(rng, user)).collect();
     let valid = Period { start: Timestamp::from_millis(NOW.millis() - 1_000), end: Timestamp::MAX };

@@ -75,22 +75,25 @@ fn some<T>(random: &mut StdRng, of: impl IntoIterator<Item = T>) -> Vec<T> {
 
 /// What limits whom, in words.
 fn seen(snapshot: &Snapshot) -> Vec<String> {
-    let users = (0..USERS).map(|user| format!("{TENANT}/users/u{user}").parse::<AccountName>().unwrap());
-    let chains = users.flat_map(|user| {
-        let of = |meter| {
-            let chain = snapshot.chain(&user, meter, Timestamp::from_millis(NOW));
-            let levels = chain.levels.iter().map(|level| &level.bound).collect::<Vec<_>>();
-            let chosen = match &chain.standing.choice {
-                Some(Choice::Pool(pool, next)) => format!("{pool:?} {next:?}"),
-                Some(Choice::Gone(pool)) => format!("{pool} is gone"),
-                None => String::new(),
-            };
-            let pools = snapshot.pools(Some(&user), Timestamp::from_millis(NOW));
-            format!("{levels:?} {:?} {pools:?} {chosen} {:?}", chain.inactive, snapshot.choice(&user))
-        };
-        snapshot.meters().into_iter().map(|meter| of(meter)).collect::<Vec<_>>()
-    });
+    let chains = (0..USERS).flat_map(|user| seen_by(snapshot, user));
     chains.chain(snapshot.meters().into_iter().map(|meter| format!("{meter:?}"))).collect()
+}
+
+/// What limits one user.
+fn seen_by(snapshot: &Snapshot, user: usize) -> Vec<String> {
+    let user = format!("{TENANT}/users/u{user}").parse::<AccountName>().unwrap();
+    let of = |meter| {
+        let chain = snapshot.chain(&user, meter, Timestamp::from_millis(NOW));
+        let levels = chain.levels.iter().map(|level| &level.bound).collect::<Vec<_>>();
+        let chosen = match &chain.standing.choice {
+            Some(Choice::Pool(pool, next)) => format!("{pool:?} {next:?}"),
+            Some(Choice::Gone(pool)) => format!("{pool} is gone"),
+            None => String::new(),
+        };
+        let pools = snapshot.pools(Some(&user), Timestamp::from_millis(NOW));
+        format!("{levels:?} {:?} {pools:?} {chosen} {:?}", chain.inactive, snapshot.choice(&user))
+    };
+    snapshot.meters().into_iter().map(|meter| of(meter)).collect()
 }
 
 /// A user chooses a pool, or none; answers how many did.
@@ -126,6 +129,10 @@ async fn a_snapshot_that_follows_is_one_that_was_loaded(product: Product) {
             (loaded.version(), seen(&loaded)),
             "step {step}, seed {seed}:\n{yaml}"
         );
+        // One that was asked for others before shares with them; one that was asked for nobody can't.
+        let user = random.random_range(0..USERS);
+        let alone = Snapshot::new(world.store.load(Some(TENANT)).await.unwrap());
+        assert_eq!(seen_by(&kept, user), seen_by(&alone, user), "user {user}, step {step}, seed {seed}:\n{yaml}");
     }
     assert!(followed > STEPS, "only {followed} changes, seed {seed}");
 }
