@@ -9,8 +9,9 @@ use crate::engine::ports::{Clock, Ledger, StoreError};
 use crate::store::clock::SystemClock;
 use crate::store::database::{Database, DatabaseCatalog, DatabaseLedger, Sync};
 use crate::store::embedded::{Embedded, EmbeddedOptions, Safety, refuse_a_lost_ledger};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A checkpoint of a busy ledger takes a second or two; beyond this somebody should look.
@@ -73,15 +74,16 @@ pub(super) async fn checkpoints(database: Database, stop: CancellationToken) {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             () = stop.cancelled() => return,
         }
-        let begin = Instant::now();
-        if let Err(error) = database.checkpoint().await {
+        let mut checkpoint = pin!(database.checkpoint());
+        let done = match tokio::time::timeout(LONG, &mut checkpoint).await {
+            Ok(done) => done,
+            Err(_) => {
+                tracing::warn!("a checkpoint of the ledger takes long: the disk is slow, or busy");
+                checkpoint.await
+            }
+        };
+        if let Err(error) = done {
             tracing::warn!(%error, "checkpoint of the ledger failed; it is tried again");
-        }
-        if begin.elapsed() >= LONG {
-            tracing::warn!(
-                seconds = begin.elapsed().as_secs(),
-                "a checkpoint of the ledger took long: the disk is slow, or busy"
-            );
         }
     }
 }
