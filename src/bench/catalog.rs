@@ -10,7 +10,7 @@ use super::report::{Row, median};
 use crate::app::{Node, NodeOptions};
 use crate::domain::name::{AccountName, MeterName};
 use crate::domain::price::Quantities;
-use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Subject};
+use crate::domain::quota::{Limit, LimitValue, Quota, Subject};
 use crate::domain::time::Timestamp;
 use crate::domain::window::{WindowKind, WindowSpec};
 use crate::engine::call::{ChargeRequest, ReserveCall};
@@ -188,21 +188,9 @@ fn user(number: usize) -> anyhow::Result<AccountName> {
 
 fn quota(number: usize, now: Timestamp) -> anyhow::Result<Quota> {
     let limit = |kind| Limit { window: WindowSpec::of(kind), value: LimitValue::Finite(1 << 40) };
-    Ok(Quota {
-        tenant: Some(TENANT.into()),
-        subject: Subject::Account(user(number)?),
-        meter: METER.parse()?,
-        limits: vec![limit(WindowKind::Day), limit(WindowKind::Month)],
-        raise: None,
-        top_up: None,
-        hold_share_percent: None,
-        enforcement: Enforcement::Enforce,
-        locked_without: None,
-        note: String::new(),
-        version: 0,
-        create_time: now,
-        update_time: now,
-    })
+    let limits = vec![limit(WindowKind::Day), limit(WindowKind::Month)];
+    let quota = Quota::plain(TENANT, Subject::Account(user(number)?), METER.parse()?, limits, now);
+    Ok(Quota { version: 0, ..quota })
 }
 
 fn consume(number: u64) -> Option<ReserveCall> {

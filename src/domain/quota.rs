@@ -38,6 +38,27 @@ pub struct Quota {
     pub update_time: Timestamp,
 }
 
+impl Quota {
+    /// The first version of a tenant's quota that says nothing but its limits, and denies.
+    pub fn plain(tenant: &str, subject: Subject, meter: MeterName, limits: Vec<Limit>, now: Timestamp) -> Quota {
+        Quota {
+            tenant: Some(tenant.into()),
+            subject,
+            meter,
+            limits,
+            raise: None,
+            top_up: None,
+            hold_share_percent: None,
+            enforcement: Enforcement::Enforce,
+            locked_without: None,
+            note: String::new(),
+            version: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+}
+
 /// A limit over one window.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limit {
@@ -318,21 +339,9 @@ mod tests {
             value: LimitValue::Finite(*amount),
         };
         let raise: Vec<Limit> = raise.iter().map(limit).collect();
-        Quota {
-            tenant: None,
-            subject: Subject::parse(subject).unwrap(),
-            meter: "m".parse().unwrap(),
-            limits: limits.iter().map(limit).collect(),
-            raise: (!raise.is_empty()).then(|| Raise { limits: raise, until: at(until) }),
-            top_up: None,
-            hold_share_percent: None,
-            enforcement: Enforcement::Enforce,
-            locked_without: None,
-            note: String::new(),
-            version: 1,
-            create_time: at(0),
-            update_time: at(0),
-        }
+        let (subject, meter) = (Subject::parse(subject).unwrap(), "m".parse().unwrap());
+        let raise = (!raise.is_empty()).then(|| Raise { limits: raise, until: at(until) });
+        Quota { raise, ..Quota::plain("tenants/uni", subject, meter, limits.iter().map(limit).collect(), at(0)) }
     }
 
     /// Limits and until when each is raised.

@@ -179,6 +179,7 @@ impl Source {
 mod tests {
     use super::*;
     use crate::domain::quota::{Limit, LimitValue, Quota, Raise, Subject};
+    use crate::domain::time::Span;
     use crate::engine::ports::{CatalogChanges, CatalogData};
     use crate::engine::snapshot::Snapshot;
 
@@ -197,21 +198,7 @@ mod tests {
     }
 
     fn quota(subject: &str, amount: u64) -> Quota {
-        Quota {
-            tenant: Some("tenants/uni".into()),
-            subject: Subject::parse(subject).unwrap(),
-            meter: "m".parse().unwrap(),
-            limits: vec![day(amount)],
-            raise: None,
-            top_up: None,
-            hold_share_percent: None,
-            enforcement: Enforcement::Enforce,
-            locked_without: None,
-            note: String::new(),
-            version: 1,
-            create_time: at(0),
-            update_time: at(0),
-        }
+        Quota::plain("tenants/uni", Subject::parse(subject).unwrap(), "m".parse().unwrap(), vec![day(amount)], at(0))
     }
 
     fn account(user: &str, plan: Option<&str>, zone: Option<&str>) -> Account {
@@ -249,6 +236,11 @@ mod tests {
         assert!(Arc::ptr_eq(&a.2, &b.2));
         for other in [&own, &vip, &there] {
             assert!(!Arc::ptr_eq(&a.2, &other.2));
+        }
+        // Across midnight, also back: the clocks of servers differ.
+        for (now, user) in [(2 * DAY - 1, "a"), (2 * DAY, "b"), (2 * DAY - 1, "b"), (2 * DAY, "a")] {
+            let start = at(now / DAY * DAY);
+            assert_eq!(seen(&snapshot, user, now).1, Period { start, end: start + Span::from_millis(DAY) });
         }
         let hours = |hours: i64| at(hours * 3_600_000);
         assert_eq!(a.1, Period { start: hours(24), end: hours(48) });

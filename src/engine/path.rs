@@ -176,7 +176,7 @@ impl<'a> Named<'a> {
 mod tests {
     use super::*;
     use crate::domain::pool::{Items, Member};
-    use crate::domain::quota::{Enforcement, Limit, LimitValue, Quota, Raise, Subject};
+    use crate::domain::quota::{Limit, LimitValue, Quota, Raise, Subject};
     use crate::domain::window::{WindowKind, WindowSpec};
     use crate::engine::call::ReserveCall;
     use crate::engine::operation::Plan;
@@ -288,21 +288,7 @@ mod tests {
     }
 
     fn quota(subject: &str, limit: Limit) -> Quota {
-        Quota {
-            tenant: Some("tenants/uni".into()),
-            subject: Subject::parse(subject).unwrap(),
-            meter: "m".parse().unwrap(),
-            limits: vec![limit],
-            raise: None,
-            top_up: None,
-            hold_share_percent: None,
-            enforcement: Enforcement::Enforce,
-            locked_without: None,
-            note: String::new(),
-            version: 1,
-            create_time: at(0),
-            update_time: at(0),
-        }
+        Quota::plain("tenants/uni", Subject::parse(subject).unwrap(), "m".parse().unwrap(), vec![limit], at(0))
     }
 
     #[test]
